@@ -1,0 +1,48 @@
+# The door. `make demo` and `make test` need nothing done first.
+
+PYTHON ?= python3
+BIN := .venv/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help venv demo test lint format peers bench clean
+
+help:  ## list what can be made
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 14
+
+venv: .venv/built  ## build .venv from constraints.txt; the others do it themselves
+
+# pip itself first: the one that comes with Python 3.11 does not know dependency groups.
+.venv/built: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "dicomnode needs Python 3.11 or newer: make PYTHON=python3.11 ...")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --upgrade pip
+	$(BIN)/python -m pip install --constraint constraints.txt --build-constraint constraints.txt \
+		--editable '.[postgresql]' --group test --group lint
+	@touch $@
+
+demo: .venv/built  ## a liver exam goes in, results come out: a node and a PACS on this machine
+	$(BIN)/dicomnode demo
+
+test: .venv/built  ## the whole suite, linters included
+	$(BIN)/python -m pytest -n 2 --dist worksteal
+
+lint: .venv/built  ## ruff, mypy, import-linter
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: .venv/built  ## put every file into its form
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+peers:  ## install the systems that interoperability tests talk to (Debian)
+	.ci/peers
+
+bench: .venv/built  ## every benchmark, with its ratios
+	@set -e; found=no; for file in benchmarks/*.py; do \
+		[ -e "$$file" ] || continue; found=yes; echo "== $$file"; $(BIN)/python "$$file"; \
+	done; [ $$found = yes ] || echo "there is no benchmark yet"
+
+clean:  ## remove what was built; the next make starts from nothing
+	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

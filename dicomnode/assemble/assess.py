@@ -1,0 +1,136 @@
+"""Judge one exam revision: stacks, tasks, and a verdict with its reason for every series."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+
+from dicomnode.assemble.conditions import failures
+from dicomnode.assemble.identity import disagreement
+from dicomnode.assemble.matching import Wanted, label, match
+from dicomnode.dicom.geometry import may_still_arrive
+from dicomnode.dicom.stacks import stacks
+from dicomnode.domain.exam import Assessment, NoMatch, Outcome, PlannedTask, SeriesVerdict
+from dicomnode.domain.identity import SeriesInstanceUID, SOPInstanceUID
+from dicomnode.domain.instance import Instance
+from dicomnode.domain.stack import Stack
+
+OWN_MANUFACTURER = "dicomnode"
+"""Manufacturer (0008,0070) of every result this node writes."""
+
+_Judged = tuple[Outcome, str]
+_TELLING = (Outcome.PENDING, Outcome.HELD, Outcome.NOT_APPLICABLE, Outcome.REFUSED)
+
+
+def assess(
+    instances: Sequence[Instance], specs: Sequence[Wanted], own_results: Collection[SOPInstanceUID] = frozenset()
+) -> Assessment:
+    """Everything there is to decide about the instances of one study.
+
+    Parameters
+    ----------
+    instances : sequence of Instance
+        All that the index holds of the study, in any order.
+    specs : sequence of (PluginSpec, parameters)
+        The enabled plugins with this site's parameters.
+    own_results : collection of SOP Instance UID
+        Results of this node, which may come back from a PACS; never input.
+
+    Returns
+    -------
+    Assessment
+        ``verdicts`` has exactly one entry for every series, ``refusals`` one for every plugin that will not run.
+    """
+    own = [instance for instance in instances if _is_own(instance, own_results)]
+    received = {i.header.sop_instance_uid: i for i in instances if not _is_own(i, own_results)}
+    found = stacks([instance.header for instance in received.values()])
+    planned, refusals = match(found, specs, {uid: instance.stored.digest for uid, instance in received.items()})
+    tasks, strangers = _of_one_patient(planned, received)
+    refusals += strangers
+    verdicts = {
+        SeriesInstanceUID(instance.header.series_instance_uid): (Outcome.NOT_APPLICABLE, "a result of this node")
+        for instance in own
+    }
+    verdicts |= _verdicts(found, specs, tasks, refusals)
+    return Assessment(
+        stacks=found,
+        tasks=tasks,
+        refusals=refusals,
+        verdicts=tuple(
+            SeriesVerdict(series_instance_uid=series, outcome=outcome, reason=reason)
+            for series, (outcome, reason) in sorted(verdicts.items())
+        ),
+    )
+
+
+def _is_own(instance: Instance, own_results: Collection[SOPInstanceUID]) -> bool:
+    manufacturer = str(instance.header.facts.get("Manufacturer", ""))
+    return instance.header.sop_instance_uid in own_results or manufacturer.casefold() == OWN_MANUFACTURER
+
+
+def _of_one_patient(
+    planned: Sequence[PlannedTask], instances: Mapping[SOPInstanceUID, Instance]
+) -> tuple[tuple[PlannedTask, ...], tuple[NoMatch, ...]]:
+    tasks: list[PlannedTask] = []
+    refusals: list[NoMatch] = []
+    for task in planned:
+        uids = [uid for chosen in task.inputs for uid in chosen.stack.instances]
+        if reason := disagreement(instances[uid].header for uid in uids):
+            refusals.append(NoMatch(plugin=task.plugin, reason=reason))
+        else:
+            tasks.append(task)
+    return tuple(tasks), tuple(refusals)
+
+
+def _verdicts(
+    found: Sequence[Stack], specs: Sequence[Wanted], tasks: Sequence[PlannedTask], refusals: Sequence[NoMatch]
+) -> dict[SeriesInstanceUID, _Judged]:
+    by_series: defaultdict[SeriesInstanceUID, list[_Judged]] = defaultdict(list)
+    for stack in found:
+        judged = _used(stack, tasks) or _unusable(stack) or _unwanted(stack, specs, tasks, refusals)
+        by_series[stack.series_instance_uid].append(judged)
+    return {series: min(judged, key=lambda one: _TELLING.index(one[0])) for series, judged in by_series.items()}
+
+
+def _used(stack: Stack, tasks: Sequence[PlannedTask]) -> _Judged | None:
+    uses = [
+        f"task {task.plugin} {task.version}, as {chosen.role}"
+        for task in tasks
+        for chosen in task.inputs
+        if chosen.stack.stack_id == stack.stack_id
+    ]
+    return (Outcome.PENDING, "; ".join(uses)) if uses else None
+
+
+def _unusable(stack: Stack) -> _Judged | None:
+    if not stack.refusal:
+        return None
+    if may_still_arrive(stack.refusal):
+        return Outcome.HELD, stack.refusal
+    if stack.refusal.startswith("not an image"):
+        return Outcome.NOT_APPLICABLE, stack.refusal
+    return Outcome.REFUSED, stack.refusal
+
+
+def _unwanted(
+    stack: Stack, specs: Sequence[Wanted], tasks: Sequence[PlannedTask], refusals: Sequence[NoMatch]
+) -> _Judged:
+    """Why a sound stack is input of nothing: the most telling of what every plugin says."""
+    if not specs:
+        return Outcome.NOT_APPLICABLE, "no plugin is enabled"
+    refused = {refusal.plugin: refusal for refusal in refusals}
+    lines: list[tuple[int, _Judged]] = []
+    for spec, _ in specs:
+        misses = [failures(stack, role) for role in spec.inputs]
+        refusal = refused.get(spec.name)
+        if all(misses):
+            lines.append((2, (Outcome.NOT_APPLICABLE, f"{spec.name}: {min(misses, key=len)[0]}")))
+        elif refusal is not None:
+            outcome = Outcome.HELD if refusal.held else Outcome.NOT_APPLICABLE
+            lines.append((0 if refusal.held else 1, (outcome, f"{spec.name}: {refusal.reason}")))
+        else:
+            taken = [label(c.stack) for task in tasks if task.plugin == spec.name for c in task.inputs]
+            lines.append(
+                (1, (Outcome.NOT_APPLICABLE, f"{spec.name}: {' and '.join(dict.fromkeys(taken))} taken instead"))
+            )
+    return min(lines, key=lambda line: line[0])[1]

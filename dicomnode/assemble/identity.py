@@ -1,0 +1,28 @@
+"""All inputs of a task must be of one patient and one study."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from dicomnode.domain.instance import InstanceHeader
+
+_COMPARED = {
+    "patient_id": "patient ID",
+    "issuer": "issuer of the patient ID",
+    "birth_date": "patient's birth date",
+    "sex": "patient's sex",
+}
+
+
+def disagreement(headers: Iterable[InstanceHeader]) -> str:
+    """What headers do not agree on, without saying any value; empty when they are of one patient and one study.
+
+    Patient's Name is not compared: spelling and character set differ between systems of one hospital.
+    """
+    everyone = list(headers)
+    if len({header.study_instance_uid for header in everyone}) > 1:
+        return "the inputs are of different studies"
+    for attribute, meaning in _COMPARED.items():
+        if len({getattr(header.patient, attribute) for header in everyone}) > 1:
+            return f"the inputs disagree on the {meaning}"
+    return ""

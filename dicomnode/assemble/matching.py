@@ -1,0 +1,177 @@
+"""Match stacks with the input roles of plugins: tasks, or for each plugin one line that says why not."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+
+from dicomnode.assemble.conditions import failures
+from dicomnode.assemble.relations import Combination, Violation, violation
+from dicomnode.dicom.geometry import may_still_arrive
+from dicomnode.domain.exam import Chosen, NoMatch, PlannedTask
+from dicomnode.domain.identity import Digest, SOPInstanceUID, digest_of
+from dicomnode.domain.stack import Stack
+from dicomnode.sdk.spec import InputRole, ParameterValue, PluginSpec
+
+Wanted = tuple[PluginSpec, Mapping[str, ParameterValue]]
+"""A plugin and the parameters this site gives it, over its defaults."""
+
+_MOST_COMBINATIONS = 4096
+
+
+def match(
+    stacks: Sequence[Stack], specs: Sequence[Wanted], digests: Mapping[SOPInstanceUID, Digest]
+) -> tuple[tuple[PlannedTask, ...], tuple[NoMatch, ...]]:
+    """What will run, and for every plugin that will not, why.
+
+    Parameters
+    ----------
+    stacks : sequence of Stack
+        Of one study.
+    specs : sequence of (PluginSpec, parameters)
+        The enabled plugins.
+    digests : mapping of SOP Instance UID to digest
+        Content digest of every instance.
+
+    Returns
+    -------
+    tasks, refusals
+        Each plugin has a task (a plugin of level "series" one for each stack that fills its first role) or a refusal.
+        Of several possible combinations the one from fewest series is taken, then the earliest acquired; the others
+        are named in the task's notes.
+    """
+    tasks: list[PlannedTask] = []
+    refusals: list[NoMatch] = []
+    for spec, given in specs:
+        candidates = {role.role: [stack for stack in stacks if not failures(stack, role)] for role in spec.inputs}
+        found, nearest = _combinations(spec, candidates)
+        if found:
+            chosen = _best_of_each_series(spec, found) if spec.level == "series" else found[:1]
+            tasks += [_planned(spec, spec.resolve(given), combination, candidates, digests) for combination in chosen]
+        else:
+            refusals.append(_refusal(spec, stacks, candidates, nearest))
+    return tuple(tasks), tuple(refusals)
+
+
+def label(stack: Stack) -> str:
+    """How messages call the series of a stack."""
+    return f"series {stack.facts.get('SeriesNumber', 'without number')}"
+
+
+def _combinations(
+    spec: PluginSpec, candidates: Mapping[str, Sequence[Stack]]
+) -> tuple[list[Combination], Violation | None]:
+    """Combinations that keep all relations, best first; where there is none, the nearest miss."""
+    partial: list[Combination] = [{}]
+    missed: list[Violation] = []
+    for role in spec.inputs:
+        extended: list[Combination] = [] if role.required else list(partial)
+        for combination in partial:
+            for stack in candidates[role.role]:
+                if any(stack.stack_id == other.stack_id for other in combination.values()):
+                    missed.append(Violation(distance=1e12, reason=f"{label(stack)} alone would have to fill two roles"))
+                    continue
+                wider = {**combination, role.role: stack}
+                broken = violation(spec.inputs, wider)
+                if broken is None:
+                    extended.append(wider)
+                else:
+                    missed.append(broken)
+        partial = sorted(extended, key=_rank)[:_MOST_COMBINATIONS]
+    found = [combination for combination in partial if combination]
+    return found, min(missed, key=lambda miss: (miss.distance, miss.reason), default=None)
+
+
+def _rank(combination: Combination) -> tuple[int, int, list[str], list[str]]:
+    """More roles filled, fewer series, acquired earlier; then something that never changes."""
+    stacks = list(combination.values())
+    series = {stack.series_instance_uid for stack in stacks}
+    return -len(stacks), len(series), [_acquired(stack) for stack in stacks], [stack.stack_id for stack in stacks]
+
+
+def _acquired(stack: Stack) -> str:
+    facts = stack.facts
+    date = facts.get("AcquisitionDate") or facts.get("SeriesDate") or facts.get("StudyDate") or ""
+    time = facts.get("AcquisitionTime") or facts.get("ContentTime") or facts.get("SeriesTime") or "~"
+    return str(facts.get("AcquisitionDateTime") or f"{date}{time}")
+
+
+def _best_of_each_series(spec: PluginSpec, found: Sequence[Combination]) -> list[Combination]:
+    best: dict[str, Combination] = {}
+    for combination in found:
+        if (stack := combination.get(spec.inputs[0].role)) is not None:
+            best.setdefault(stack.stack_id, combination)
+    return list(best.values())
+
+
+def _planned(
+    spec: PluginSpec,
+    parameters: dict[str, ParameterValue],
+    combination: Combination,
+    candidates: Mapping[str, Sequence[Stack]],
+    digests: Mapping[SOPInstanceUID, Digest],
+) -> PlannedTask:
+    inputs = tuple(
+        Chosen(role=role, stack=stack, input_digest=digest_of(digests[uid] for uid in stack.instances))
+        for role, stack in combination.items()
+    )
+    taken = {chosen.stack.stack_id for chosen in inputs}
+    others = {
+        role: sorted({label(stack) for stack in stacks if stack.stack_id not in taken})
+        for role, stacks in candidates.items()
+    }
+    return PlannedTask(
+        task_id=task_id(spec, parameters, {chosen.role: chosen.input_digest for chosen in inputs}),
+        plugin=spec.name,
+        version=spec.version,
+        parameters=parameters,
+        inputs=inputs,
+        notes=tuple(f"{role}: {', '.join(labels)} would fit too" for role, labels in others.items() if labels),
+    )
+
+
+def task_id(spec: PluginSpec, parameters: Mapping[str, ParameterValue], inputs: Mapping[str, Digest]) -> Digest:
+    """The idempotency key: the same inputs, plugin, version and parameters give the same one, in any order."""
+    pairs = [part for role in sorted(inputs) for part in (role, inputs[role])]
+    return digest_of(["task", spec.name, spec.version, json.dumps(dict(parameters), sort_keys=True), *pairs])
+
+
+def _refusal(
+    spec: PluginSpec,
+    stacks: Sequence[Stack],
+    candidates: Mapping[str, Sequence[Stack]],
+    nearest: Violation | None,
+) -> NoMatch:
+    required = [role for role in spec.inputs if role.required]
+    lacking = [role for role in required if not candidates[role.role]]
+    if not lacking:
+        reason = nearest.reason if nearest is not None else "nothing fills any role"
+        return NoMatch(plugin=spec.name, reason=reason)
+    missing, why = lacking[0].role, "the study has no series"
+    held = len(lacking) < len(required)
+    if stacks:
+        miss = nearest_miss(spec, lacking[0], stacks)
+        in_the_way = failures(miss, lacking[0])
+        held = held or (len(in_the_way) == 1 and may_still_arrive(miss.refusal))
+        why = f"nearest is {label(miss)}: {in_the_way[0]}"
+    there = [f"{role.role} is {label(candidates[role.role][0])}" for role in required if candidates[role.role]]
+    found = f" ({', '.join(there)})" if there else ""
+    return NoMatch(plugin=spec.name, reason=f"no {missing}{found}; {why}", held=held)
+
+
+def nearest_miss(spec: PluginSpec, role: InputRole, stacks: Sequence[Stack]) -> Stack:
+    """The stack that comes nearest to filling a role none fills."""
+    wanted = {value.value for wanted in spec.inputs for value in wanted.match if value.keyword == "Role"}
+
+    def distance(stack: Stack) -> tuple[int, int, bool, str]:
+        decided, reason = stack.role.role, stack.role.reasons[0]
+        if decided:
+            kinship = 2 if decided in wanted else 4
+        else:
+            kinship = 0 if reason.startswith("ambiguous") else 3 if reason.startswith("unknown") else 1
+        if stack.refusal and stack.refusal == reason:
+            kinship = 5
+        return kinship, len(failures(stack, role)), stack.geometry is None, stack.stack_id
+
+    perfect_but_for_slices = [stack for stack in stacks if len(failures(stack, role)) == 1 and stack.geometry is None]
+    return min(perfect_but_for_slices or stacks, key=distance)

@@ -1,0 +1,66 @@
+"""How the inputs of one plugin must relate: one frame of reference, one grid."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import inf
+
+from dicomnode.domain.stack import Stack
+from dicomnode.sdk.spec import InputRole
+
+SAME_GRID = 0.1
+"""Millimetres by which corners of one grid may differ."""
+
+Combination = Mapping[str, Stack]
+"""Stacks by input role; an optional role may be absent."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Violation:
+    """A relation that does not hold, and by how much: for finding the nearest miss."""
+
+    distance: float
+    reason: str
+
+
+def violation(roles: Sequence[InputRole], chosen: Combination) -> Violation | None:
+    """The first relation that the stacks chosen so far break; None when they break none."""
+    for role in roles:
+        stack = chosen.get(role.role)
+        if stack is None:
+            continue
+        for other_role, grid in ((role.same_frame_as, False), (role.same_grid_as, True)):
+            other = chosen.get(other_role)
+            if other is None:
+                continue
+            broken = _frame(role.role, stack, other_role, other)
+            if broken is None and grid:
+                broken = _grid(role.role, stack, other_role, other)
+            if broken is not None:
+                return broken
+    return None
+
+
+def _frame(role: str, stack: Stack, other_role: str, other: Stack) -> Violation | None:
+    if stack.frame_of_reference_uid and stack.frame_of_reference_uid == other.frame_of_reference_uid:
+        return None
+    return Violation(distance=inf, reason=f"{role} and {other_role} have no common frame of reference")
+
+
+def _grid(role: str, stack: Stack, other_role: str, other: Stack) -> Violation | None:
+    mine, theirs = stack.geometry, other.geometry
+    if mine is None or theirs is None:
+        return Violation(distance=inf, reason=f"{role} or {other_role} has no geometry")
+    if mine.shape != theirs.shape:
+        reason = f"{role} has {_shape(mine.shape)}, {other_role} has {_shape(theirs.shape)}"
+        return Violation(distance=1e9, reason=reason)
+    off = mine.farthest_corner(theirs)
+    if off <= SAME_GRID:
+        return None
+    return Violation(distance=off, reason=f"{role} lies {off:.3g} mm off the grid of {other_role}")
+
+
+def _shape(shape: tuple[int, int, int]) -> str:
+    slices, rows, columns = shape
+    return f"{slices} slices of {rows} x {columns}"

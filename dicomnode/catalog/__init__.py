@@ -1,0 +1,1 @@
+"""What may run here: installed plugins and their specifications."""

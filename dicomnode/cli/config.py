@@ -1,0 +1,56 @@
+"""``dicomnode config``: whether a file is right, and what it amounts to."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import typer
+
+from dicomnode.catalog import plugins as catalog
+from dicomnode.cli.options import ConfigOption, JsonOption, SetOption, read_settings
+
+app = typer.Typer(help="Is the configuration right, and what does it amount to?")
+
+
+@app.command()
+def check(config: ConfigOption = None, overrides: SetOption = None, as_json: JsonOption = False) -> None:
+    """Check the file, and its plugins against what is installed; each mistake with file, line and key."""
+    settings = read_settings(config, overrides)
+    enabled = catalog.enabled(catalog.discover(), settings)
+    report: dict[str, Any] = {
+        "config": str(config) if config else "defaults",
+        "senders": [peer.name for peer in settings.peers if peer.may_store],
+        "destinations": {peer.name: list(peer.receives) for peer in settings.peers if peer.receives},
+        "plugins": sorted(enabled),
+        "warnings": _warnings(settings, enabled),
+    }
+    if as_json:
+        typer.echo(json.dumps(report, indent=2))
+        return
+    typer.echo(f"{report['config']}: right")
+    typer.echo(f"  may send to us: {', '.join(report['senders']) or 'nobody'}")
+    for peer, kinds in report["destinations"].items():
+        typer.echo(f"  results to {peer}: {', '.join(kinds)}")
+    typer.echo(f"  plugins: {', '.join(report['plugins']) or 'none'}")
+    for warning in report["warnings"]:
+        typer.secho(f"  warning: {warning}", fg=typer.colors.YELLOW)
+
+
+def _warnings(settings: Any, enabled: Any) -> list[str]:
+    found = []
+    if settings.dicom.accept_unknown_peers:
+        found.append("dicom.accept_unknown_peers is on: any system that reaches the port may store")
+    elif not any(peer.may_store for peer in settings.peers):
+        found.append("no peer has may_store: nobody can send images to this node")
+    if not any(peer.receives for peer in settings.peers):
+        found.append("no peer receives results: they stay in this node")
+    if not enabled:
+        found.append("no plugin is enabled: nothing will run")
+    return found
+
+
+@app.command()
+def show(config: ConfigOption = None, overrides: SetOption = None) -> None:
+    """Print every setting in force, as JSON."""
+    typer.echo(read_settings(config, overrides).model_dump_json(indent=2))

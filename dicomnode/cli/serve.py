@@ -1,0 +1,42 @@
+"""``dicomnode serve`` and ``dicomnode demo``."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from dicomnode.cli.options import ConfigOption, SetOption, read_settings
+from dicomnode.demo import run as demonstration
+from dicomnode.node import Node
+from dicomnode.observe import logging as observe
+
+
+def serve(
+    config: ConfigOption = None,
+    overrides: SetOption = None,
+    log_json: Annotated[bool, typer.Option("--log-json", help="One JSON object a log line.")] = False,
+) -> None:
+    """Run the node until SIGTERM or Ctrl-C."""
+    observe.configure(json=log_json)
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    node = Node(read_settings(config, overrides))
+    try:
+        node.start()
+        stop.wait()
+    finally:
+        node.stop()
+
+
+def demo(
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the pictures and objects.")] = Path(
+        "demo-results"
+    ),
+) -> None:
+    """Send a synthetic liver exam through a node to a stand-in PACS and show what came back."""
+    demonstration.run(output)

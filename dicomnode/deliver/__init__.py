@@ -1,0 +1,1 @@
+"""Results reach their destinations: what goes where, when to try again."""

@@ -1,0 +1,81 @@
+"""One attempt to bring parcels to a peer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol
+
+from dicomnode.deliver.answers import judge
+from dicomnode.deliver.patience import exhausted
+from dicomnode.domain.delivery import DeliveryState, Parcel, Receipt
+from dicomnode.errors import Refused, Unreachable
+from dicomnode.settings import DeliverySettings, PeerSettings
+
+
+class Answer(Protocol):
+    """What the transport reports for one file."""
+
+    @property
+    def status(self) -> int | None:
+        """DIMSE status; None when the peer accepts no presentation context for the file."""
+        ...
+
+    @property
+    def text(self) -> str:
+        """The status in words."""
+        ...
+
+
+Store = Callable[[PeerSettings, Sequence[Path]], Iterable[Answer]]
+"""Send files to a peer over one association, one answer for each file in their order.
+
+Raises Unreachable or Refused when there is no association; it may also end early, with answers missing.
+"""
+
+
+def attempt(
+    peer: PeerSettings,
+    parcels: Sequence[Parcel],
+    path: Callable[[str], Path],
+    store: Store,
+    policy: DeliverySettings,
+    now: datetime,
+) -> list[Receipt]:
+    """Send parcels once and say what became of each.
+
+    A refusal of the association as a whole is waited out: an administrator mends a wrong AE title at the other end.
+    """
+    receipts: list[Receipt] = []
+    lost = "the association ended early"
+    try:
+        for parcel, answer in zip(parcels, store(peer, [path(parcel.store_key) for parcel in parcels]), strict=False):
+            receipts.append(_receipt(parcel, answer))
+    except (Unreachable, Refused) as error:
+        lost = str(error)
+    receipts += [
+        Receipt(delivery_id=parcel.delivery_id, state=DeliveryState.WAITING, status=None, reason=lost)
+        for parcel in parcels[len(receipts) :]
+    ]
+    return [_give_up(parcel, receipt, policy, now) for parcel, receipt in zip(parcels, receipts, strict=True)]
+
+
+def park(parcels: Sequence[Parcel], reason: str) -> list[Receipt]:
+    """Set parcels aside for a person to look at."""
+    return [
+        Receipt(delivery_id=parcel.delivery_id, state=DeliveryState.PARKED, status=None, reason=reason)
+        for parcel in parcels
+    ]
+
+
+def _receipt(parcel: Parcel, answer: Answer) -> Receipt:
+    reason = "" if answer.status == 0 else answer.text
+    return Receipt(delivery_id=parcel.delivery_id, state=judge(answer.status), status=answer.status, reason=reason)
+
+
+def _give_up(parcel: Parcel, receipt: Receipt, policy: DeliverySettings, now: datetime) -> Receipt:
+    if receipt.state != DeliveryState.WAITING or not exhausted(parcel.queued, now, policy):
+        return receipt
+    reason = f"given up: {receipt.reason}"
+    return Receipt(delivery_id=receipt.delivery_id, state=DeliveryState.PARKED, status=receipt.status, reason=reason)

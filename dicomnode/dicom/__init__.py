@@ -1,0 +1,1 @@
+"""pydicom reading: headers, stacks, roles, geometry, volumes."""

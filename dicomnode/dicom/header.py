@@ -1,0 +1,216 @@
+"""Read identity and facts from one instance's header; pixel data stay untouched."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from struct import Struct
+
+from pydicom.datadict import dictionary_VM, dictionary_VR, tag_for_keyword
+
+from dicomnode.dicom.character_sets import codecs_of, decode
+from dicomnode.dicom.elements import Encoding, open_data_set, walk
+from dicomnode.domain.identity import (
+    SeriesInstanceUID,
+    SOPClassUID,
+    SOPInstanceUID,
+    StudyInstanceUID,
+    TransferSyntaxUID,
+)
+from dicomnode.domain.instance import Fact, InstanceHeader, Patient
+from dicomnode.errors import InvalidInstance, NotUnderstood, UnusablePlace
+
+_ATTRIBUTES = {
+    "study": "StudyDate StudyTime StudyDescription StudyID AccessionNumber BodyPartExamined Laterality ImageLaterality",
+    "series": "Modality SeriesDescription SeriesNumber SeriesDate SeriesTime ProtocolName PatientPosition "
+    "FrameOfReferenceUID ImagesInAcquisition Manufacturer ManufacturerModelName SoftwareVersions DeviceSerialNumber "
+    "StationName",
+    "image": "InstanceNumber ImageType AcquisitionNumber AcquisitionDateTime AcquisitionDate AcquisitionTime "
+    "ContentDate ContentTime ImageComments DerivationDescription BurnedInAnnotation QualityControlImage "
+    "LossyImageCompression",
+    "physics": "ScanningSequence SequenceVariant ScanOptions MRAcquisitionType SequenceName PulseSequenceName EchoTime "
+    "EchoNumbers EffectiveEchoTime RepetitionTime InversionTime InversionTimes FlipAngle EchoTrainLength "
+    "NumberOfAverages MagneticFieldStrength ImagingFrequency ImagedNucleus TriggerTime TemporalPositionIdentifier "
+    "NumberOfTemporalPositions DiffusionBValue DiffusionGradientOrientation AcquisitionMatrix ReceiveCoilName "
+    "ComplexImageComponent AcquisitionContrast",
+    "contrast": "ContrastBolusAgent ContrastBolusRoute ContrastBolusVolume ContrastBolusStartTime "
+    "ContrastBolusIngredient",
+    "grid": "ImagePositionPatient ImageOrientationPatient PixelSpacing SliceThickness SpacingBetweenSlices "
+    "SliceLocation Rows Columns NumberOfFrames SamplesPerPixel PhotometricInterpretation BitsAllocated",
+}
+KEYWORDS = tuple(keyword for names in _ATTRIBUTES.values() for keyword in names.split())
+"""Keywords of the attributes that become facts of an instance."""
+
+_PATIENT = {
+    "PatientID": "patient_id",
+    "IssuerOfPatientID": "issuer",
+    "PatientName": "name",
+    "PatientBirthDate": "birth_date",
+    "PatientSex": "sex",
+}
+_IDENTITY = ("SpecificCharacterSet", "SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID")
+_WANTED = {
+    tag: keyword for keyword in (*_IDENTITY, *_PATIENT, *KEYWORDS) if (tag := tag_for_keyword(keyword)) is not None
+}
+_VR = {keyword: dictionary_VR(keyword) for keyword in _WANTED.values()}
+_SEVERAL = frozenset(keyword for keyword in _WANTED.values() if dictionary_VM(keyword) != "1")
+_PIXELS = 0x7FE00008  # Float Pixel Data; Pixel Data and Double Float Pixel Data follow
+
+_LONGEST_VALUE = 16384  # bytes; a longer value of any of these attributes is absurd and not looked at further
+_LONGEST_TEXT = 1024  # characters
+_MOST_VALUES = 256
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_UID = re.compile(r"[0-9]+(\.[0-9]+)+")
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
+_BINARY = {"US": "H", "SS": "h", "UL": "L", "SL": "l", "FL": "f", "FD": "d", "UV": "Q", "SV": "q"}
+_LOCALIZED = frozenset({"LO", "SH", "ST", "LT", "UT", "UC", "PN"})
+
+
+def read(data_set: bytes, transfer_syntax_uid: str) -> InstanceHeader:
+    """The header of an encoded data set without file meta information, as C-STORE brings it.
+
+    Parameters
+    ----------
+    data_set : bytes
+        Encoded in ``transfer_syntax_uid``; reading stops before the pixel data.
+    transfer_syntax_uid : str
+        Of the presentation context the data set came by.
+
+    Returns
+    -------
+    InstanceHeader
+        Absent, empty, non-finite and absurdly long attributes have no entry in ``facts``; attributes of a variable
+        number of values are lists. ``facts["UndecodableText"]`` names the attributes whose text holds U+FFFD or was
+        guessed, because its bytes do not fit the Specific Character Set.
+
+    Raises
+    ------
+    NotUnderstood
+        When the bytes are not a data set of this transfer syntax or name no SOP class.
+    UnusablePlace
+        When Study or Series Instance UID is missing or illegal.
+    InvalidInstance
+        When the SOP Instance UID is missing or illegal.
+    """
+    readable, encoding = open_data_set(data_set, transfer_syntax_uid)
+    found: dict[str, tuple[str, bytes]] = {}
+    for element in walk(readable, encoding, stop_at=_PIXELS):
+        keyword = _WANTED.get(element.tag)
+        if keyword is not None and 0 < element.end - element.start <= _LONGEST_VALUE:
+            found[keyword] = (element.vr, bytes(readable[element.start : element.end]))
+    values, undecodable = _values(found, encoding)
+    text = {keyword: str(value) for keyword, value in values.items() if isinstance(value, str)}
+    sop_class_uid, sop_instance_uid, study, series = (text.get(keyword, "") for keyword in _IDENTITY[1:])
+    if not is_uid(sop_class_uid):
+        raise NotUnderstood("SOP Class UID is missing or not a UID")
+    if not is_uid(sop_instance_uid):
+        raise InvalidInstance("SOP Instance UID is missing or not a UID")
+    if not is_uid(study):
+        raise UnusablePlace("Study Instance UID is missing or not a UID")
+    if not is_uid(series):
+        raise UnusablePlace("Series Instance UID is missing or not a UID")
+    facts = {keyword: values[keyword] for keyword in KEYWORDS if keyword in values}
+    if undecodable:
+        facts["UndecodableText"] = undecodable
+    return InstanceHeader(
+        sop_instance_uid=SOPInstanceUID(sop_instance_uid),
+        sop_class_uid=SOPClassUID(sop_class_uid),
+        transfer_syntax_uid=TransferSyntaxUID(transfer_syntax_uid),
+        series_instance_uid=SeriesInstanceUID(series),
+        study_instance_uid=StudyInstanceUID(study),
+        patient=Patient(**{"patient_id": "", **{_PATIENT[k]: text[k] for k in _PATIENT if k in text}}),
+        facts=facts,
+    )
+
+
+def read_file(path: Path) -> InstanceHeader:
+    """The header of a DICOM file (PS3.10).
+
+    Raises
+    ------
+    NotUnderstood, UnusablePlace, InvalidInstance
+        As :func:`read`; also when the file has no preamble or names no transfer syntax.
+    OSError
+        When the file cannot be read.
+    """
+    data_set, transfer_syntax_uid = data_set_of(path.read_bytes())
+    return read(data_set, transfer_syntax_uid)
+
+
+def data_set_of(file: bytes) -> tuple[bytes, str]:
+    """The encoded data set of a DICOM file's bytes (PS3.10 section 7.1) and its transfer syntax.
+
+    Raises
+    ------
+    NotUnderstood
+        When the preamble or the transfer syntax is missing.
+    """
+    if file[128:132] != b"DICM":
+        raise NotUnderstood("not a DICOM file: no 'DICM' after the preamble")
+    body = file[132:]
+    transfer_syntax_uid, end = "", 0
+    for element in walk(body, Encoding(implicit=False, order="<"), stop_at=0x00030000):
+        end = element.end
+        if element.tag == 0x00020010:
+            transfer_syntax_uid = body[element.start : element.end].decode("ascii", "replace").strip("\0 ")
+    if not is_uid(transfer_syntax_uid):
+        raise NotUnderstood("the file names no transfer syntax")
+    return body[end:], transfer_syntax_uid
+
+
+def is_uid(text: str) -> bool:
+    """Whether a text is a UID: digits and dots, at most 64 characters (PS3.5 section 9.1).
+
+    Leading zeros in a component are forbidden there but harmless, and real scanners write them.
+    """
+    return len(text) <= 64 and _UID.fullmatch(text) is not None
+
+
+def _values(found: Mapping[str, tuple[str, bytes]], encoding: Encoding) -> tuple[dict[str, Fact], list[str]]:
+    """Decoded values by keyword, and the keywords whose text could not be decoded soundly."""
+    character_sets = found.get("SpecificCharacterSet", ("CS", b""))[1].decode("ascii", "replace")
+    codecs = codecs_of([name.strip("\0 ") for name in character_sets.split("\\")])
+    values: dict[str, Fact] = {}
+    undecodable: list[str] = []
+    for keyword, (written_vr, raw) in found.items():
+        vr = written_vr if written_vr not in ("", "UN") else _VR[keyword]
+        several = keyword in _SEVERAL
+        if vr in _BINARY:
+            value = _numbers(_unpack(raw, vr, encoding), several=several)
+        else:
+            localized = vr in _LOCALIZED
+            text, sound = decode(raw, codecs if localized else ("ascii",), b"^=\\" if vr == "PN" else b"\\\r\n\t\f")
+            if not sound:
+                undecodable.append(keyword)
+            value = _from_text(text, vr, several=several)
+        if value is not None:
+            values[keyword] = value
+    return values, undecodable
+
+
+def _unpack(raw: bytes, vr: str, encoding: Encoding) -> list[float]:
+    item = Struct(encoding.order + _BINARY[vr])
+    whole = len(raw) // item.size * item.size
+    return [number for (number,) in item.iter_unpack(raw[:whole])]
+
+
+def _from_text(text: str, vr: str, *, several: bool) -> Fact | None:
+    if vr in ("DS", "IS"):
+        parts = [part.strip("\0 ") for part in text.split("\\")]
+        if not all(_NUMBER.fullmatch(part) for part in parts):
+            return None
+        numbers = [float(part) for part in parts]
+        whole = vr == "IS" and all(number.is_integer() for number in numbers)
+        return _numbers([int(number) for number in numbers] if whole else numbers, several=several)
+    parts = [_CONTROL.sub(" ", part.strip("\0 ")).strip()[:_LONGEST_TEXT] for part in text.split("\\")]
+    if not any(parts):
+        return None
+    return parts[:_MOST_VALUES] if several else "\\".join(parts)[:_LONGEST_TEXT]
+
+
+def _numbers(numbers: list[float], *, several: bool) -> Fact | None:
+    if not numbers or not all(math.isfinite(number) for number in numbers):
+        return None
+    return numbers[:_MOST_VALUES] if several else numbers[0]

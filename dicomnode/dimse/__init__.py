@@ -1,0 +1,1 @@
+"""pynetdicom's home: the SCP that receives and the SCU that sends."""

@@ -1,0 +1,65 @@
+"""One run of a plugin on one exam revision, and what it made."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from dicomnode.domain.identity import Digest, SOPClassUID, SOPInstanceUID, StudyInstanceUID
+from dicomnode.domain.instance import Instance
+from dicomnode.domain.stack import Geometry
+
+
+class TaskState(StrEnum):
+    """The life of a task. The last five are ends."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    DONE = "done"
+    NOT_APPLICABLE = "not applicable"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    SUPERSEDED = "superseded"
+    """Later input replaced this task; what it had not yet delivered is withdrawn."""
+
+
+ENDED = frozenset(
+    {TaskState.DONE, TaskState.NOT_APPLICABLE, TaskState.FAILED, TaskState.CANCELLED, TaskState.SUPERSEDED}
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Input:
+    """One input role of a task: the instances of a stack in slice order."""
+
+    role: str
+    instances: tuple[Instance, ...]
+    geometry: Geometry
+    frame_of_reference_uid: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """What the node needs to run a plugin and to write its results."""
+
+    task_id: Digest
+    attempt: int
+    study_instance_uid: StudyInstanceUID
+    plugin: str
+    version: str
+    parameters: dict[str, float | int | str | bool]
+    inputs: tuple[Input, ...]
+    state: TaskState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResultObject:
+    """A finished DICOM object, checked and ready to be sent."""
+
+    sop_instance_uid: SOPInstanceUID
+    sop_class_uid: SOPClassUID
+    kind: str
+    """``SEG``, ``SR``, ``SC`` or ``PM``: the word used in a peer's ``receives``."""
+    description: str
+    content: bytes
+    """The whole DICOM file (PS3.10)."""

@@ -1,0 +1,168 @@
+"""Nothing leaves unproven: finished bytes are read back and held against the sources and the findings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from io import BytesIO
+
+from pydicom import Dataset, dcmread
+from pydicom.errors import InvalidDicomError
+from pydicom.uid import ExplicitVRLittleEndian
+
+from dicomnode.domain.task import ResultObject
+from dicomnode.encode import grid, roundtrip
+from dicomnode.encode.contents import Contents
+from dicomnode.encode.context import Context
+from dicomnode.encode.series import Kind, Series
+from dicomnode.encode.sources import Sources
+from dicomnode.encode.work import Work
+from dicomnode.errors import CheckFailed
+
+IDENTITY = (
+    "PatientID", "IssuerOfPatientID", "PatientName", "PatientBirthDate", "PatientSex", "StudyInstanceUID",
+    "AccessionNumber",
+)  # fmt: skip
+
+_EVERY = (
+    "SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID", "SeriesNumber", "Modality",
+    "InstanceNumber", "Manufacturer", "ContentDate", "ContentTime", "SpecificCharacterSet",
+    "ContributingEquipmentSequence",
+)  # fmt: skip
+_MULTI_FRAME = (
+    "FrameOfReferenceUID", "DimensionOrganizationSequence", "DimensionIndexSequence", "NumberOfFrames", "Rows",
+    "Columns", "BitsAllocated", "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence", "ContentLabel",
+    "ManufacturerModelName", "DeviceSerialNumber", "SoftwareVersions", "ReferencedSeriesSequence",
+)  # fmt: skip
+REQUIRED: Mapping[Kind, tuple[str, ...]] = {
+    "SEG": (*_EVERY, *_MULTI_FRAME, "SegmentSequence", "SegmentationType", "PixelData"),
+    "PM": (*_EVERY, *_MULTI_FRAME, "ContentCreatorName", "FloatPixelData", "ContentQualification"),
+    "SC": (*_EVERY, "ConversionType", "Rows", "Columns", "PhotometricInterpretation", "ImageType", "PixelData"),
+    "SR": (
+        *_EVERY, "ValueType", "ConceptNameCodeSequence", "ContentSequence", "CompletionFlag", "VerificationFlag",
+        "CurrentRequestedProcedureEvidenceSequence",
+    ),
+}  # fmt: skip
+"""Attributes that must be there with a value: type 1 of PS3.3, and type 2 that readers insist on."""
+
+_WRONG_ORDER = 0.1
+"""How far a slice may lie from its place in the grid, as a part of the slice distance."""
+
+
+def check_sources(sources: Sources, work: Work) -> None:
+    """Prove that the inputs are one patient's and lie in slice order on their grids.
+
+    Raises
+    ------
+    CheckFailed
+        When they do not.
+    """
+    for header in sources.every():
+        if different := _different(header, sources.first):
+            raise CheckFailed(f"the input images differ in {', '.join(different)}; no result may speak for both")
+    for role, headers in sources.by_role.items():
+        geometry = work.geometry[role]
+        if len(headers) != geometry.shape[0]:
+            raise CheckFailed(f"input {role!r} has {len(headers)} images for {geometry.shape[0]} slices")
+        allowed = max(0.1, _WRONG_ORDER * geometry.spacing[0])
+        for number, header in enumerate(headers):
+            if (header.Rows, header.Columns) != geometry.shape[1:]:
+                raise CheckFailed(f"image {number + 1} of input {role!r} has not the grid's rows and columns")
+            if (distance := grid.apart(grid.slice_corners(header), grid.grid_corners(geometry, number))) > allowed:
+                raise CheckFailed(f"image {number + 1} of input {role!r} lies {distance:.2f} mm off its grid")
+
+
+def check(results: Sequence[ResultObject], contents: Contents, context: Context, series: Sequence[Series]) -> None:
+    """Prove every object of a task, from its finished bytes alone.
+
+    Identity is that of all sources; UIDs are the derived ones; every reference leads to a source or to a sibling;
+    required attributes are there; frames lie within 0.01 mm of their source slices; masks, maps, pictures and
+    numbers read back as the plugin gave them.
+
+    Raises
+    ------
+    CheckFailed
+        With the object's kind and what does not hold.
+    """
+    datasets = {result.sop_instance_uid: _read(result) for result in results}
+    expected = _expected(contents, series)
+    if sorted(datasets) != sorted(expected) or len(results) != len(expected):
+        raise CheckFailed("the objects of the task do not have the SOP Instance UIDs derived from it")
+    known = {
+        str(instance.SOPInstanceUID): str(instance.SOPClassUID)
+        for instance in (*context.sources.every(), *datasets.values())
+    }
+    for result in results:
+        dataset = datasets[result.sop_instance_uid]
+        place = expected[result.sop_instance_uid]
+        _attributes(dataset, result, place)
+        _identity(dataset, context.sources, result.kind)
+        _references(dataset, known, result.kind)
+    roundtrip.check(list(datasets.values()), contents, context)
+
+
+def _read(result: ResultObject) -> Dataset:
+    try:
+        dataset = dcmread(BytesIO(result.content))
+    except InvalidDicomError as error:
+        raise CheckFailed(f"{result.kind}: the bytes are not a DICOM file") from error
+    meta = dataset.file_meta
+    if meta.TransferSyntaxUID != ExplicitVRLittleEndian:
+        raise CheckFailed(f"{result.kind}: not Explicit VR Little Endian")
+    if not (meta.MediaStorageSOPInstanceUID == dataset.get("SOPInstanceUID") == result.sop_instance_uid):
+        raise CheckFailed(f"{result.kind}: file, data set and result object do not name the same SOP instance")
+    if not (meta.MediaStorageSOPClassUID == dataset.get("SOPClassUID") == result.sop_class_uid):
+        raise CheckFailed(f"{result.kind}: file, data set and result object do not name the same SOP class")
+    return dataset
+
+
+def _expected(contents: Contents, series: Sequence[Series]) -> dict[str, Series]:
+    """All SOP Instance UIDs the task must have written, and the series they stand in."""
+    captures = iter(contents.captures)
+    return {
+        place.instance_uid(number): place
+        for place in series
+        for number in range(1, (len(next(captures).frames) if place.kind == "SC" else 1) + 1)
+    }
+
+
+def _attributes(dataset: Dataset, result: ResultObject, place: Series) -> None:
+    for keyword in REQUIRED[place.kind]:
+        if keyword not in dataset or dataset[keyword].is_empty:
+            raise CheckFailed(f"{result.kind}: {keyword} is missing")
+    if result.kind != place.kind or dataset.SeriesInstanceUID != place.uid or dataset.SeriesNumber != place.number:
+        raise CheckFailed(f"{result.kind}: the object is not in its own series")
+
+
+def _identity(dataset: Dataset, sources: Sources, kind: str) -> None:
+    """One source stands for all: :func:`check_sources` has proven that they agree."""
+    if different := _different(dataset, sources.first):
+        raise CheckFailed(f"{kind}: {', '.join(different)} is not that of the source images")
+
+
+def _different(one: Dataset, other: Dataset) -> list[str]:
+    return [keyword for keyword in IDENTITY if _plain(one, keyword) != _plain(other, keyword)]
+
+
+def _plain(dataset: Dataset, keyword: str) -> str:
+    """A value without what does not count: padding, and empty components at the end of a name."""
+    value = dataset.get(keyword)
+    text = "" if value is None else str(value).strip(" \0")
+    return "=".join(group.rstrip("^ ") for group in text.split("=")).rstrip("=") if keyword == "PatientName" else text
+
+
+def _references(dataset: Dataset, known: Mapping[str, str], kind: str) -> None:
+    for item in _items(dataset):
+        uid = item.get("ReferencedSOPInstanceUID")
+        if uid and str(uid) not in known:
+            raise CheckFailed(f"{kind}: refers to an instance that is neither a source nor a result of this task")
+        if uid and item.get("ReferencedSOPClassUID") != known[str(uid)]:
+            raise CheckFailed(f"{kind}: names a wrong SOP class for an instance it refers to")
+
+
+def _items(dataset: Dataset) -> Iterator[Dataset]:
+    """All items of all sequences, however deep."""
+    for element in dataset:
+        if element.VR == "SQ":
+            for item in element.value:
+                yield item
+                yield from _items(item)

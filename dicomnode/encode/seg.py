@@ -1,0 +1,65 @@
+"""Segmentation: binary, only the frames that hold something (PS3.3 A.51)."""
+
+from __future__ import annotations
+
+from highdicom.color import CIELabColor
+from highdicom.seg import SegmentAlgorithmTypeValues, SegmentationTypeValues, SegmentDescription
+from highdicom.seg import Segmentation as SegmentationImage
+from pydicom import Dataset
+
+from dicomnode.encode import algorithm, grid, uids
+from dicomnode.encode.context import MANUFACTURER, Context, body_part, stamp
+from dicomnode.encode.series import Series
+from dicomnode.sdk.findings import Segment, Segmentation
+
+
+def build(finding: Segmentation, context: Context, series: Series) -> Dataset:
+    """Write a segmentation onto the grid of its input."""
+    work, headers = context.work, context.sources.by_role[finding.on]
+    image = SegmentationImage(
+        source_images=grid.carriers(headers, work.geometry[finding.on]),
+        pixel_array=finding.labels,
+        segmentation_type=SegmentationTypeValues.BINARY,
+        segment_descriptions=[
+            _describe(segment, number, context) for number, segment in enumerate(finding.segments, start=1)
+        ],
+        series_instance_uid=series.uid,
+        series_number=series.number,
+        sop_instance_uid=series.instance_uid(),
+        instance_number=1,
+        manufacturer=MANUFACTURER,
+        manufacturer_model_name=MANUFACTURER,
+        software_versions=work.spec.version,
+        device_serial_number=work.spec.name,
+        content_label="SEGMENTATION",
+        content_description=series.description,
+        content_creator_name=f"{MANUFACTURER}^{work.spec.name}",
+        omit_empty_frames=True,
+    )
+    stamp(image, context, series)
+    body_part(image, headers[0])
+    if not image.get("Laterality"):
+        image.pop("Laterality", None)
+    return image
+
+
+def tracking_uid(label: str, context: Context) -> str:
+    """Tracking UID of a segment, the same in SEG and SR and in every later study of the patient."""
+    source = context.sources.first
+    patient_id = str(source.get("PatientID") or "")
+    patient = (str(source.get("IssuerOfPatientID") or ""), patient_id) if patient_id else str(source.StudyInstanceUID)
+    return uids.tracking(patient, context.work.spec.name, label)
+
+
+def _describe(segment: Segment, number: int, context: Context) -> SegmentDescription:
+    return SegmentDescription(
+        segment_number=number,
+        segment_label=segment.label,
+        segmented_property_category=algorithm.concept(segment.category),
+        segmented_property_type=algorithm.concept(segment.type),
+        algorithm_type=SegmentAlgorithmTypeValues.AUTOMATIC,
+        algorithm_identification=algorithm.for_images(context.work),
+        tracking_uid=tracking_uid(segment.label, context),
+        tracking_id=segment.label,
+        display_color=CIELabColor.from_rgb(*segment.colour),
+    )

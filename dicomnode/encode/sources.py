@@ -1,0 +1,109 @@
+"""The headers of a task's input images, decoded to Unicode; pixel data stay unread."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydicom import Dataset, dcmread
+from pydicom.errors import InvalidDicomError
+from pydicom.multival import MultiValue
+from pydicom.valuerep import PersonName
+
+from dicomnode.encode.work import Work
+from dicomnode.errors import EncodingError
+
+PATIENT = (
+    "PatientName", "PatientID", "IssuerOfPatientID", "IssuerOfPatientIDQualifiersSequence", "PatientBirthDate",
+    "PatientSex", "PatientAge", "PatientSize", "PatientWeight", "PatientIdentityRemoved", "DeidentificationMethod",
+    "DeidentificationMethodCodeSequence",
+)  # fmt: skip
+"""Patient and Patient Study modules (PS3.3 C.7.1.1, C.7.2.2), copied as the source writes them."""
+
+STUDY = (
+    "StudyInstanceUID", "StudyDate", "StudyTime", "StudyID", "StudyDescription", "AccessionNumber",
+    "IssuerOfAccessionNumberSequence", "ReferringPhysicianName",
+)  # fmt: skip
+"""General Study module (PS3.3 C.7.2.1)."""
+
+ACQUISITION_EQUIPMENT = (
+    "Manufacturer", "ManufacturerModelName", "DeviceSerialNumber", "SoftwareVersions", "InstitutionName",
+    "StationName",
+)  # fmt: skip
+
+_IMAGE = (
+    "SOPClassUID", "SOPInstanceUID", "SeriesInstanceUID", "Modality", "BodyPartExamined", "Laterality",
+    "FrameOfReferenceUID", "PositionReferenceIndicator", "Rows", "Columns", "ImagePositionPatient",
+    "ImageOrientationPatient", "PixelSpacing", "SliceThickness", "LossyImageCompression",
+    "LossyImageCompressionRatio", "LossyImageCompressionMethod", "TimezoneOffsetFromUTC",
+)  # fmt: skip
+_TIMES = (
+    "AcquisitionDateTime", "AcquisitionDate", "AcquisitionTime", "ContentDate", "ContentTime", "SeriesDate",
+    "SeriesTime",
+)  # fmt: skip
+_READ = ("SpecificCharacterSet", *PATIENT, *STUDY, *ACQUISITION_EQUIPMENT, *_IMAGE, *_TIMES)
+
+_LOST = "\N{REPLACEMENT CHARACTER}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sources:
+    """Headers by input role, in the order of the grid's slices."""
+
+    by_role: Mapping[str, tuple[Dataset, ...]]
+
+    @property
+    def first(self) -> Dataset:
+        """The header that stands for all of them in what they share."""
+        return next(iter(self.by_role.values()))[0]
+
+    def every(self) -> tuple[Dataset, ...]:
+        """All headers, each instance once."""
+        return tuple({str(h.SOPInstanceUID): h for headers in self.by_role.values() for h in headers}.values())
+
+
+def read(work: Work) -> Sources:
+    """Read the headers of a task's inputs.
+
+    Raises
+    ------
+    EncodingError
+        When a file cannot be read or its text cannot be decoded.
+    """
+    if not any(work.inputs.values()):
+        raise EncodingError("the task has no input images, so there is no patient and no study to write results for")
+    return Sources(by_role={role: tuple(_header(path) for path in paths) for role, paths in work.inputs.items()})
+
+
+def _header(path: Path) -> Dataset:
+    try:
+        header = dcmread(path, stop_before_pixels=True, specific_tags=list(_READ))
+    except (OSError, InvalidDicomError) as error:
+        raise EncodingError(f"an input image cannot be read as a DICOM file: {type(error).__name__}") from error
+    return in_unicode(header)
+
+
+def in_unicode(header: Dataset) -> Dataset:
+    """Decode all text of a header, in place, so that it is written as ISO_IR 192 from now on.
+
+    Mends highdicom, which takes several values of Specific Character Set with an empty first one for an error.
+
+    Raises
+    ------
+    EncodingError
+        When bytes have no meaning in the declared character set, or a name falls apart in decoding.
+    """
+    header.decode()
+    for element in header.iterall():
+        if element.VR == "PN" and element.value:
+            if isinstance(element.value, MultiValue):
+                raise EncodingError(f"{element.keyword} has several values where one is allowed")
+            element.value = PersonName(str(element.value))
+        if isinstance(element.value, str | PersonName) and _LOST in str(element.value):
+            raise EncodingError(
+                f"{element.keyword} holds bytes that its Specific Character Set cannot decode; "
+                "correct the character set at the source and send the images again"
+            )
+    header.SpecificCharacterSet = "ISO_IR 192"
+    return header

@@ -1,0 +1,195 @@
+"""Structured Report: Comprehensive 3D SR after TID 1500, one for every task (PS3.16 TID 1500)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from highdicom.sr import (
+    CodeContentItem,
+    CodedConcept,
+    Comprehensive3DSR,
+    ContentItem,
+    DeviceObserverIdentifyingAttributes,
+    MeasurementReport,
+    MeasurementsAndQualitativeEvaluations,
+    ObservationContext,
+    ObserverContext,
+    ReferencedSegment,
+    RelationshipTypeValues,
+    SourceSeriesForSegmentation,
+    TextContentItem,
+    TrackingIdentifier,
+    VolumetricROIMeasurementsAndQualitativeEvaluations,
+)
+from highdicom.sr import Measurement as MeasurementItem
+from pydicom import Dataset
+
+from dicomnode.encode import algorithm, library, uids
+from dicomnode.encode.algorithm import concept
+from dicomnode.encode.contents import Contents
+from dicomnode.encode.context import MANUFACTURER, Context, stamp
+from dicomnode.encode.seg import tracking_uid
+from dicomnode.encode.series import Series
+from dicomnode.sdk.codes import Code
+from dicomnode.sdk.findings import Measurement, QualitativeEvaluation, Segment
+
+MARK = {
+    "research": "Research use only. NOT FOR DIAGNOSTIC USE. Computed by software, not reviewed by a physician.",
+    "clinical": "Computed by software (AI), not reviewed by a physician.",
+}
+NOTHING_REPORTED = "The algorithm reported no measurement, evaluation or recommendation."
+
+_TITLE = CodedConcept("126000", "DCM", "Imaging Measurement Report")
+_DEVICE = CodedConcept("121007", "DCM", "Device")
+_COMMENT = CodedConcept("121106", "DCM", "Comment")
+_RECOMMENDATION = Code("121075", "DCM", "Recommendation")
+_MAGNETIC_RESONANCE_IMAGING = CodedConcept("113091000", "SCT", "Magnetic resonance imaging")
+
+
+def build(contents: Contents, context: Context, series: Series, written: Sequence[Dataset]) -> Dataset:
+    """Write the report.
+
+    Parameters
+    ----------
+    contents : Contents
+        What the plugin found.
+    written : sequence of Dataset
+        The task's other result objects; all of them become evidence, segmentations in the order of ``contents``.
+    """
+    report = Comprehensive3DSR(
+        evidence=[*map(_evidence, context.sources.every()), *map(_evidence, written)],
+        content=_tree(contents, context, written)[0],
+        series_instance_uid=series.uid,
+        series_number=series.number,
+        sop_instance_uid=series.instance_uid(),
+        instance_number=1,
+        manufacturer=MANUFACTURER,
+        is_complete=True,
+        is_final=False,
+        is_verified=False,
+    )
+    stamp(report, context, series)
+    return report
+
+
+def rounded(measurement: Measurement) -> float:
+    """The value with only the digits that mean something."""
+    return round(float(measurement.value), measurement.decimals)
+
+
+def _tree(contents: Contents, context: Context, written: Sequence[Dataset]) -> MeasurementReport:
+    report = MeasurementReport(
+        observation_context=_observer(context),
+        procedure_reported=_MAGNETIC_RESONANCE_IMAGING,
+        title=_TITLE,
+        imaging_measurements=[*_segment_groups(contents, context, written), *_case_group(contents, context)],
+    )
+    root = report[0].ContentSequence
+    measurements = len(root) - 1
+    root.insert(measurements, library.build(context))
+    root.insert(measurements, _text(_COMMENT, MARK[context.work.mode]))
+    return report
+
+
+def _observer(context: Context) -> ObservationContext:
+    spec = context.work.spec
+    device = DeviceObserverIdentifyingAttributes(
+        uid=uids.device(spec.name, spec.version),
+        name=spec.title[:64],
+        manufacturer_name=MANUFACTURER,
+        model_name=spec.name,
+        serial_number=spec.version,
+    )
+    return ObservationContext(
+        observer_device_context=ObserverContext(observer_type=_DEVICE, observer_identifying_attributes=device)
+    )
+
+
+def _segment_groups(
+    contents: Contents, context: Context, written: Sequence[Dataset]
+) -> list[VolumetricROIMeasurementsAndQualitativeEvaluations]:
+    images = [image for image in written if image.Modality == "SEG"]
+    return [
+        _segment_group(segment, number, image, contents, context)
+        for finding, image in zip(contents.segmentations, images, strict=True)
+        for number, segment in enumerate(finding.segments, start=1)
+    ]
+
+
+def _segment_group(
+    segment: Segment, number: int, image: Dataset, contents: Contents, context: Context
+) -> VolumetricROIMeasurementsAndQualitativeEvaluations:
+    """Measurements and evaluations of one segment (TID 1411)."""
+    group = VolumetricROIMeasurementsAndQualitativeEvaluations(
+        tracking_identifier=TrackingIdentifier(uid=tracking_uid(segment.label, context), identifier=segment.label),
+        referenced_segment=ReferencedSegment(
+            sop_class_uid=image.SOPClassUID,
+            sop_instance_uid=image.SOPInstanceUID,
+            segment_number=number,
+            source_series=SourceSeriesForSegmentation(image.ReferencedSeriesSequence[0].SeriesInstanceUID),
+        ),
+        finding_type=concept(segment.type),
+        finding_category=concept(segment.category),
+        algorithm_id=algorithm.for_reports(context.work),
+        measurements=_measurements(contents, segment.label),
+    )
+    group[0].ContentSequence.extend(_statements(contents.evaluations, segment.label))
+    return group
+
+
+def _case_group(contents: Contents, context: Context) -> list[MeasurementsAndQualitativeEvaluations]:
+    """What is said about the whole case (TID 1501); without segments there is always such a group."""
+    measurements = _measurements(contents, "")
+    statements = _statements(contents.evaluations, "")
+    statements += [_statement(_RECOMMENDATION, recommendation.value) for recommendation in contents.recommendations]
+    if not measurements and not statements:
+        if contents.labels:
+            return []
+        statements = [_text(_COMMENT, NOTHING_REPORTED)]
+    title = context.work.spec.title
+    group = MeasurementsAndQualitativeEvaluations(
+        tracking_identifier=TrackingIdentifier(uid=tracking_uid("", context), identifier=title),
+        algorithm_id=algorithm.for_reports(context.work),
+        measurements=measurements,
+    )
+    group[0].ContentSequence.extend(statements)
+    return [group]
+
+
+def _measurements(contents: Contents, label: str) -> list[MeasurementItem]:
+    return [
+        MeasurementItem(
+            name=concept(measurement.name),
+            value=rounded(measurement),
+            unit=concept(measurement.unit),
+            derivation=concept(measurement.derivation) if measurement.derivation else None,
+        )
+        for measurement in contents.measurements
+        if measurement.of == label
+    ]
+
+
+def _statements(evaluations: Sequence[QualitativeEvaluation], label: str) -> list[ContentItem]:
+    return [_statement(evaluation.name, evaluation.value) for evaluation in evaluations if evaluation.of == label]
+
+
+def _statement(name: Code, value: Code | str) -> ContentItem:
+    """A qualitative evaluation; highdicom's own takes codes only."""
+    if isinstance(value, str):
+        return _text(concept(name), value)
+    return CodeContentItem(concept(name), concept(value), RelationshipTypeValues.CONTAINS)
+
+
+def _text(name: CodedConcept, value: str) -> TextContentItem:
+    return TextContentItem(name, value, RelationshipTypeValues.CONTAINS)
+
+
+def _evidence(instance: Dataset) -> Dataset:
+    """What a report needs of an instance to refer to it, and nothing that identifies a person."""
+    evidence = Dataset()
+    for keyword in ("PatientID", "PatientName", "PatientBirthDate", "PatientSex", "AccessionNumber", "StudyID"):
+        setattr(evidence, keyword, None)
+    evidence.StudyDate = evidence.StudyTime = None
+    for keyword in ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID"):
+        evidence[keyword] = instance[keyword]
+    return evidence

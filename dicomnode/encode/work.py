@@ -1,0 +1,29 @@
+"""What the node knows about a task when it writes the results."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+from dicomnode.domain.identity import Digest
+from dicomnode.domain.stack import Geometry
+from dicomnode.sdk.spec import ParameterValue, PluginSpec
+
+Mode: TypeAlias = Literal["research", "clinical"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """One task: which plugin ran with which parameters on which images."""
+
+    task_id: Digest
+    """Idempotency key; every UID of the results derives from it."""
+    spec: PluginSpec
+    parameters: Mapping[str, ParameterValue]
+    mode: Mode
+    inputs: Mapping[str, tuple[Path, ...]]
+    """Input role to its DICOM files, in the order of the grid's slices."""
+    geometry: Mapping[str, Geometry]
+    """Input role to its grid."""

@@ -1,0 +1,1 @@
+"""DBOS's home: durable workflows behind a narrow port."""

@@ -1,0 +1,89 @@
+"""Run durable work: at least once, again after a crash, a few times at most."""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from dbos import DBOS, DBOSConfig
+from sqlalchemy import Engine
+
+from dicomnode.engine.submitter import APPLICATION, PROTOCOL
+from dicomnode.errors import SettingsError
+
+RECOVERY_ATTEMPTS = 3
+"""Work that took the whole node down this often is given up, so that one poisonous exam cannot stop the others."""
+
+_POLLING_S = 0.2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workflow:
+    """A function that may run again from its start, and how many of it may run at once."""
+
+    run: Callable[..., None]
+    concurrency: int
+
+
+class Runner:
+    """The running half of the engine: DBOS (one in a process) behind start and stop."""
+
+    def __init__(self, engine: Engine, executor_id: str, workflows: Mapping[str, Workflow]) -> None:
+        """Register workflows by name; each gets a queue of its name.
+
+        Parameters
+        ----------
+        executor_id : str
+            Stable name of this process: work it left unfinished is recovered when it starts again.
+
+        Raises
+        ------
+        SettingsError
+            When this Python and SQLite cannot keep the engine's clock.
+        """
+        _check_clock(engine)
+        # DBOS answers log_level too late for its first lines.
+        logging.getLogger("dbos").setLevel(logging.WARNING)
+        config: DBOSConfig = {
+            "name": APPLICATION,
+            "system_database_engine": engine,
+            "executor_id": executor_id,
+            "application_version": PROTOCOL,
+            "log_level": "WARNING",
+            "enable_otlp": False,
+            "notification_listener_polling_interval_sec": 1.0,
+        }
+        self._workflows = workflows
+        self._dbos: Any = DBOS(config=config)
+        for name, workflow in workflows.items():
+            DBOS.workflow(name=name, max_recovery_attempts=RECOVERY_ATTEMPTS)(_named(name, workflow.run))
+
+    def start(self) -> None:
+        """Create or migrate the engine's tables, recover unfinished work, begin to take work from the queues."""
+        DBOS.launch()
+        for name, workflow in self._workflows.items():
+            DBOS.register_queue(name, worker_concurrency=workflow.concurrency, polling_interval_sec=_POLLING_S)
+
+    def stop(self, finish_within_s: float) -> None:
+        """Take no more work and let running work finish; what does not is recovered at the next start."""
+        DBOS.destroy(workflow_completion_timeout_sec=int(finish_within_s), destroy_registry=True)
+
+
+def _named(name: str, run: Callable[..., None]) -> Callable[..., None]:
+    def workflow(*arguments: str | int) -> None:
+        run(*arguments)
+
+    workflow.__qualname__ = workflow.__name__ = name
+    return workflow
+
+
+def _check_clock(engine: Engine) -> None:
+    if engine.dialect.name == "sqlite" and sys.version_info >= (3, 12) and sqlite3.sqlite_version_info < (3, 42):
+        raise SettingsError(
+            f"Python {sys.version_info[0]}.{sys.version_info[1]} with SQLite {sqlite3.sqlite_version} has no "
+            "sub-second clock for the engine: use SQLite 3.42 or newer, Python 3.11, or PostgreSQL"
+        )

@@ -1,0 +1,155 @@
+"""The whole exception tree, drawn in one place.
+
+::
+
+    DicomnodeError
+     ├ SettingsError                  a configuration file or key is wrong
+     ├ ReceiveError                   a C-STORE that may not be acknowledged; carries its DIMSE status
+     │  ├ OutOfResources     A700     disk, index or a limit; the sender may try again
+     │  ├ IdentityMismatch   A900     data set, command and presentation context disagree
+     │  ├ NotUnderstood      C000     the bytes are not what their transfer syntax says
+     │  ├ UnusablePlace      C010     Study or Series Instance UID missing or illegal
+     │  ├ OtherPatient       C020     the study or series belongs to another patient or study
+     │  ├ DuplicateInstance  0111     the SOP Instance UID exists with other content
+     │  ├ InvalidInstance    0117     the SOP Instance UID is not a UID
+     │  └ NotThisClass       0122     the SOP class is not the presentation context's
+     ├ StoreError                     the object store failed
+     ├ GeometryError                  instances do not form a volume
+     ├ Unsuitable                     a plugin's verdict "not for this input": an outcome, never retried
+     ├ PluginError                    a plugin did not do its work
+     │  ├ BrokenPlugin                its specification or entry point cannot be loaded
+     │  ├ PluginFailed                it raised
+     │  ├ PluginTimedOut              it ran over its time
+     │  ├ PluginCrashed               its process died
+     │  └ BadFinding                  what it returned is not a finding the node can write
+     ├ EncodingError                  a finding cannot be expressed as a DICOM object
+     ├ CheckFailed                    a finished object must not be sent
+     └ DeliveryError                  a destination did not take an object
+        ├ Unreachable                 try again later
+        └ Refused                     a person must look
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class DicomnodeError(Exception):
+    """Something dicomnode can name went wrong."""
+
+
+class SettingsError(DicomnodeError):
+    """A configuration file or key is wrong; the message says where and why."""
+
+
+class ReceiveError(DicomnodeError):
+    """A received instance must not be acknowledged.
+
+    The message is sent as Error Comment (0000,0902): it never holds patient data and at most 64 characters matter.
+    """
+
+    status: ClassVar[int] = 0xC000
+
+
+class OutOfResources(ReceiveError):
+    """Disk, index or a limit stands in the way; the sender may try again."""
+
+    status = 0xA700
+
+
+class IdentityMismatch(ReceiveError):
+    """Data set, command and presentation context do not name the same instance."""
+
+    status = 0xA900
+
+
+class NotUnderstood(ReceiveError):
+    """The bytes are not what their transfer syntax says."""
+
+    status = 0xC000
+
+
+class UnusablePlace(ReceiveError):
+    """Study or Series Instance UID is missing or illegal."""
+
+    status = 0xC010
+
+
+class OtherPatient(ReceiveError):
+    """The study or series already belongs to another patient or study."""
+
+    status = 0xC020
+
+
+class DuplicateInstance(ReceiveError):
+    """The SOP Instance UID exists with other content."""
+
+    status = 0x0111
+
+
+class InvalidInstance(ReceiveError):
+    """The SOP Instance UID is not a UID."""
+
+    status = 0x0117
+
+
+class NotThisClass(ReceiveError):
+    """The SOP class is not the one of the presentation context."""
+
+    status = 0x0122
+
+
+class StoreError(DicomnodeError):
+    """The object store failed."""
+
+
+class GeometryError(DicomnodeError):
+    """Instances do not form a regular volume; the message names the reason."""
+
+
+class Unsuitable(DicomnodeError):
+    """Raised by a plugin: "not for this input". Reported as an outcome and never retried."""
+
+
+class PluginError(DicomnodeError):
+    """A plugin did not do its work."""
+
+
+class BrokenPlugin(PluginError):
+    """The plugin's specification or entry point cannot be loaded."""
+
+
+class PluginFailed(PluginError):
+    """The plugin raised an exception."""
+
+
+class PluginTimedOut(PluginError):
+    """The plugin ran longer than its specification allows and was killed."""
+
+
+class PluginCrashed(PluginError):
+    """The plugin's process died."""
+
+
+class BadFinding(PluginError):
+    """The plugin returned something that is not a finding the node can write."""
+
+
+class EncodingError(DicomnodeError):
+    """A finding cannot be expressed as a DICOM object."""
+
+
+class CheckFailed(DicomnodeError):
+    """A finished object does not hold what it must and is not sent."""
+
+
+class DeliveryError(DicomnodeError):
+    """A destination did not take an object."""
+
+
+class Unreachable(DeliveryError):
+    """The destination cannot be reached or has no room: try again later."""
+
+
+class Refused(DeliveryError):
+    """The destination will never take this object as it is: a person must look."""

@@ -1,0 +1,1 @@
+"""Run a plugin on a case, isolated."""

@@ -1,0 +1,1 @@
+"""SQLAlchemy's home: the schema and the questions asked of it."""

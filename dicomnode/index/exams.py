@@ -1,0 +1,140 @@
+"""Exams in the index: which are open, what they hold, what was decided about them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import select, update
+
+from dicomnode.domain.exam import Arrivals, Assessment, ExamState, NoMatch, Outcome, SeriesVerdict
+from dicomnode.domain.identity import (
+    AETitle,
+    Digest,
+    SeriesInstanceUID,
+    SOPClassUID,
+    SOPInstanceUID,
+    StudyInstanceUID,
+    TransferSyntaxUID,
+)
+from dicomnode.domain.instance import Instance, InstanceHeader, Patient, StoredObject
+from dicomnode.domain.stack import Stack
+from dicomnode.index.database import Transaction
+from dicomnode.index.schema import EventRow, ExamRow, InstanceRow, NoMatchRow, ObjectRow, SeriesRow, StackRow
+
+
+def open_exams(session: Transaction) -> list[Arrivals]:
+    """The exams whose stability clock runs."""
+    rows = session.scalars(select(ExamRow).where(ExamRow.state == ExamState.OPEN))
+    return [
+        Arrivals(
+            exam_id=row.id,
+            study_instance_uid=StudyInstanceUID(row.study_instance_uid),
+            revision=row.revision,
+            first_arrival=row.first_arrival,
+            last_arrival=row.last_arrival,
+            last_release=row.last_release,
+        )
+        for row in rows
+    ]
+
+
+def claim(session: Transaction, arrivals: Arrivals) -> bool:
+    """Take an exam for assessment; False when an instance arrived since these arrivals were read."""
+    exam = session.get(ExamRow, arrivals.exam_id, with_for_update=True)
+    if exam is None or exam.state != ExamState.OPEN or exam.last_arrival != arrivals.last_arrival:
+        return False
+    exam.state = ExamState.ASSESSING
+    return True
+
+
+def lock(session: Transaction, exam_id: int) -> StudyInstanceUID | None:
+    """Lock an exam that waits for its assessment; None when it has had it already."""
+    exam = session.get_one(ExamRow, exam_id, with_for_update=True)
+    return None if exam.state == ExamState.ASSESSED else StudyInstanceUID(exam.study_instance_uid)
+
+
+def instances(session: Transaction, study: StudyInstanceUID) -> list[Instance]:
+    """All instances of a study that are not results of this node."""
+    rows = session.scalars(
+        select(InstanceRow)
+        .join(SeriesRow, SeriesRow.series_instance_uid == InstanceRow.series_instance_uid)
+        .where(
+            SeriesRow.study_instance_uid == study,
+            InstanceRow.sop_instance_uid.not_in(select(ObjectRow.sop_instance_uid)),
+        )
+        .order_by(InstanceRow.sop_instance_uid)
+    )
+    return [instance_of(row, study) for row in rows]
+
+
+def instance_of(row: InstanceRow, study: StudyInstanceUID) -> Instance:
+    """The value an instance row stands for."""
+    return Instance(
+        header=InstanceHeader(
+            sop_instance_uid=SOPInstanceUID(row.sop_instance_uid),
+            sop_class_uid=SOPClassUID(row.sop_class_uid),
+            transfer_syntax_uid=TransferSyntaxUID(row.transfer_syntax_uid),
+            series_instance_uid=SeriesInstanceUID(row.series_instance_uid),
+            study_instance_uid=study,
+            patient=Patient(**row.patient),
+            facts=row.facts,
+        ),
+        stored=StoredObject(key=row.store_key, size=row.size, digest=Digest(row.digest)),
+        calling_aet=AETitle(row.calling_aet),
+    )
+
+
+def write_assessment(session: Transaction, exam_id: int, assessment: Assessment, now: datetime) -> None:
+    """Close an exam revision with everything that was decided, except the tasks themselves."""
+    exam = session.get_one(ExamRow, exam_id)
+    exam.state, exam.assessed = ExamState.ASSESSED, now
+    session.add_all(_stack_row(exam_id, stack) for stack in assessment.stacks)
+    session.add_all(_no_match_row(exam_id, refusal) for refusal in assessment.refusals)
+    write_verdicts(session, assessment.verdicts)
+    count = len(assessment.stacks)
+    text = f"revision {exam.revision} assessed: {count} stacks, {len(assessment.tasks)} tasks"
+    session.add(EventRow(at=now, study_instance_uid=exam.study_instance_uid, subject="exam", text=text))
+
+
+def write_verdicts(session: Transaction, verdicts: Sequence[SeriesVerdict]) -> None:
+    """State the outcome of each series."""
+    for verdict in verdicts:
+        session.execute(
+            update(SeriesRow)
+            .where(SeriesRow.series_instance_uid == verdict.series_instance_uid)
+            .values(outcome=verdict.outcome, reason=verdict.reason)
+        )
+
+
+def refuse(session: Transaction, exam_id: int, reason: str, now: datetime) -> None:
+    """Close an exam revision that could not be assessed: every series of it ends as failed."""
+    exam = session.get_one(ExamRow, exam_id, with_for_update=True)
+    exam.state, exam.assessed = ExamState.ASSESSED, now
+    session.execute(
+        update(SeriesRow)
+        .where(SeriesRow.study_instance_uid == exam.study_instance_uid, SeriesRow.outcome == Outcome.PENDING)
+        .values(outcome=Outcome.FAILED, reason=reason)
+    )
+    session.add(EventRow(at=now, study_instance_uid=exam.study_instance_uid, subject="exam", text=reason))
+
+
+def waiting(session: Transaction) -> list[int]:
+    """Exams whose assessment was submitted and has not been written."""
+    return list(session.scalars(select(ExamRow.id).where(ExamRow.state == ExamState.ASSESSING)))
+
+
+def _stack_row(exam_id: int, stack: Stack) -> StackRow:
+    return StackRow(
+        exam=exam_id,
+        stack_id=stack.stack_id,
+        series_instance_uid=stack.series_instance_uid,
+        role=stack.role.role,
+        reasons=list(stack.role.reasons),
+        refusal=stack.refusal,
+        instances=list(stack.instances),
+    )
+
+
+def _no_match_row(exam_id: int, refusal: NoMatch) -> NoMatchRow:
+    return NoMatchRow(exam=exam_id, plugin=refusal.plugin, reason=refusal.reason, held=refusal.held)

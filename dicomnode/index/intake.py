@@ -1,0 +1,204 @@
+"""What the receiver writes: instances, quarantine, releases. Each call is one committed transaction."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from sqlalchemy.orm import Session
+
+from dicomnode.domain.exam import ExamState, Outcome
+from dicomnode.domain.identity import AETitle, StudyInstanceUID
+from dicomnode.domain.instance import Instance, InstanceHeader, Recorded
+from dicomnode.errors import DuplicateInstance, OtherPatient, OutOfResources
+from dicomnode.index.database import Database
+from dicomnode.index.schema import ExamRow, InstanceRow, ObjectRow, PatientRow, QuarantineRow, SeriesRow, StudyRow
+
+_RACES = 5  # two associations may bring the first instances of one study at once; the loser looks again
+
+
+class Intake:
+    """The receiver's side of the index."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def record(self, instance: Instance, arrived: datetime) -> Recorded:
+        """Commit one instance; a new one opens its exam, or the next revision of an assessed one.
+
+        Raises
+        ------
+        DuplicateInstance
+            When the SOP Instance UID is known with other content.
+        OtherPatient
+            When the study belongs to another patient, or the series to another study.
+        OutOfResources
+            When the database does not take it now.
+        """
+        try:
+            for _ in range(_RACES):
+                try:
+                    with self._database.write() as session:
+                        return _record(session, instance, arrived)
+                except IntegrityError:
+                    continue
+        except SQLAlchemyError as error:
+            raise OutOfResources("the index does not take instances now") from error
+        raise OutOfResources("the index is too busy with this study")
+
+    def quarantine(
+        self,
+        key: str,
+        size: int,
+        status: int,
+        reason: str,
+        calling_aet: AETitle,
+        sop_instance_uid: str,
+        arrived: datetime,
+    ) -> None:
+        """Commit that refused bytes are kept, and why.
+
+        Raises
+        ------
+        OutOfResources
+            When the database does not take it now.
+        """
+        row = QuarantineRow(
+            store_key=key,
+            size=size,
+            status=status,
+            reason=reason,
+            calling_aet=calling_aet,
+            sop_instance_uid=sop_instance_uid,
+            arrived=arrived,
+        )
+        try:
+            with self._database.write() as session:
+                session.add(row)
+        except SQLAlchemyError as error:
+            raise OutOfResources("the index does not take quarantine rows now") from error
+
+    def released(self, calling_aet: AETitle, studies: frozenset[StudyInstanceUID], at: datetime) -> None:
+        """Note that the sender of these studies said it is done: a hint for completeness, not a proof."""
+        del calling_aet  # which sender it was does not matter to the exam
+        with self._database.write() as session:
+            rows = session.scalars(
+                select(ExamRow).where(ExamRow.study_instance_uid.in_(studies), ExamRow.state == ExamState.OPEN)
+            )
+            for exam in rows:
+                exam.last_release = at
+
+    def keys(self) -> set[str]:
+        """Store keys that an instance or a result object owns."""
+        with self._database.read() as session:
+            received = session.scalars(select(InstanceRow.store_key))
+            made = session.scalars(select(ObjectRow.store_key))
+            return {*received, *made}
+
+
+def _record(session: Session, instance: Instance, arrived: datetime) -> Recorded:
+    header = instance.header
+    known = session.get(InstanceRow, header.sop_instance_uid)
+    if known is not None:
+        if known.digest == instance.stored.digest and known.transfer_syntax_uid == header.transfer_syntax_uid:
+            return Recorded.DUPLICATE
+        raise DuplicateInstance("SOP Instance UID exists with other content")
+    own = session.get(ObjectRow, header.sop_instance_uid) is not None
+    _place(session, header, arrived, own=own)
+    session.add(
+        InstanceRow(
+            sop_instance_uid=header.sop_instance_uid,
+            sop_class_uid=header.sop_class_uid,
+            transfer_syntax_uid=header.transfer_syntax_uid,
+            series_instance_uid=header.series_instance_uid,
+            store_key=instance.stored.key,
+            size=instance.stored.size,
+            digest=instance.stored.digest,
+            patient=asdict(header.patient),
+            facts=dict(header.facts),
+            calling_aet=instance.calling_aet,
+            arrived=arrived,
+        )
+    )
+    if not own:
+        _open_exam(session, header.study_instance_uid, arrived)
+    return Recorded.STORED
+
+
+def _place(session: Session, header: InstanceHeader, arrived: datetime, *, own: bool) -> None:
+    """Find or make patient, study and series; nothing is made for an instance that is then refused."""
+    patient = header.patient
+    study = session.get(StudyRow, header.study_instance_uid)
+    series = session.get(SeriesRow, header.series_instance_uid)
+    if series is not None and series.study_instance_uid != header.study_instance_uid:
+        raise OtherPatient("the series belongs to another study")
+    if study is not None:
+        owner = session.get_one(PatientRow, study.patient)
+        if (owner.patient_id, owner.issuer) != (patient.patient_id, patient.issuer):
+            raise OtherPatient("the study belongs to another patient")
+    else:
+        session.add(
+            StudyRow(
+                study_instance_uid=header.study_instance_uid,
+                patient=_patient(session, header).id,
+                description=str(header.facts.get("StudyDescription", "")),
+                study_date=str(header.facts.get("StudyDate", ""))[:32],
+                study_time=str(header.facts.get("StudyTime", ""))[:32],
+                accession_number=str(header.facts.get("AccessionNumber", "")),
+                first_arrival=arrived,
+            )
+        )
+        session.flush()
+    if series is None:
+        series = SeriesRow(
+            series_instance_uid=header.series_instance_uid,
+            study_instance_uid=header.study_instance_uid,
+            number=str(header.facts.get("SeriesNumber", ""))[:32],
+            modality=str(header.facts.get("Modality", ""))[:32],
+            description=str(header.facts.get("SeriesDescription", "")),
+        )
+        session.add(series)
+    series.last_arrival = arrived
+    series.outcome = Outcome.NOT_APPLICABLE if own else Outcome.PENDING
+    series.reason = "a result of this node that came back" if own else "arriving"
+    session.flush()
+
+
+def _patient(session: Session, header: InstanceHeader) -> PatientRow:
+    patient = header.patient
+    row = session.scalar(
+        select(PatientRow).where(PatientRow.patient_id == patient.patient_id, PatientRow.issuer == patient.issuer)
+    )
+    if row is None:
+        row = PatientRow(
+            patient_id=patient.patient_id,
+            issuer=patient.issuer,
+            name=patient.name,
+            birth_date=patient.birth_date[:32],
+            sex=patient.sex[:16],
+        )
+        session.add(row)
+        session.flush()
+    return row
+
+
+def _open_exam(session: Session, study: StudyInstanceUID, arrived: datetime) -> None:
+    """The lock on the latest revision orders this instance before or after an assessment, never beside it."""
+    exam = session.scalar(
+        select(ExamRow)
+        .where(ExamRow.study_instance_uid == study)
+        .order_by(ExamRow.revision.desc())
+        .limit(1)
+        .with_for_update()
+    )
+    if exam is None or exam.state == ExamState.ASSESSED:
+        exam = ExamRow(
+            study_instance_uid=study,
+            revision=1 if exam is None else exam.revision + 1,
+            state=ExamState.OPEN,
+            first_arrival=arrived,
+        )
+        session.add(exam)
+    exam.last_arrival = arrived

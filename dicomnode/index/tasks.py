@@ -1,0 +1,282 @@
+"""Tasks in the index: planned, running, ended, superseded; and what they made."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import datetime
+
+from sqlalchemy import select, update
+
+from dicomnode.domain.delivery import DeliveryState
+from dicomnode.domain.exam import Outcome, PlannedTask, SeriesVerdict
+from dicomnode.domain.identity import Digest, SeriesInstanceUID, SOPInstanceUID, StudyInstanceUID
+from dicomnode.domain.instance import StoredObject
+from dicomnode.domain.stack import Geometry
+from dicomnode.domain.task import ENDED, Input, ResultObject, Task, TaskState
+from dicomnode.index.database import Transaction
+from dicomnode.index.exams import instance_of, write_verdicts
+from dicomnode.index.schema import DeliveryRow, EventRow, ExamRow, InstanceRow, ObjectRow, TaskInputRow, TaskRow
+
+
+def plan(session: Transaction, exam_id: int, planned: Sequence[PlannedTask], now: datetime) -> list[tuple[Digest, int]]:
+    """Write the tasks of an assessment and supersede the study's others.
+
+    A task that is known already keeps its state: the same inputs give the same results. One that had been superseded
+    or cancelled is queued again.
+
+    Returns
+    -------
+    list of (task id, attempt)
+        What has to be submitted.
+    """
+    study = StudyInstanceUID(session.get_one(ExamRow, exam_id).study_instance_uid)
+    wanted = {task.task_id for task in planned}
+    for old in session.scalars(select(TaskRow).where(TaskRow.study_instance_uid == study)):
+        if old.task_id not in wanted and old.state not in (TaskState.SUPERSEDED, TaskState.CANCELLED):
+            _end(session, old, TaskState.SUPERSEDED, "the exam has changed since", now)
+    submit = []
+    for task in planned:
+        row = session.get(TaskRow, task.task_id)
+        if row is None:
+            row = _new(session, exam_id, study, task, now)
+        elif row.state in (TaskState.SUPERSEDED, TaskState.CANCELLED):
+            _queue_again(row)
+        else:
+            row.exam = exam_id
+            continue
+        row.exam = exam_id
+        submit.append((task.task_id, row.attempt))
+    session.flush()
+    for task in planned:
+        settle(session, task.task_id)
+    return submit
+
+
+def _new(session: Transaction, exam_id: int, study: StudyInstanceUID, task: PlannedTask, now: datetime) -> TaskRow:
+    row = TaskRow(
+        task_id=task.task_id,
+        exam=exam_id,
+        study_instance_uid=study,
+        plugin=task.plugin,
+        version=task.version,
+        parameters=dict(task.parameters),
+        notes=list(task.notes),
+        state=TaskState.QUEUED,
+        reason="",
+        attempt=1,
+        created=now,
+    )
+    session.add(row)
+    session.flush()
+    for chosen in task.inputs:
+        if chosen.stack.geometry is None:
+            raise ValueError("a planned task needs the geometry of its inputs")
+        session.add(
+            TaskInputRow(
+                task_id=task.task_id,
+                role=chosen.role,
+                series_instance_uid=chosen.stack.series_instance_uid,
+                frame_of_reference_uid=chosen.stack.frame_of_reference_uid,
+                geometry=asdict(chosen.stack.geometry),
+                instances=list(chosen.stack.instances),
+            )
+        )
+    return row
+
+
+def _queue_again(row: TaskRow) -> None:
+    row.state, row.reason, row.attempt = TaskState.QUEUED, "", row.attempt + 1
+    row.started = row.ended = None
+
+
+def load(session: Transaction, task_id: Digest) -> Task:
+    """Everything needed to run a task and to write its results."""
+    row = session.get_one(TaskRow, task_id)
+    study = StudyInstanceUID(row.study_instance_uid)
+    inputs = session.scalars(select(TaskInputRow).where(TaskInputRow.task_id == task_id).order_by(TaskInputRow.role))
+    return Task(
+        task_id=task_id,
+        attempt=row.attempt,
+        study_instance_uid=study,
+        plugin=row.plugin,
+        version=row.version,
+        parameters=row.parameters,
+        inputs=tuple(_input(session, entry, study) for entry in inputs),
+        state=TaskState(row.state),
+    )
+
+
+def _input(session: Transaction, row: TaskInputRow, study: StudyInstanceUID) -> Input:
+    found = session.scalars(select(InstanceRow).where(InstanceRow.sop_instance_uid.in_(row.instances)))
+    by_uid = {instance.sop_instance_uid: instance_of(instance, study) for instance in found}
+    return Input(
+        role=row.role,
+        instances=tuple(by_uid[uid] for uid in row.instances),
+        geometry=Geometry(**{name: tuple(value) for name, value in row.geometry.items()}),
+        frame_of_reference_uid=row.frame_of_reference_uid,
+    )
+
+
+def made(session: Transaction, task_id: Digest) -> dict[SOPInstanceUID, StoredObject]:
+    """What earlier attempts of a task have made, by SOP Instance UID."""
+    rows = session.scalars(select(ObjectRow).where(ObjectRow.task_id == task_id))
+    return {
+        SOPInstanceUID(row.sop_instance_uid): StoredObject(key=row.store_key, size=row.size, digest=Digest(row.digest))
+        for row in rows
+    }
+
+
+def start(session: Transaction, task_id: Digest, attempt: int, now: datetime) -> bool:
+    """Mark an attempt as running; False when this attempt is no longer wanted."""
+    row = session.get_one(TaskRow, task_id, with_for_update=True)
+    if row.attempt != attempt or row.state not in (TaskState.QUEUED, TaskState.RUNNING):
+        return False
+    row.state, row.started = TaskState.RUNNING, now
+    settle(session, task_id)
+    return True
+
+
+def finish(
+    session: Transaction,
+    task_id: Digest,
+    attempt: int,
+    results: Sequence[tuple[ResultObject, StoredObject]],
+    routes: Sequence[tuple[str, frozenset[str]]],
+    now: datetime,
+) -> tuple[str, ...] | None:
+    """Commit the results of an attempt and their outbox.
+
+    Parameters
+    ----------
+    routes : sequence of (peer name, kinds it receives)
+
+    Returns
+    -------
+    tuple of str, or None
+        The peers something is queued for; None when the attempt is no longer wanted and nothing was written.
+    """
+    row = session.get_one(TaskRow, task_id, with_for_update=True)
+    if row.attempt != attempt or row.state != TaskState.RUNNING:
+        return None
+    known = made(session, task_id)
+    for result, stored in results:
+        if result.sop_instance_uid in known:
+            continue
+        session.add(
+            ObjectRow(
+                sop_instance_uid=result.sop_instance_uid,
+                sop_class_uid=result.sop_class_uid,
+                task_id=task_id,
+                kind=result.kind,
+                description=result.description,
+                store_key=stored.key,
+                size=stored.size,
+                digest=stored.digest,
+                created=now,
+            )
+        )
+    session.flush()
+    peers = tuple(name for name, kinds in routes if _queue_deliveries(session, task_id, results, name, kinds, now))
+    kinds = [result.kind for result, _ in results]
+    summary = ", ".join(f"{kinds.count(kind)} {kind}" for kind in sorted(set(kinds)))
+    _end(session, row, TaskState.DONE, f"{summary} for {', '.join(peers) or 'no destination'}", now)
+    return peers
+
+
+def _queue_deliveries(
+    session: Transaction,
+    task_id: Digest,
+    results: Sequence[tuple[ResultObject, StoredObject]],
+    peer: str,
+    kinds: frozenset[str],
+    now: datetime,
+) -> bool:
+    wanted = [result for result, _ in results if result.kind in kinds]
+    known = session.scalars(select(DeliveryRow).where(DeliveryRow.task_id == task_id, DeliveryRow.peer == peer))
+    rows = {row.sop_instance_uid: row for row in known}
+    for result in wanted:
+        row = rows.get(result.sop_instance_uid)
+        if row is None:
+            row = DeliveryRow(sop_instance_uid=result.sop_instance_uid, task_id=task_id, peer=peer, attempts=0)
+            session.add(row)
+        row.state, row.status, row.reason = DeliveryState.QUEUED, None, ""
+        row.queued = row.updated = now
+    return bool(wanted)
+
+
+def end(session: Transaction, task_id: Digest, attempt: int, state: TaskState, reason: str, now: datetime) -> None:
+    """End an attempt without results, if it is still the wanted one."""
+    row = session.get_one(TaskRow, task_id, with_for_update=True)
+    if row.attempt == attempt and row.state not in ENDED:
+        _end(session, row, state, reason, now)
+
+
+def retry(session: Transaction, task_id: Digest, now: datetime) -> int | None:
+    """Queue an ended task again; returns the new attempt, or None when it has not ended."""
+    row = session.get_one(TaskRow, task_id, with_for_update=True)
+    if row.state not in ENDED or row.state == TaskState.SUPERSEDED:
+        return None
+    _queue_again(row)
+    session.add(EventRow(at=now, study_instance_uid=row.study_instance_uid, subject="task", text="retried by hand"))
+    settle(session, task_id)
+    return row.attempt
+
+
+def running(session: Transaction) -> list[tuple[Digest, int]]:
+    """Tasks that are queued or running, with their attempt."""
+    rows = session.scalars(select(TaskRow).where(TaskRow.state.in_((TaskState.QUEUED, TaskState.RUNNING))))
+    return [(Digest(row.task_id), row.attempt) for row in rows]
+
+
+def _end(session: Transaction, row: TaskRow, state: TaskState, reason: str, now: datetime) -> None:
+    row.state, row.reason, row.ended = state, reason, now
+    if state in (TaskState.SUPERSEDED, TaskState.CANCELLED):
+        session.execute(
+            update(DeliveryRow)
+            .where(
+                DeliveryRow.task_id == row.task_id,
+                DeliveryRow.state.in_((DeliveryState.QUEUED, DeliveryState.WAITING)),
+            )
+            .values(state=DeliveryState.WITHDRAWN, reason=reason, updated=now)
+        )
+    text = f"{row.plugin} {state}: {reason}"
+    session.add(EventRow(at=now, study_instance_uid=row.study_instance_uid, subject="task", text=text))
+    session.flush()
+    if state != TaskState.SUPERSEDED:
+        settle(session, Digest(row.task_id))
+
+
+def settle(session: Transaction, task_id: Digest) -> None:
+    """Bring the outcome of a task's input series in line with all live tasks they feed."""
+    series = session.scalars(select(TaskInputRow.series_instance_uid).where(TaskInputRow.task_id == task_id)).unique()
+    verdicts = []
+    for uid in series:
+        rows = session.scalars(
+            select(TaskRow)
+            .join(TaskInputRow, TaskInputRow.task_id == TaskRow.task_id)
+            .where(TaskInputRow.series_instance_uid == uid, TaskRow.state != TaskState.SUPERSEDED)
+            .order_by(TaskRow.plugin)
+        ).unique()
+        outcome, reason = outcome_of([(row.plugin, TaskState(row.state), row.reason) for row in rows])
+        verdicts.append(SeriesVerdict(series_instance_uid=SeriesInstanceUID(uid), outcome=outcome, reason=reason))
+    write_verdicts(session, verdicts)
+
+
+_RANK = (TaskState.FAILED, TaskState.QUEUED, TaskState.RUNNING, TaskState.DONE, TaskState.CANCELLED)
+_OUTCOMES = {
+    TaskState.FAILED: Outcome.FAILED,
+    TaskState.QUEUED: Outcome.PENDING,
+    TaskState.RUNNING: Outcome.PENDING,
+    TaskState.DONE: Outcome.DONE,
+    TaskState.CANCELLED: Outcome.REFUSED,
+}
+
+
+def outcome_of(tasks: Sequence[tuple[str, TaskState, str]]) -> tuple[Outcome, str]:
+    """The one outcome of a series that feeds these tasks, given as (plugin, state, reason): the loudest one wins."""
+    reason = "; ".join(f"{plugin} {state}" + (f": {why}" if why else "") for plugin, state, why in tasks)
+    for state in _RANK:
+        if any(state == other for _, other, _ in tasks):
+            return _OUTCOMES[state], reason
+    return Outcome.NOT_APPLICABLE, reason

@@ -1,0 +1,151 @@
+"""Composition root: settings become parts, parts become a running node."""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO
+
+from dicomnode.catalog import plugins as catalog
+from dicomnode.dimse import scu
+from dicomnode.dimse.scp import StorageSCP
+from dicomnode.domain.identity import AETitle
+from dicomnode.engine.runner import Runner, Workflow
+from dicomnode.engine.submitter import Submitter
+from dicomnode.errors import SettingsError
+from dicomnode.execute.workers import Workers
+from dicomnode.index.database import Database
+from dicomnode.index.intake import Intake
+from dicomnode.pipeline import Parts, Pipeline
+from dicomnode.receive.admit import Admission
+from dicomnode.receive.recover import recover
+from dicomnode.settings import PeerSettings, Settings
+from dicomnode.store.filesystem import FileStore
+
+log = logging.getLogger(__name__)
+
+_SWEEP_S = 0.5
+_RECONCILE_S = 60.0
+_DRAIN_S = 25.0
+_DELIVERIES = 4
+_EXECUTOR = "node-1"
+
+
+class Node:
+    """A node on this machine: starts, serves until stopped, leaves everything durable."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Open the stores and the database, find the plugins; nothing runs yet.
+
+        Raises
+        ------
+        SettingsError
+            When another node uses the data folder, or a setting does not fit what is installed.
+        """
+        data = settings.node.data.absolute()
+        data.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._lock = _only_node(data)
+        self._settings = settings
+        self._database = Database(settings.database.url, data)
+        self._database.upgrade()
+        self._intake = Intake(self._database)
+        self._store = FileStore(data / "store")
+        self._quarantine = FileStore(data / "quarantine")
+        self.plugins = catalog.enabled(catalog.discover(), settings)
+        self._stopping = threading.Event()
+        self._threads: list[threading.Thread] = []
+
+    def start(self) -> None:
+        """Recover what a crash left, then take work and associations."""
+        settings = self._settings
+        recover(self._store, self._intake, self._quarantine, _now)
+        self._pipeline = Pipeline(self._parts())
+        self._runner = Runner(self._database.workflow_engine, _EXECUTOR, self._workflows())
+        self._runner.start()
+        self._tend("stability clock", self._pipeline.watch, _SWEEP_S)
+        self._tend("reconcile", self._pipeline.reconcile, _RECONCILE_S)
+        admission = Admission(self._store, self._intake, self._quarantine, _now)
+        self._scp = StorageSCP(settings.dicom, settings.peers, admission.admit, admission.released)
+        self._scp.start()
+        log.info("listening", extra={"aet": settings.dicom.aet, "port": self._scp.port})
+
+    @property
+    def port(self) -> int:
+        """The port associations are taken on."""
+        return self._scp.port
+
+    def stop(self) -> None:
+        """Take nothing more, let running work finish for a while; the rest is recovered at the next start."""
+        log.info("stopping")
+        self._scp.stop()
+        self._stopping.set()
+        for thread in self._threads:
+            thread.join()
+        self._runner.stop(_DRAIN_S)
+        self._node_workers.stop()
+        self._plugin_workers.stop()
+        self._submitter.close()
+        self._database.close()
+        self._lock.close()
+
+    def _parts(self) -> Parts:
+        processes = self._settings.node.plugin_processes
+        preload = sorted({module for plugin in self.plugins.values() for module in plugin.spec.preload})
+        self._node_workers = Workers(processes=processes, preload=preload)
+        self._plugin_workers = Workers(processes=processes, preload=preload)
+        self._submitter = Submitter(self._database.workflow_engine)
+        return Parts(
+            settings=self._settings,
+            database=self._database,
+            store=self._store,
+            submitter=self._submitter,
+            plugins=self.plugins,
+            node_workers=self._node_workers,
+            plugin_workers=self._plugin_workers,
+            send=self._send,
+            now=_now,
+        )
+
+    def _workflows(self) -> dict[str, Workflow]:
+        pipeline = self._pipeline
+        return {
+            "assess": Workflow(run=pipeline.assess, concurrency=1),
+            "execute": Workflow(run=pipeline.execute, concurrency=self._settings.node.plugin_processes),
+            "deliver": Workflow(run=pipeline.deliver, concurrency=_DELIVERIES),
+        }
+
+    def _send(self, peer: PeerSettings, files: Sequence[Path]) -> Iterator[scu.Sent]:
+        return scu.send(peer, AETitle(self._settings.dicom.aet), [scu.outgoing(path) for path in files])
+
+    def _tend(self, name: str, duty: Callable[[], None], every_s: float) -> None:
+        """Do a duty again and again in a thread of its own, until the node stops."""
+
+        def loop() -> None:
+            while not self._stopping.wait(every_s):
+                try:
+                    duty()
+                except Exception:  # the last border: a database that is away for a while must not end the duty for ever
+                    log.exception("%s failed, will be tried again", name)
+
+        thread = threading.Thread(target=loop, name=name)
+        thread.start()
+        self._threads.append(thread)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _only_node(data: Path) -> IO[str]:
+    """Hold the data folder: two nodes in it would recover each other's running work."""
+    lock = (data / "lock").open("w")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        lock.close()
+        raise SettingsError(f"another node runs in {data}; give this one its own node.data") from error
+    return lock

@@ -1,0 +1,1 @@
+"""Logging that cannot leak a patient's identity."""

@@ -1,0 +1,266 @@
+"""The durable workflows: assess an exam, execute a task, deliver its results.
+
+Each workflow is a function that may run again from its start: it reads where things stand, does its work and commits
+what it did together with what comes next, in one transaction. A crash at any point repeats at most that function.
+"""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from dicomnode.assemble import assess, completeness
+from dicomnode.catalog.plugins import Enabled
+from dicomnode.deliver import patience, routing, send
+from dicomnode.domain.delivery import DeliveryState
+from dicomnode.domain.identity import Digest, digest_of_bytes
+from dicomnode.domain.instance import StoredObject
+from dicomnode.domain.task import ResultObject, Task, TaskState
+from dicomnode.encode.encode import encode_case
+from dicomnode.encode.work import Work
+from dicomnode.engine.submitter import Submitter
+from dicomnode.errors import BrokenPlugin, CheckFailed, DicomnodeError, SettingsError, Unsuitable
+from dicomnode.execute.run import run
+from dicomnode.execute.stage import stage
+from dicomnode.execute.workers import Workers
+from dicomnode.index import deliveries, exams, tasks
+from dicomnode.index.database import Database, Transaction
+from dicomnode.settings import Settings
+from dicomnode.store.filesystem import FileStore
+
+log = logging.getLogger(__name__)
+
+_NODE_WORK_TIMEOUT_S = 600.0
+_NODE_WORK_MEMORY_MIB = 8192
+_FIRST_CHAIN = "0"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What the workflows work with; made by the composition root."""
+
+    settings: Settings
+    database: Database
+    store: FileStore
+    submitter: Submitter
+    plugins: Mapping[str, Enabled]
+    node_workers: Workers
+    """The node's own heavy work: decoding, encoding."""
+    plugin_workers: Workers
+    send: send.Store
+    now: Callable[[], datetime]
+
+
+class Pipeline:
+    """From a quiet exam to delivered results."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    # -- 1: an exam has become quiet --
+
+    def watch(self) -> None:
+        """Submit the assessment of every open exam that is complete by now; called about twice a second."""
+        parts = self._parts
+        with parts.database.read() as session:
+            waiting = exams.open_exams(session)
+        for arrivals in waiting:
+            decision = completeness.decide(arrivals, parts.settings.completeness, parts.now())
+            if isinstance(decision, completeness.Complete):
+                with parts.database.write() as session:
+                    if exams.claim(session, arrivals):
+                        parts.submitter.submit(session, "assess", _assess_id(arrivals.exam_id), arrivals.exam_id)
+
+    # -- 2: what is it, and which plugins fit? --
+
+    def assess(self, exam_id: int) -> None:
+        """Judge an exam revision: stacks, roles, tasks or reasons; submit the tasks."""
+        parts = self._parts
+        specs = [(plugin.spec, plugin.parameters) for plugin in parts.plugins.values()]
+        with parts.database.write() as session:
+            study = exams.lock(session, exam_id)
+            if study is None:
+                return
+            assessment = assess.assess(exams.instances(session, study), specs)
+            exams.write_assessment(session, exam_id, assessment, parts.now())
+            for task_id, attempt in tasks.plan(session, exam_id, assessment.tasks, parts.now()):
+                parts.submitter.submit(session, "execute", _execute_id(task_id, attempt), task_id, attempt)
+        plugins = ",".join(task.plugin for task in assessment.tasks)
+        log.info("exam assessed", extra={"exam": exam_id, "count": len(assessment.stacks), "plugin": plugins})
+
+    # -- 3: run the plugin, write its findings as objects --
+
+    def execute(self, task_id: str, attempt: int) -> None:
+        """Run one attempt of a task; whatever happens, the task ends in a stated outcome."""
+        parts, key = self._parts, Digest(task_id)
+        with parts.database.write() as session:
+            if not tasks.start(session, key, attempt, parts.now()):
+                return
+            task = tasks.load(session, key)
+        try:
+            self._finish(task, self._results(task))
+        except Unsuitable as verdict:
+            self._end(task, TaskState.NOT_APPLICABLE, str(verdict))
+        except DicomnodeError as error:
+            self._end(task, TaskState.FAILED, f"{type(error).__name__}: {error}")
+        except Exception as error:  # last border: a fault of ours must end this task, not hang it
+            log.exception("task failed unexpectedly", extra={"plugin": task.plugin, "task": task_id[:16]})
+            self._end(task, TaskState.FAILED, f"unexpected {type(error).__name__}; see the log at this time")
+
+    def _results(self, task: Task) -> tuple[ResultObject, ...]:
+        parts = self._parts
+        plugin = self._plugin(task)
+        directory = _case_directory(parts.settings, task)
+        shutil.rmtree(directory, ignore_errors=True)
+        directory.mkdir(parents=True, mode=0o700)
+        limits = {"timeout_s": _NODE_WORK_TIMEOUT_S, "memory_mib": _NODE_WORK_MEMORY_MIB}
+        files = {entry.role: tuple(parts.store.path(i.stored.key) for i in entry.instances) for entry in task.inputs}
+        parts.node_workers.run(stage, task.inputs, files, task.parameters, directory, **limits)
+        run(parts.plugin_workers, plugin.spec, directory)
+        work = Work(
+            task_id=task.task_id,
+            spec=plugin.spec,
+            parameters=task.parameters,
+            mode=parts.settings.node.mode,
+            inputs=files,
+            geometry={entry.role: entry.geometry for entry in task.inputs},
+        )
+        results = parts.node_workers.run(encode_case, directory, work, **limits)
+        if not parts.settings.node.keep_cases:
+            shutil.rmtree(directory)
+        return results
+
+    def _plugin(self, task: Task) -> Enabled:
+        plugin = self._parts.plugins.get(task.plugin)
+        if plugin is None or plugin.spec.version != task.version:
+            there = f"version {plugin.spec.version} is" if plugin else "it is not"
+            raise BrokenPlugin(f"the task was made for {task.plugin} {task.version}, but {there} enabled here")
+        return plugin
+
+    def _finish(self, task: Task, results: Sequence[ResultObject]) -> None:
+        """Store the objects, then commit them with their outbox; a repetition finds them stored and adds nothing."""
+        parts = self._parts
+        with parts.database.read() as session:
+            made = tasks.made(session, task.task_id)
+        kept = [(result, self._keep(result, made.get(result.sop_instance_uid))) for result in results]
+        with parts.database.write() as session:
+            routes = routing.routes(parts.settings.peers)
+            peers = tasks.finish(session, task.task_id, task.attempt, kept, routes, parts.now())
+            for peer in peers or ():
+                self._submit_delivery(session, task.task_id, task.attempt, peer, _FIRST_CHAIN)
+        if peers is None:
+            for result, stored in kept:
+                if result.sop_instance_uid not in made:
+                    parts.store.remove(stored.key)
+        log.info("task done", extra={"plugin": task.plugin, "task": task.task_id[:16], "count": len(results)})
+
+    def _keep(self, result: ResultObject, earlier: StoredObject | None) -> StoredObject:
+        digest = digest_of_bytes(result.content)
+        if earlier is None:
+            key, size = self._parts.store.put([result.content])
+            return StoredObject(key=key, size=size, digest=digest)
+        if earlier.digest != digest:
+            raise CheckFailed(
+                f"this run's {result.kind} differs from the one made before under the same UID; the first one stands"
+            )
+        return earlier
+
+    def _end(self, task: Task, state: TaskState, reason: str) -> None:
+        with self._parts.database.write() as session:
+            tasks.end(session, task.task_id, task.attempt, state, reason, self._parts.now())
+        log.info(
+            "task ended without results",
+            extra={"plugin": task.plugin, "task": task.task_id[:16], "state": state.value, "reason": reason},
+        )
+
+    # -- 4: bring the objects to their destinations --
+
+    def deliver(self, task_id: str, attempt: int, peer_name: str, chain: str, trial: int) -> None:
+        """Send what a peer has not got yet; what must wait is submitted again, later, as the chain's next trial."""
+        parts, key = self._parts, Digest(task_id)
+        with parts.database.read() as session:
+            parcels = deliveries.pending(session, key, peer_name)
+        if not parcels:
+            return
+        delivery = parts.settings.delivery
+        try:
+            peer = parts.settings.peer(peer_name)
+        except SettingsError:
+            receipts = send.park(parcels, "the peer is no longer configured")
+        else:
+            receipts = send.attempt(peer, parcels, parts.store.path, parts.send, delivery, parts.now())
+        states = [receipt.state for receipt in receipts]
+        with parts.database.write() as session:
+            deliveries.note(session, receipts, parts.now())
+            if DeliveryState.WAITING in states:
+                wait = patience.next_wait(trial, delivery)
+                self._submit_delivery(session, key, attempt, peer_name, chain, trial + 1, wait)
+        counts = {state.value: states.count(state) for state in set(states)}
+        log.info("delivery attempted", extra={"peer": peer_name, "task": task_id[:16], "state": str(counts)})
+
+    def _submit_delivery(
+        self,
+        session: Transaction,
+        task_id: Digest,
+        attempt: int,
+        peer: str,
+        chain: str,
+        trial: int = 1,
+        delay_s: float = 0.0,
+    ) -> None:
+        workflow_id = f"{_delivery_id(task_id, attempt, peer)}{chain}-{trial}"
+        arguments = (task_id, attempt, peer, chain, trial)
+        self._parts.submitter.submit(session, "deliver", workflow_id, *arguments, delay_s=delay_s)
+
+    # -- nothing is forgotten --
+
+    def reconcile(self) -> None:
+        """End or resubmit what the index believes to be under way but the engine has given up; called once a minute.
+
+        The rows are read before the engine is asked: work that ends in between has then written its end.
+        """
+        parts = self._parts
+        with parts.database.read() as session:
+            waiting, running, underway = exams.waiting(session), tasks.running(session), deliveries.underway(session)
+        alive = parts.submitter.alive()
+        given_up = "the node stopped or failed repeatedly while this ran"
+        with parts.database.write() as session:
+            for exam_id in waiting:
+                if _assess_id(exam_id) not in alive:
+                    exams.refuse(session, exam_id, f"not assessed: {given_up}", parts.now())
+            for task_id, attempt in running:
+                if _execute_id(task_id, attempt) not in alive:
+                    tasks.end(session, task_id, attempt, TaskState.FAILED, given_up, parts.now())
+            for task_id, attempt, peer in underway:
+                prefix = _delivery_id(task_id, attempt, peer)
+                if not any(workflow_id.startswith(prefix) for workflow_id in alive):
+                    self._submit_delivery(session, task_id, attempt, peer, parts.now().strftime("%Y%m%dT%H%M%S"))
+
+
+def retry(database: Database, submitter: Submitter, task_id: Digest, now: datetime) -> int | None:
+    """Queue an ended task again, from any process; returns the attempt, or None when it has not ended."""
+    with database.write() as session:
+        attempt = tasks.retry(session, task_id, now)
+        if attempt is not None:
+            submitter.submit(session, "execute", _execute_id(task_id, attempt), task_id, attempt)
+        return attempt
+
+
+def _assess_id(exam_id: int) -> str:
+    return f"assess-{exam_id}"
+
+
+def _execute_id(task_id: Digest, attempt: int) -> str:
+    return f"execute-{task_id}-{attempt}"
+
+
+def _delivery_id(task_id: Digest, attempt: int, peer: str) -> str:
+    return f"deliver-{task_id}-{attempt}-{peer}-"
+
+
+def _case_directory(settings: Settings, task: Task) -> Path:
+    return settings.node.data.absolute() / "cases" / f"{task.task_id[:16]}-{task.attempt}"

@@ -1,0 +1,1 @@
+"""Is this instance whole and honest? Then store it, index it, answer."""

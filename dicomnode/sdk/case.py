@@ -1,0 +1,41 @@
+"""What a plugin is given: volumes by role and parameters. No names, no UIDs, no headers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from dicomnode.sdk.spec import ParameterValue
+from dicomnode.sdk.volume import Volume
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """One case: the volumes that fill the plugin's input roles."""
+
+    volumes: Mapping[str, Volume]
+    parameters: Mapping[str, ParameterValue] = field(default_factory=dict)
+
+    def volume(self, role: str) -> Volume:
+        """The volume in an input role.
+
+        Raises
+        ------
+        KeyError
+            When the role is optional and nothing fills it; ask ``role in case.volumes`` first.
+        """
+        return self.volumes[role]
+
+
+class Context(Protocol):
+    """What a running plugin may ask of the node."""
+
+    @property
+    def threads(self) -> int:
+        """How many threads the plugin may use."""
+        ...
+
+    def progress(self, fraction: float, step: str) -> None:
+        """Say how far the work has come, 0 to 1, and what is being done."""
+        ...

@@ -1,0 +1,50 @@
+"""Coded concepts (PS3.3 section 8) that plugins and reports share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """One coded concept: Code Value, Coding Scheme Designator, Code Meaning (PS3.3 Table 8.8-1)."""
+
+    value: str
+    scheme: str
+    meaning: str
+
+    def __post_init__(self) -> None:
+        if not (self.value and self.scheme and self.meaning):
+            raise ValueError("a code needs a value, a scheme and a meaning")
+        if len(self.meaning) > 64:
+            raise ValueError(f"code meaning is longer than 64 characters (VR LO): {self.meaning!r}")
+
+
+PRIVATE_SCHEME = "99DICOMNODE"
+"""Coding scheme for concepts that no standard scheme has; the table is in ``docs/private-codes.md``."""
+
+# units (UCUM)
+PERCENT = Code("%", "UCUM", "Percent")
+NO_UNITS = Code("1", "UCUM", "no units")
+RATIO = Code("{ratio}", "UCUM", "ratio")
+MILLIMETER = Code("mm", "UCUM", "millimeter")
+CUBIC_CENTIMETER = Code("cm3", "UCUM", "cubic centimeter")
+
+# what was measured
+FAT_FRACTION = Code("129100", "DCM", "Fat fraction")
+VOLUME = Code("118565006", "SCT", "Volume")
+
+# how a value was derived (CID 3488 and others)
+MEAN = Code("373098007", "SCT", "Mean")
+MEDIAN = Code("373099004", "SCT", "Median")
+STANDARD_DEVIATION = Code("386136009", "SCT", "Standard Deviation")
+MINIMUM = Code("255605001", "SCT", "Minimum")
+MAXIMUM = Code("56851009", "SCT", "Maximum")
+
+# what a segment is
+ANATOMICAL_STRUCTURE = Code("91723000", "SCT", "Anatomical Structure")
+TISSUE = Code("85756007", "SCT", "Tissue")
+LIVER = Code("10200004", "SCT", "Liver")
+
+# algorithm family (CID 7162)
+ARTIFICIAL_INTELLIGENCE = Code("123110", "DCM", "Artificial Intelligence")

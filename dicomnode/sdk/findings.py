@@ -1,0 +1,132 @@
+"""What a plugin may say: a closed union. The node turns each finding into DICOM; a plugin never writes a header."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from dicomnode.sdk.codes import Code
+
+Colour = tuple[int, int, int]
+"""Red, green, blue, 0 to 255."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Segment:
+    """One labelled structure of a segmentation."""
+
+    label: str
+    """Name shown to the reader, at most 64 characters; measurements refer to it."""
+    category: Code
+    """Segmented property category (CID 7150)."""
+    type: Code
+    """Segmented property type (CID 7151 and others)."""
+    colour: Colour = (255, 200, 80)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Segmentation:
+    """Voxels that belong to structures; written as DICOM SEG.
+
+    Attributes
+    ----------
+    on : str
+        Input role whose grid this is on.
+    labels : (z, y, x) uint8
+        0 is background, n is ``segments[n - 1]``. Every segment has at least one voxel: "nothing found" is a
+        :class:`QualitativeEvaluation`, never an empty mask.
+    """
+
+    on: str
+    labels: npt.NDArray[np.uint8]
+    segments: tuple[Segment, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measurement:
+    """A number with its unit; written into the Structured Report (TID 1500)."""
+
+    name: Code
+    value: float
+    unit: Code
+    of: str = ""
+    """Label of the segment it was measured in; empty for the whole case."""
+    derivation: Code | None = None
+    """Mean, median, standard deviation ..."""
+    decimals: int = 2
+    """Digits after the point that mean something; the value is rounded to them before it is written."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QualitativeEvaluation:
+    """A statement in words or a code; written into the Structured Report (TID 1500)."""
+
+    name: Code
+    value: Code | str
+    of: str = ""
+    """Label of the segment it is about; empty for the whole case."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ParametricMap:
+    """A real-valued map on the grid of an input; written as DICOM Parametric Map.
+
+    Attributes
+    ----------
+    on : str
+        Input role whose grid this is on.
+    derived_from : tuple of str
+        All input roles the values were computed from.
+    array : (z, y, x) float32
+        NaN where there is no value.
+    value_range : (float, float)
+        Smallest and largest value with a meaning; values outside are kept, display clips them.
+    window : (float, float)
+        Centre and width for display.
+    """
+
+    on: str
+    derived_from: tuple[str, ...]
+    array: npt.NDArray[np.float32]
+    quantity: Code
+    unit: Code
+    label: str
+    """At most 16 characters, capitals, digits, space and underscore (VR CS)."""
+    title: str
+    value_range: tuple[float, float]
+    window: tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class SecondaryCapture:
+    """Colour pictures, one for each slice of an input or one free-standing; written as DICOM Secondary Capture.
+
+    Attributes
+    ----------
+    on : str
+        Input role whose slices the frames lie on, pixel for pixel; empty for a free-standing picture.
+    derived_from : tuple of str
+        All input roles the pictures show.
+    frames : (n, rows, columns, 3) uint8
+        RGB. With ``on``: n, rows and columns are those of the input. No patient data in the pixels, ever.
+    """
+
+    on: str = ""
+    derived_from: tuple[str, ...]
+    frames: npt.NDArray[np.uint8]
+    title: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recommendation:
+    """Advice for the reader; written into the Structured Report. A person acts on it, never the node."""
+
+    value: Code | str
+
+
+Finding: TypeAlias = (
+    Segmentation | Measurement | QualitativeEvaluation | ParametricMap | SecondaryCapture | Recommendation
+)

@@ -1,0 +1,171 @@
+"""What a plugin says about itself: data, read without running the plugin."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+from dicomnode.sdk.codes import Code
+
+SDK_VERSION = 1
+"""Raised when the interface changes so that older plugins break."""
+
+Operator = Literal["eq", "ne", "in", "contains", "excludes", "ge", "le", "present", "absent"]
+ParameterValue = float | int | str | bool
+FindingKind = Literal[
+    "Segmentation", "Measurement", "QualitativeEvaluation", "ParametricMap", "SecondaryCapture", "Recommendation"
+]
+
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,47}")
+_ENTRY = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Match:
+    """A condition on one fact of a stack.
+
+    ``keyword`` is a DICOM keyword, or ``Role`` for what the node recognised the stack as. ``contains`` and
+    ``excludes`` look for any of ``value`` among the values of a multi-valued attribute.
+    """
+
+    keyword: str
+    op: Operator
+    value: ParameterValue | tuple[ParameterValue, ...] = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InputRole:
+    """One input of a plugin: what it is called, what fills it, and how it must relate to another one."""
+
+    role: str
+    match: tuple[Match, ...]
+    required: bool = True
+    same_frame_as: str = ""
+    """Role with which this one must share the frame of reference."""
+    same_grid_as: str = ""
+    """Role with which this one must share every voxel position (within 0.1 mm)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parameter:
+    """A setting of the plugin with its default, unit and bounds."""
+
+    name: str
+    default: ParameterValue
+    unit: str = ""
+    description: str
+    minimum: float | None = None
+    maximum: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resources:
+    """What one run may take."""
+
+    cpus: int = 1
+    memory_mib: int = 2048
+    timeout_s: float = 300.0
+    gpu: bool = False
+    lane: Literal["express", "normal"] = "normal"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PluginSpec:
+    """Everything the node needs to know to match, run, document and identify a plugin."""
+
+    name: str
+    version: str
+    title: str
+    intended_use: str
+    status: Literal["demonstration", "research", "validated"]
+    level: Literal["series", "study", "patient"] = "study"
+    inputs: tuple[InputRole, ...]
+    produces: tuple[FindingKind, ...]
+    entry: str
+    """``package.module:function``, imported only in the plugin's own process."""
+    family: Code
+    """Algorithm family (CID 7162), written into SEG and SR."""
+    parameters: tuple[Parameter, ...] = ()
+    resources: Resources = field(default_factory=Resources)
+    preload: tuple[str, ...] = ()
+    """Modules the warm process imports ahead of time, for example ``scipy.ndimage``."""
+    sdk: int = SDK_VERSION
+
+    def __post_init__(self) -> None:
+        if not _NAME.fullmatch(self.name):
+            raise ValueError(f"plugin name must be lower-case letters, digits and underscores: {self.name!r}")
+        if not _ENTRY.fullmatch(self.entry):
+            raise ValueError(f"entry must be 'package.module:function': {self.entry!r}")
+        if self.sdk > SDK_VERSION:
+            raise ValueError(f"plugin needs SDK {self.sdk}, this node has {SDK_VERSION}")
+        roles = [role.role for role in self.inputs]
+        if not roles or len(set(roles)) != len(roles):
+            raise ValueError(f"input roles must be there and unique: {roles}")
+        for role in self.inputs:
+            for other in (role.same_frame_as, role.same_grid_as):
+                if other and other not in roles:
+                    raise ValueError(f"role {role.role!r} refers to unknown role {other!r}")
+
+    def resolve(self, given: Mapping[str, ParameterValue]) -> dict[str, ParameterValue]:
+        """All parameters: the given ones over the defaults, types and bounds checked.
+
+        Raises
+        ------
+        ValueError
+            For an unknown name, a wrong type or a value out of bounds.
+        """
+        known = {parameter.name: parameter for parameter in self.parameters}
+        if unknown := sorted(set(given) - set(known)):
+            raise ValueError(f"{self.name} has no parameter {', '.join(unknown)}; it has {', '.join(known) or 'none'}")
+        values = {name: given.get(name, parameter.default) for name, parameter in known.items()}
+        for name, value in values.items():
+            values[name] = _checked(known[name], value)
+        return values
+
+    def to_json(self) -> dict[str, Any]:
+        """The specification as JSON-safe data."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> PluginSpec:
+        """Rebuild a specification; the inverse of :meth:`to_json`, through JSON text.
+
+        Raises
+        ------
+        ValueError, TypeError, KeyError
+            When the data are not a specification.
+        """
+        inputs = tuple(
+            InputRole(**{**role, "match": tuple(_match(match) for match in role["match"])}) for role in data["inputs"]
+        )
+        return cls(
+            **{
+                **data,
+                "inputs": inputs,
+                "produces": tuple(data["produces"]),
+                "preload": tuple(data["preload"]),
+                "family": Code(**data["family"]),
+                "parameters": tuple(Parameter(**parameter) for parameter in data["parameters"]),
+                "resources": Resources(**data["resources"]),
+            }
+        )
+
+
+def _match(data: Mapping[str, Any]) -> Match:
+    value = data["value"]
+    return Match(keyword=data["keyword"], op=data["op"], value=tuple(value) if isinstance(value, list) else value)
+
+
+def _checked(parameter: Parameter, value: ParameterValue) -> ParameterValue:
+    wanted = type(parameter.default)
+    if wanted is float and type(value) is int:
+        value = float(value)
+    if type(value) is not wanted:
+        raise ValueError(f"parameter {parameter.name} must be {wanted.__name__}, got {value!r}")
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        low, high = parameter.minimum, parameter.maximum
+        if (low is not None and value < low) or (high is not None and value > high):
+            raise ValueError(f"parameter {parameter.name} must lie in [{low}, {high}], got {value!r}")
+    return value

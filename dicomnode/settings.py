@@ -1,0 +1,238 @@
+"""Frozen settings from one TOML file; every mistake is reported with file, line and key."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from dicomnode.errors import SettingsError
+
+ResultKind = Literal["SEG", "SR", "SC", "PM"]
+
+
+def _ae_title(value: str) -> str:
+    """PS3.5 Table 6.2-1, VR AE; leading and trailing spaces carry no meaning and are refused here."""
+    if not re.fullmatch(r"[!-\[\]-~](?:[ -\[\]-~]{0,14}[!-\[\]-~])?", value):
+        raise ValueError("an AE title has 1 to 16 printable ASCII characters, no backslash, no outer spaces")
+    return value
+
+
+AETitleText = Annotated[str, AfterValidator(_ae_title)]
+Port = Annotated[int, Field(ge=0, le=65535)]
+Seconds = Annotated[float, Field(gt=0)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class NodeSettings(_Section):
+    """What this node is and where it keeps everything."""
+
+    mode: Literal["research", "clinical"] = "research"
+    """``clinical`` runs plugins and models of status ``validated`` only; ``research`` marks every result."""
+    data: Path = Path("var")
+    """Folder of the embedded node: objects, database, cases. Relative to the working directory."""
+    keep_cases: bool = False
+    """Keep the case directory of every task for replay, not only of those that failed. They hold pixel data."""
+    plugin_processes: Annotated[int, Field(ge=1, le=64)] = 1
+    """Plugins that run at the same time."""
+
+
+class DicomSettings(_Section):
+    """The C-STORE SCP."""
+
+    aet: AETitleText = "DICOMNODE"
+    """Our AE title; also the calling AE title when results are sent."""
+    host: str = "0.0.0.0"  # noqa: S104 - a C-STORE SCP exists to be reached; peers are closed by default
+    """Address to listen on."""
+    port: Port = 11112
+    """0 takes a free port, which is printed at start."""
+    max_associations: Annotated[int, Field(ge=1)] = 64
+    """Associations served at once; more are rejected as temporarily out of resources."""
+    max_pdu: Annotated[int, Field(ge=4096, le=1 << 20)] = 131072
+    """Largest P-DATA-TF PDU we take, bytes."""
+    accept_unknown_peers: bool = False
+    """Take instances from AE titles that are not configured. For closed test networks only."""
+    network_timeout: Seconds = 60.0
+    """Seconds of silence after which an association is aborted."""
+
+
+class DatabaseSettings(_Section):
+    """Where the index and the workflow engine keep their state."""
+
+    url: str = ""
+    """SQLAlchemy URL; empty means SQLite inside ``node.data``. PostgreSQL: ``postgresql+psycopg://user@host/db``."""
+
+
+class CompletenessSettings(_Section):
+    """When an exam counts as complete."""
+
+    series_quiet: Seconds = 3.0
+    """Seconds without a new instance after the sender released its association in good order."""
+    exam_quiet: Seconds = 15.0
+    """Seconds without a new instance when no release says that the sender is done."""
+
+
+class DeliverySettings(_Section):
+    """How results are sent."""
+
+    first_retry: Seconds = 5.0
+    """Seconds before the second attempt; each later wait doubles."""
+    longest_retry: Seconds = 900.0
+    """Upper limit of the wait between two attempts, seconds."""
+    give_up_after: Seconds = 7 * 86400.0
+    """Seconds after which an undelivered object is parked for a person to look at."""
+
+
+class PeerSettings(_Section):
+    """One system we talk to."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$")]
+    """How logs and commands call it."""
+    aet: AETitleText
+    """Its AE title."""
+    host: str = "127.0.0.1"
+    """Its address."""
+    port: Port = 104
+    """Its port."""
+    may_store: bool = False
+    """It may send instances to us."""
+    receives: tuple[ResultKind, ...] = ()
+    """Which results go to it; empty means none."""
+    commitment: bool = False
+    """Ask it for storage commitment. Not used by this release: see CHANGELOG."""
+
+
+class PluginSettings(_Section):
+    """One installed plugin at this site."""
+
+    enabled: bool = True
+    """Match and run it."""
+    parameters: Mapping[str, float | int | str | bool] = Field(default_factory=dict)
+    """Values over the plugin's defaults; checked against its specification."""
+
+
+class Settings(_Section):
+    """Everything a node is told."""
+
+    node: NodeSettings = Field(default_factory=NodeSettings)
+    dicom: DicomSettings = Field(default_factory=DicomSettings)
+    database: DatabaseSettings = Field(default_factory=DatabaseSettings)
+    completeness: CompletenessSettings = Field(default_factory=CompletenessSettings)
+    delivery: DeliverySettings = Field(default_factory=DeliverySettings)
+    peers: tuple[PeerSettings, ...] = ()
+    plugins: Mapping[str, PluginSettings] = Field(default_factory=dict)
+
+    def peer(self, name: str) -> PeerSettings:
+        """The configured peer of a name.
+
+        Raises
+        ------
+        SettingsError
+            When no peer is called so.
+        """
+        for peer in self.peers:
+            if peer.name == name:
+                return peer
+        raise SettingsError(
+            f"no peer is called {name!r}; configured: {', '.join(p.name for p in self.peers) or 'none'}"
+        )
+
+
+def load(path: Path | None, overrides: Iterable[str] = ()) -> Settings:
+    """Read settings from a TOML file and ``key=value`` overrides.
+
+    Parameters
+    ----------
+    path : Path or None
+        The file; None means defaults only.
+    overrides : iterable of str
+        ``section.key=value``; the value is TOML, or plain text where it does not parse as TOML.
+
+    Raises
+    ------
+    SettingsError
+        One line per mistake: ``node.toml:14: peers.1.port: Input should be a valid integer``.
+    """
+    text, data = "", {}
+    if path is not None:
+        try:
+            text = path.read_text(encoding="utf-8")
+            data = tomllib.loads(text)
+        except OSError as error:
+            raise SettingsError(f"{path}: {error.strerror}") from error
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise SettingsError(f"{path}: not TOML: {error}") from error
+    overridden: set[str] = set()
+    for override in overrides:
+        overridden.add(_apply(data, override))
+    try:
+        settings = Settings.model_validate(data)
+    except ValidationError as error:
+        lines = [
+            f"{_where(path, text, problem['loc'], overridden)}{'.'.join(map(str, problem['loc']))}: {problem['msg']}"
+            for problem in error.errors()
+        ]
+        raise SettingsError("\n".join(lines)) from error
+    _check_peers(settings, path, text)
+    return settings
+
+
+def _check_peers(settings: Settings, path: Path | None, text: str) -> None:
+    for attribute in ("name", "aet"):
+        seen: set[str] = set()
+        for n, peer in enumerate(settings.peers):
+            value = getattr(peer, attribute)
+            if value in seen:
+                where = _where(path, text, ("peers", n, attribute), set())
+                raise SettingsError(f"{where}peers.{n}.{attribute}: {value!r} is used by two peers")
+            seen.add(value)
+
+
+def _apply(data: dict[str, Any], override: str) -> str:
+    key, separator, value = override.partition("=")
+    path = key.strip().split(".")
+    if not separator or len(path) < 2:
+        raise SettingsError(f"--set {override}: expected section.key=value, for example dicom.port=11113")
+    try:
+        parsed: Any = tomllib.loads(f"value = {value}")["value"]
+    except tomllib.TOMLDecodeError:
+        parsed = value
+    target = data
+    for part in path[:-1]:
+        target = target.setdefault(part, {})
+        if not isinstance(target, dict):
+            raise SettingsError(f"--set {override}: {part} is not a section")
+    target[path[-1]] = parsed
+    return ".".join(path)
+
+
+def _where(path: Path | None, text: str, location: tuple[int | str, ...], overridden: set[str]) -> str:
+    if path is None or ".".join(map(str, location)) in overridden:
+        return "--set: " if overridden else ""
+    line = _line_of(text, location)
+    return f"{path}:{line}: " if line else f"{path}: "
+
+
+def _line_of(text: str, location: tuple[int | str, ...]) -> int:
+    """Line on which a key is set: the end of the first prefix of the file that parses and contains the key."""
+    lines = text.splitlines()
+    for wanted in range(len(location), 0, -1):
+        for count in range(1, len(lines) + 1):
+            try:
+                value: Any = tomllib.loads("\n".join(lines[:count]))
+            except tomllib.TOMLDecodeError:
+                continue
+            try:
+                for step in location[:wanted]:
+                    value = value[step]
+            except (KeyError, IndexError, TypeError):
+                continue
+            return count
+    return 0

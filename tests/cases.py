@@ -1,0 +1,122 @@
+"""A small task with one finding of every kind, for tests of what becomes of findings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pydicom import Dataset, dcmread
+
+from dicomnode.domain.identity import Digest, digest_of
+from dicomnode.domain.stack import Geometry, Vector
+from dicomnode.encode import Mode, Work
+from dicomnode.sdk import (
+    Code,
+    Finding,
+    InputRole,
+    Measurement,
+    Parameter,
+    ParametricMap,
+    PluginSpec,
+    QualitativeEvaluation,
+    Recommendation,
+    SecondaryCapture,
+    Segment,
+    Segmentation,
+    codes,
+)
+
+TASK_ID: Digest = digest_of(["a task of the tests"])
+SPEC = PluginSpec(
+    name="fat_fraction",
+    version="1.2.0",
+    title="Dual-echo signal fat fraction",
+    intended_use="tests",
+    status="research",
+    inputs=(InputRole(role="in-phase", match=()), InputRole(role="opposed-phase", match=())),
+    produces=("Segmentation", "Measurement", "QualitativeEvaluation", "ParametricMap", "SecondaryCapture"),
+    entry="nowhere:run",
+    family=codes.ARTIFICIAL_INTELLIGENCE,
+    parameters=(Parameter(name="minimum", default=5.0, unit="%", description="lowest value"),),
+)
+LIVER = Segment(label="Liver", category=codes.ANATOMICAL_STRUCTURE, type=codes.LIVER, colour=(221, 130, 101))
+FOCUS = Segment(label="Focus", category=codes.TISSUE, type=Code("FOCUS", codes.PRIVATE_SCHEME, "Low-fat area"))
+FOLD_OVER = Code("FOLD", codes.PRIVATE_SCHEME, "Fold-over possible")
+NO = Code("373067005", "SCT", "No")
+
+
+def work(
+    inputs: Mapping[str, Sequence[Path]], geometry: Mapping[str, Geometry], *, mode: Mode = "research", **changes: Any
+) -> Work:
+    """The task on these files."""
+    values: dict[str, Any] = {"task_id": TASK_ID, "spec": SPEC, "parameters": {"minimum": 5.0}, "mode": mode}
+    files = {role: tuple(paths) for role, paths in inputs.items()}
+    return Work(**(values | {"inputs": files, "geometry": dict(geometry)} | changes))
+
+
+def labels(shape: tuple[int, int, int]) -> np.ndarray[Any, np.dtype[np.uint8]]:
+    """(z, y, x) two blocks without any symmetry; the first and last slice stay empty."""
+    slices, rows, columns = shape
+    array = np.zeros(shape, np.uint8)
+    array[1:-1, 1 : rows // 2, 2 : columns // 3] = 1
+    array[1 : max(2, slices // 2), rows // 2 + 1 : rows - 2, columns // 2 : columns - 1] = 2
+    return array
+
+
+def findings(shape: tuple[int, int, int], on: str = "in-phase", other: str = "opposed-phase") -> list[Finding]:
+    """One finding of every kind."""
+    random = np.random.default_rng(7)
+    values = random.normal(20, 12, shape).astype(np.float32)
+    values[:, :2] = np.nan
+    colours = random.integers(0, 256, (*shape, 3), dtype=np.uint8)
+    return [
+        Segmentation(on=on, labels=labels(shape), segments=(LIVER, FOCUS)),
+        ParametricMap(
+            on=on,
+            derived_from=(on, other),
+            array=values,
+            quantity=codes.FAT_FRACTION,
+            unit=codes.PERCENT,
+            label="FAT FRACTION",
+            title="Signal fat fraction",
+            value_range=(0.0, 50.0),
+            window=(25.0, 50.0),
+        ),
+        SecondaryCapture(on=on, derived_from=(on, other), frames=colours, title="Fat fraction in colour"),
+        Measurement(name=codes.FAT_FRACTION, value=12.3456, unit=codes.PERCENT, of="Liver", derivation=codes.MEDIAN),
+        Measurement(name=codes.VOLUME, value=1430.27, unit=codes.CUBIC_CENTIMETER, of="Liver", decimals=0),
+        Measurement(name=codes.FAT_FRACTION, value=-1.5, unit=codes.PERCENT, of="Focus", derivation=codes.MEAN),
+        Measurement(name=codes.FAT_FRACTION, value=18.254, unit=codes.PERCENT, decimals=1),
+        QualitativeEvaluation(name=FOLD_OVER, value=NO, of="Liver"),
+        QualitativeEvaluation(name=FOLD_OVER, value="two points cannot tell above 50 %"),
+        Recommendation(value="Compare with the in-phase image."),
+    ]
+
+
+def files_of(folder: Path) -> tuple[tuple[Path, ...], Geometry]:
+    """Files of a folder that holds one volume, in slice order, and its grid; for real series."""
+    headers: list[tuple[Path, Dataset]] = [
+        (path, dcmread(path, stop_before_pixels=True)) for path in sorted(folder.iterdir()) if path.is_file()
+    ]
+    first = headers[0][1]
+    row, column = np.asarray(first.ImageOrientationPatient, float).reshape(2, 3)
+    normal = np.cross(row, column)
+    headers.sort(key=lambda pair: float(np.dot(normal, np.asarray(pair[1].ImagePositionPatient, float))))
+    positions = np.asarray([header.ImagePositionPatient for _, header in headers], float)
+    between = float(np.linalg.norm(positions[-1] - positions[0])) / max(1, len(headers) - 1)
+    geometry = Geometry(
+        shape=(len(headers), int(first.Rows), int(first.Columns)),
+        origin=_vector(positions[0]),
+        spacing=(between, float(first.PixelSpacing[0]), float(first.PixelSpacing[1])),
+        row=_vector(row),
+        column=_vector(column),
+        normal=_vector(normal),
+    )
+    return tuple(path for path, _ in headers), geometry
+
+
+def _vector(values: np.ndarray[Any, np.dtype[np.float64]]) -> Vector:
+    x, y, z = (float(value) for value in values)
+    return x, y, z

@@ -1,0 +1,1 @@
+"""Real systems that the tests start for themselves and stop again."""

@@ -1,0 +1,96 @@
+"""One attempt: every parcel gets exactly one receipt, whatever the peer does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from dicomnode.deliver.send import Answer, attempt, park
+from dicomnode.domain.delivery import DeliveryState, Parcel
+from dicomnode.domain.identity import SOPClassUID, SOPInstanceUID
+from dicomnode.errors import Refused, Unreachable
+from dicomnode.settings import DeliverySettings, PeerSettings
+from tests.values import at
+
+PEER = PeerSettings(name="pacs", aet="PACS")
+POLICY = DeliverySettings(give_up_after=100)
+
+
+@dataclass(frozen=True)
+class Reply:
+    status: int | None = 0
+    text: str = "text"
+
+
+def _parcels(count: int) -> list[Parcel]:
+    return [
+        Parcel(
+            delivery_id=n,
+            sop_instance_uid=SOPInstanceUID(f"7.{n}"),
+            sop_class_uid=SOPClassUID("1.2"),
+            store_key=f"k{n}",
+            attempts=0,
+            queued=at(0),
+        )
+        for n in range(count)
+    ]
+
+
+def _attempt(*replies: Reply | Exception, parcels: int, now: float = 1) -> list[tuple[int, DeliveryState, str]]:
+    asked: list[Path] = []
+
+    def store(peer: PeerSettings, files: Sequence[Path]) -> Iterable[Answer]:
+        assert peer is PEER
+        asked.extend(files)
+        for reply in replies:
+            if isinstance(reply, Exception):
+                raise reply
+            yield reply
+
+    receipts = attempt(PEER, _parcels(parcels), Path, store, POLICY, at(now))
+    assert asked == [Path(f"k{n}") for n in range(parcels)]
+    return [(receipt.delivery_id, receipt.state, receipt.reason) for receipt in receipts]
+
+
+def test_each_parcel_gets_its_own_answer() -> None:
+    assert _attempt(Reply(), Reply(0xA700, "full"), Reply(0xA900), Reply(None, "no context"), parcels=4) == [
+        (0, DeliveryState.DELIVERED, ""),
+        (1, DeliveryState.WAITING, "full"),
+        (2, DeliveryState.PARKED, "text"),
+        (3, DeliveryState.PARKED, "no context"),
+    ]
+
+
+@pytest.mark.parametrize("error", [Unreachable("connection refused"), Refused("called AE title not recognized")])
+def test_no_association_means_all_wait(error: Exception) -> None:
+    assert _attempt(error, parcels=2) == [(n, DeliveryState.WAITING, str(error)) for n in range(2)]
+
+
+def test_an_association_lost_half_way_keeps_what_arrived() -> None:
+    assert _attempt(Reply(), Unreachable("connection lost"), parcels=3) == [
+        (0, DeliveryState.DELIVERED, ""),
+        (1, DeliveryState.WAITING, "connection lost"),
+        (2, DeliveryState.WAITING, "connection lost"),
+    ]
+
+
+def test_answers_that_stop_early_leave_the_rest_waiting() -> None:
+    states = [state for _, state, _ in _attempt(Reply(), parcels=3)]
+    assert states == [DeliveryState.DELIVERED, DeliveryState.WAITING, DeliveryState.WAITING]
+
+
+def test_patience_ends_for_what_waits_only() -> None:
+    assert _attempt(Reply(), Reply(0xA700, "full"), parcels=2, now=100) == [
+        (0, DeliveryState.DELIVERED, ""),
+        (1, DeliveryState.PARKED, "given up: full"),
+    ]
+
+
+def test_parking_names_its_reason() -> None:
+    assert [(r.delivery_id, r.state, r.reason) for r in park(_parcels(2), "why")] == [
+        (0, DeliveryState.PARKED, "why"),
+        (1, DeliveryState.PARKED, "why"),
+    ]

@@ -1,0 +1,131 @@
+"""Instances are recorded once, refused when they contradict, and open exams."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from dicomnode.domain.exam import Outcome
+from dicomnode.domain.instance import Recorded
+from dicomnode.errors import DuplicateInstance, OtherPatient, OutOfResources
+from dicomnode.index import exams, tasks, views
+from dicomnode.index.database import Database
+from dicomnode.index.intake import Intake
+from tests.values import STUDY, assessment, at, instance, planned, result, stack
+
+
+def _open(database: Database) -> list[tuple[int, int]]:
+    with database.read() as session:
+        return [(arrivals.exam_id, arrivals.revision) for arrivals in exams.open_exams(session)]
+
+
+def test_a_new_instance_is_stored_and_opens_an_exam(database: Database) -> None:
+    intake = Intake(database)
+    assert intake.record(instance("1.1"), at(0)) is Recorded.STORED
+    assert intake.record(instance("1.2"), at(3)) is Recorded.STORED
+    with database.read() as session:
+        (arrivals,) = exams.open_exams(session)
+        (series,) = views.series(session, STUDY)
+    assert (arrivals.first_arrival, arrivals.last_arrival, arrivals.revision) == (at(0), at(3), 1)
+    assert (series["instances"], series["outcome"], series["modality"]) == (2, Outcome.PENDING, "MR")
+    assert intake.keys() == {"key-1.1-", "key-1.2-"}
+
+
+def test_the_same_bytes_again_change_nothing(database: Database) -> None:
+    intake = Intake(database)
+    intake.record(instance("1.1"), at(0))
+    assert intake.record(instance("1.1"), at(60)) is Recorded.DUPLICATE
+    with database.read() as session:
+        (arrivals,) = exams.open_exams(session)
+    assert arrivals.last_arrival == at(0)
+
+
+@pytest.mark.parametrize("changed", [{"content": "other"}, {"syntax": "1.2.840.10008.1.2"}])
+def test_other_bytes_under_a_known_uid_are_refused(database: Database, changed: dict[str, str]) -> None:
+    intake = Intake(database)
+    intake.record(instance("1.1"), at(0))
+    with pytest.raises(DuplicateInstance):
+        intake.record(instance("1.1", **changed), at(1))
+    assert intake.keys() == {"key-1.1-"}
+
+
+@pytest.mark.parametrize("other", [{"patient": "P2"}, {"issuer": "HOSPITAL B"}, {"study": "9.9"}])
+def test_a_study_keeps_its_patient_and_a_series_its_study(database: Database, other: dict[str, str]) -> None:
+    intake = Intake(database)
+    intake.record(instance("1.1"), at(0))
+    with pytest.raises(OtherPatient):
+        intake.record(instance("1.2", **other), at(1))
+    with database.read() as session:
+        assert [study["patient_id"] for study in views.studies(session)] == ["P1"]
+        assert [series["instances"] for series in views.series(session, STUDY)] == [1]
+
+
+def test_a_late_instance_opens_the_next_revision(database: Database) -> None:
+    intake = Intake(database)
+    intake.record(instance("1.1"), at(0))
+    ((exam_id, _),) = _open(database)
+    with database.write() as session:
+        exams.write_assessment(session, exam_id, assessment(), at(20))
+    assert _open(database) == []
+    intake.record(instance("1.2"), at(30))
+    ((_, revision),) = _open(database)
+    assert revision == 2
+
+
+def test_an_own_result_coming_back_opens_no_exam(database: Database) -> None:
+    intake = Intake(database)
+    intake.record(instance("1.1"), at(0))
+    ((exam_id, _),) = _open(database)
+    with database.write() as session:
+        task = planned("t", stack("1.1"))
+        exams.write_assessment(session, exam_id, assessment(task), at(20))
+        tasks.plan(session, exam_id, [task], at(20))
+        tasks.start(session, task.task_id, 1, at(21))
+        tasks.finish(session, task.task_id, 1, [(result("7.7"), instance("7.7").stored)], [], at(22))
+    intake.record(instance("7.7", series="7"), at(30))
+    assert _open(database) == []
+    with database.read() as session:
+        own = [series for series in views.series(session, STUDY) if series["series_instance_uid"] == "7"]
+    assert [(series["outcome"], series["reason"]) for series in own] == [
+        (Outcome.NOT_APPLICABLE, "a result of this node that came back")
+    ]
+
+
+def test_a_release_is_noted_for_open_exams_of_its_studies_only(database: Database) -> None:
+    intake = Intake(database)
+    intake.record(instance("1.1"), at(0))
+    intake.record(instance("2.1", study="2", series="2.0"), at(0))
+    intake.released(instance("1.1").calling_aet, frozenset({STUDY}), at(5))
+    with database.read() as session:
+        noted = {arrivals.study_instance_uid: arrivals.last_release for arrivals in exams.open_exams(session)}
+    assert noted == {STUDY: at(5), "2": None}
+
+
+def test_instances_of_one_new_study_on_many_associations_at_once(database: Database) -> None:
+    intake = Intake(database)
+    errors: list[Exception] = []
+
+    def bring(first: int) -> None:
+        try:
+            for n in range(first, 40, 4):
+                intake.record(instance(f"1.{n}", series=f"1.2.3.{n % 3}"), at(n))
+        except Exception as error:  # noqa: BLE001 - shown by the assertion
+            errors.append(error)
+
+    threads = [threading.Thread(target=bring, args=(n,)) for n in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == []
+    with database.read() as session:
+        assert sum(series["instances"] for series in views.series(session, STUDY)) == 40
+    assert [revision for _, revision in _open(database)] == [1]
+
+
+def test_a_database_that_does_not_answer_is_a_lack_of_resources(database: Database) -> None:
+    with database.engine.begin() as connection:
+        connection.exec_driver_sql("DROP TABLE quarantine")
+    with pytest.raises(OutOfResources):
+        Intake(database).quarantine("k", 1, 0xC000, "torn", instance("1.1").calling_aet, "1.1", at(0))

@@ -1,0 +1,79 @@
+"""An index in memory that can be told to fail, and two stores on disk."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from dicomnode.domain.identity import AETitle, StudyInstanceUID
+from dicomnode.domain.instance import Instance, Recorded
+from dicomnode.errors import DuplicateInstance, OtherPatient
+from dicomnode.store.filesystem import FileStore
+
+NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+
+
+@dataclass
+class FakeIndex:
+    """The index's rules without a database."""
+
+    instances: dict[str, Instance] = field(default_factory=dict)
+    quarantined: dict[str, tuple[int, int, str, str, str]] = field(default_factory=dict)
+    releases: list[tuple[str, frozenset[StudyInstanceUID], datetime]] = field(default_factory=list)
+    failure: Exception | None = None
+    quarantine_failure: Exception | None = None
+
+    def record(self, instance: Instance, arrived: datetime) -> Recorded:
+        assert arrived == NOON
+        if self.failure is not None:
+            raise self.failure
+        known = self.instances.get(instance.header.sop_instance_uid)
+        if known is not None:
+            if known.stored.digest != instance.stored.digest:
+                raise DuplicateInstance("SOP Instance UID exists with other content")
+            return Recorded.DUPLICATE
+        for other in self.instances.values():
+            same_study = other.header.study_instance_uid == instance.header.study_instance_uid
+            if same_study and other.header.patient != instance.header.patient:
+                raise OtherPatient("the study belongs to another patient")
+        self.instances[instance.header.sop_instance_uid] = instance
+        return Recorded.STORED
+
+    def quarantine(
+        self,
+        key: str,
+        size: int,
+        status: int,
+        reason: str,
+        calling_aet: AETitle,
+        sop_instance_uid: str,
+        arrived: datetime,
+    ) -> None:
+        assert arrived == NOON
+        if self.quarantine_failure is not None:
+            raise self.quarantine_failure
+        self.quarantined[key] = (size, status, reason, calling_aet, sop_instance_uid)
+
+    def released(self, calling_aet: AETitle, studies: frozenset[StudyInstanceUID], at: datetime) -> None:
+        self.releases.append((calling_aet, studies, at))
+
+    def keys(self) -> set[str]:
+        return {instance.stored.key for instance in self.instances.values()}
+
+
+@pytest.fixture
+def index() -> FakeIndex:
+    return FakeIndex()
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> FileStore:
+    return FileStore(tmp_path / "objects")
+
+
+@pytest.fixture
+def quarantine(tmp_path: Path) -> FileStore:
+    return FileStore(tmp_path / "quarantine")

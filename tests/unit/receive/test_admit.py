@@ -1,0 +1,178 @@
+"""Promise 1: whatever admit returns for is on disk and in the index; whatever it refuses is not."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from dicomnode.domain.identity import AETitle, StudyInstanceUID
+from dicomnode.domain.instance import Received
+from dicomnode.errors import (
+    DuplicateInstance,
+    NotThisClass,
+    NotUnderstood,
+    OtherPatient,
+    OutOfResources,
+    ReceiveError,
+    StoreError,
+)
+from dicomnode.receive.admit import Admission
+from dicomnode.receive.part10 import split
+from dicomnode.store.filesystem import FileStore
+from tests.datasets import CT_IMAGE, EXPLICIT_LITTLE, MR_IMAGE, mr
+from tests.unit.receive.conftest import NOON, FakeIndex
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+def request(instance: str = "1.2.3.4", data_set: bytes | None = None, **changes: str) -> Received:
+    return replace(
+        Received(
+            sop_class_uid=MR_IMAGE,
+            sop_instance_uid=instance,
+            abstract_syntax=MR_IMAGE,
+            transfer_syntax_uid=EXPLICIT_LITTLE,
+            data_set=mr(instance) if data_set is None else data_set,
+            calling_aet=AETitle("SENDER"),
+        ),
+        **changes,
+    )
+
+
+@pytest.fixture
+def admission(store: FileStore, index: FakeIndex, quarantine: FileStore) -> Admission:
+    return Admission(store, index, quarantine, lambda: NOON)
+
+
+def test_what_is_admitted_is_stored_as_received_and_recorded(
+    admission: Admission, store: FileStore, index: FakeIndex
+) -> None:
+    assert admission.admit(request()) == "1.2.3"
+    instance = index.instances["1.2.3.4"]
+    meta, data_set = split(store.path(instance.stored.key).read_bytes())
+    assert data_set == mr()
+    assert (meta.sop_class_uid, meta.sop_instance_uid) == (MR_IMAGE, "1.2.3.4")
+    assert (meta.transfer_syntax_uid, meta.calling_aet) == (EXPLICIT_LITTLE, "SENDER")
+    assert instance.stored.digest == hashlib.sha256(mr()).hexdigest()
+    assert instance.stored.size == store.path(instance.stored.key).stat().st_size
+    assert (instance.header.patient.patient_id, instance.calling_aet) == ("P1", "SENDER")
+
+
+def test_the_bytes_are_safe_before_the_row_is_written(
+    admission: Admission, store: FileStore, index: FakeIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order: list[str] = []
+    put, record = store.put, index.record
+    monkeypatch.setattr(store, "put", lambda parts: (put(parts), order.append("put"))[0])
+    monkeypatch.setattr(index, "record", lambda *arguments: (order.append("record"), record(*arguments))[1])
+    admission.admit(request())
+    assert order == ["put", "record"]
+
+
+def test_the_same_bytes_again_are_a_success_and_one_file(
+    admission: Admission, store: FileStore, index: FakeIndex, quarantine: FileStore
+) -> None:
+    admission.admit(request())
+    assert admission.admit(request()) == "1.2.3"
+    assert list(store.keys()) == [index.instances["1.2.3.4"].stored.key]
+    assert list(quarantine.keys()) == []
+
+
+@pytest.mark.parametrize(
+    ("refused", "status"),
+    [
+        (request(data_set=mr()[:-1]), 0xC000),
+        (request(data_set=mr("1.2.3.5")), 0xA900),
+        (request(data_set=mr(study="..")), 0xC010),
+        (request(data_set=mr(series="")), 0xC010),
+        (request(data_set=mr(patient="P2")), 0x0111),
+        (request("1.2.3.5", mr("1.2.3.5", patient="P2")), 0xC020),
+        (request(sop_instance_uid="../../etc/passwd"), 0x0117),
+    ],
+)
+def test_what_is_refused_leaves_the_store_and_waits_in_quarantine(
+    admission: Admission, store: FileStore, index: FakeIndex, quarantine: FileStore, refused: Received, status: int
+) -> None:
+    admission.admit(request())
+    with pytest.raises(ReceiveError) as refusal:
+        admission.admit(refused)
+    assert refusal.value.status == status
+    assert list(store.keys()) == [index.instances["1.2.3.4"].stored.key]
+    (key,) = quarantine.keys()
+    size, said, reason, sender, instance = index.quarantined[key]
+    assert (said, reason, sender, instance) == (status, str(refusal.value), "SENDER", refused.sop_instance_uid)
+    file = quarantine.path(key).read_bytes()
+    assert split(file)[1] == refused.data_set
+    assert size == len(file)
+
+
+def test_a_request_outside_its_context_is_not_kept(admission: Admission, quarantine: FileStore) -> None:
+    with pytest.raises(NotThisClass):
+        admission.admit(request(abstract_syntax=CT_IMAGE))
+    assert list(quarantine.keys()) == []
+
+
+def test_a_full_disk_is_out_of_resources_and_nothing_is_kept(
+    admission: Admission, store: FileStore, index: FakeIndex, quarantine: FileStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: Iterable[bytes]) -> tuple[str, int]:
+        raise StoreError("no space left in the object store")
+
+    monkeypatch.setattr(store, "put", full)
+    with pytest.raises(OutOfResources, match="no space left"):
+        admission.admit(request())
+    assert (index.instances, index.quarantined, list(quarantine.keys())) == ({}, {}, [])
+
+
+@pytest.mark.parametrize("refusal", [OtherPatient("other"), DuplicateInstance("other content")])
+def test_what_the_index_refuses_is_removed(
+    admission: Admission, store: FileStore, index: FakeIndex, refusal: ReceiveError
+) -> None:
+    index.failure = refusal
+    with pytest.raises(type(refusal)):
+        admission.admit(request())
+    assert list(store.keys()) == []
+
+
+def test_a_file_whose_row_is_in_doubt_stays_until_recovery(
+    admission: Admission, store: FileStore, index: FakeIndex, quarantine: FileStore
+) -> None:
+    index.failure = OutOfResources("the index does not take instances now")
+    with pytest.raises(OutOfResources):
+        admission.admit(request())
+    (key,) = store.keys()
+    assert split(store.path(key).read_bytes())[1] == mr()
+    assert list(quarantine.keys()) == []
+
+
+@pytest.mark.parametrize("failure", [OutOfResources("index is down"), ValueError("a fault nobody foresaw")])
+def test_a_failing_quarantine_does_not_change_the_answer(
+    admission: Admission, index: FakeIndex, caplog: pytest.LogCaptureFixture, failure: Exception
+) -> None:
+    index.quarantine_failure = failure
+    with caplog.at_level(logging.ERROR), pytest.raises(NotUnderstood):
+        admission.admit(request(data_set=b"nonsense"))
+    assert f"refused bytes could not be quarantined: {type(failure).__name__}" in caplog.text
+
+
+def test_a_duplicate_that_cannot_be_removed_is_still_a_success(
+    admission: Admission, store: FileStore, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def stuck(_: str) -> None:
+        raise StoreError("an object cannot be removed: Read-only file system")
+
+    admission.admit(request())
+    monkeypatch.setattr(store, "remove", stuck)
+    assert admission.admit(request()) == "1.2.3"
+    assert "stays behind until recovery" in caplog.text
+
+
+def test_a_release_carries_its_studies_and_the_time(admission: Admission, index: FakeIndex) -> None:
+    studies = frozenset({StudyInstanceUID("1.2.3")})
+    admission.released(AETitle("SENDER"), studies)
+    assert index.releases == [("SENDER", studies, NOON)]

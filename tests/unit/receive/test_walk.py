@@ -1,0 +1,211 @@
+"""The walk: what is whole passes, what is not is refused for its reason."""
+
+from __future__ import annotations
+
+import gzip
+import struct
+import zlib
+from pathlib import Path
+
+import pytest
+
+from dicomnode.dicom.header import data_set_of
+from dicomnode.errors import NotUnderstood
+from dicomnode.receive.walk import DEEPEST, DEFLATE_FREE, Identity, walk
+from tests.datasets import (
+    DEFLATED_LITTLE,
+    EXPLICIT_BIG,
+    EXPLICIT_LITTLE,
+    IMPLICIT_LITTLE,
+    LITTLE,
+    MR_IMAGE,
+    PATIENT_ID,
+    PIXEL_DATA,
+    RLE,
+    SERIES,
+    SOP_CLASS,
+    SOP_INSTANCE,
+    STUDY,
+    UNDEFINED,
+    WRITERS,
+    Writer,
+    data_set,
+    mr,
+    mr_elements,
+)
+
+WHO = LITTLE.element(SOP_CLASS, "UI", MR_IMAGE) + LITTLE.element(SOP_INSTANCE, "UI", "1.2.3.4")
+
+
+def deflated(content: bytes) -> bytes:
+    packer = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
+    return packer.compress(content) + packer.flush()
+
+
+def refused(content: bytes, syntax: str = EXPLICIT_LITTLE) -> str:
+    with pytest.raises(NotUnderstood) as refusal:
+        walk(content, syntax)
+    return str(refusal.value)
+
+
+@pytest.mark.parametrize("syntax", WRITERS)
+def test_identity_is_taken_from_every_native_encoding(syntax: str) -> None:
+    assert walk(mr("1.2.3.4.5", writer=WRITERS[syntax]), syntax) == Identity(
+        sop_class_uid=MR_IMAGE.encode() + b"\0",
+        sop_instance_uid=b"1.2.3.4.5\0",
+        study_instance_uid=b"1.2.3\0",
+        series_instance_uid=b"1.2.3.1\0",
+        patient_id=b"P1",
+    )
+
+
+def test_what_is_absent_is_empty() -> None:
+    identity = walk(WHO, EXPLICIT_LITTLE)
+    assert (identity.study_instance_uid, identity.series_instance_uid, identity.patient_id) == (b"", b"", b"")
+
+
+@pytest.mark.parametrize("undefined", [False, True])
+@pytest.mark.parametrize("syntax", WRITERS)
+def test_sequences_are_walked_through(syntax: str, undefined: bool) -> None:
+    write = WRITERS[syntax]
+    inner = write.element(SOP_INSTANCE, "UI", "9.9")
+    nested = write.sequence(0x00081140, write.item(inner, undefined=undefined), write.item(b""), undefined=undefined)
+    content = write.element(SOP_INSTANCE, "UI", "1.2") + nested + write.element(STUDY, "UI", "1.3")
+    identity = walk(content, syntax)
+    assert (identity.sop_instance_uid, identity.study_instance_uid) == (b"1.2\0", b"1.3\0")
+
+
+def test_unknown_vr_of_undefined_length_holds_implicit_little_endian_even_in_big_endian() -> None:
+    big, implicit = WRITERS[EXPLICIT_BIG], WRITERS[IMPLICIT_LITTLE]
+    content = implicit.item(implicit.element(0x00091001, "LO", "AB")) + implicit.mark(0xE0DD)
+    walk(big.element(0x00091010, "UN", content, UNDEFINED) + big.element(STUDY, "UI", "1.3"), EXPLICIT_BIG)
+
+
+def test_unknown_vrs_have_long_headers() -> None:
+    # PS3.5 7.1.2: only the listed VRs have a length of 16 bits
+    walk(struct.pack("<HH", 0x0009, 0x1010) + b"ZZ\0\0" + struct.pack("<L", 2) + b"xx", EXPLICIT_LITTLE)
+
+
+def test_encapsulated_pixel_data_are_counted_off() -> None:
+    walk(WHO + LITTLE.encapsulated(b"frame1", b"frame2"), RLE)
+
+
+@pytest.mark.parametrize("lost", range(1, 24))
+def test_encapsulated_pixel_data_cut_anywhere_are_refused(lost: int) -> None:
+    content = WHO + LITTLE.encapsulated(b"frame1", b"frame2")
+    assert "in the middle" in refused(content[:-lost], RLE)
+
+
+def test_encapsulated_pixel_data_in_a_native_syntax_are_refused() -> None:
+    assert refused(WHO + LITTLE.encapsulated(b"frame1")) == "an undefined length without a sequence"
+
+
+@pytest.mark.parametrize("lost", [1, 2, 8, 15])
+@pytest.mark.parametrize("syntax", WRITERS)
+def test_native_pixel_data_cut_anywhere_are_refused(syntax: str, lost: int) -> None:
+    assert "in the middle" in refused(mr(writer=WRITERS[syntax], pixels=bytes(8))[:-lost], syntax)
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "the data set is empty"),
+        (bytes(64), "no value representation where one must be"),
+        (b"<?xml version='1.0'?>" * 9, "no value representation where one must be"),
+        (bytes(128) + b"DICM" + mr(), "no value representation where one must be"),
+        (LITTLE.element(0x00020010, "UI", RLE) + mr(), "a group that has no place in a data set"),
+        (LITTLE.element(0x00000002, "UI", RLE) + mr(), "a group that has no place in a data set"),
+        (mr() + LITTLE.element(SOP_INSTANCE, "UI", "9.9"), "an identifying element is repeated"),
+        (LITTLE.element(STUDY, "UI", "1.2") + LITTLE.element(PATIENT_ID, "LO", "P"), "an identifying element is"),
+        (LITTLE.sequence(PATIENT_ID), "an identifying element is repeated, out of order or a sequence"),
+        (LITTLE.element(PIXEL_DATA, "OW", bytes(100), 0xFFFFFFFE), "in the middle of an element"),
+        (LITTLE.element(0x00081140, "SQ", LITTLE.item(b""), UNDEFINED), "in the middle of an element"),
+        (LITTLE.element(0x00081140, "SQ", WHO), "an element stands where an item must"),
+        (WHO + LITTLE.mark(0xE000), "an item or delimiter in the wrong place"),
+        (WHO + LITTLE.mark(0xE00D), "an item or delimiter in the wrong place"),
+        (WHO + LITTLE.mark(0xE0DD), "an item or delimiter in the wrong place"),
+        (LITTLE.sequence(0x00081140, LITTLE.item(b"") + LITTLE.mark(0xE0DD)), "an item or delimiter in the wrong"),
+        (LITTLE.sequence(0x00081140, LITTLE.mark(0xE000, 8) + WHO), "in the middle of an element"),
+        (LITTLE.sequence(0x00081140, LITTLE.mark(0xE000, 999)), "in the middle of an element"),
+        (LITTLE.element(0x00081140, "SQ", LITTLE.mark(0xE0DD, 4), UNDEFINED), "an item or delimiter in the wrong"),
+        (LITTLE.element(0x00091010, "OB", bytes(8), UNDEFINED), "an undefined length without a sequence"),
+    ],
+)
+def test_malformed_data_sets_are_refused_for_their_reason(content: bytes, reason: str) -> None:
+    assert reason in refused(content)
+
+
+def test_a_fragment_of_undefined_length_is_refused() -> None:
+    content = LITTLE.mark(0xE000, UNDEFINED) + LITTLE.mark(0xE00D) + LITTLE.mark(0xE0DD)
+    assert "in the middle" in refused(LITTLE.element(PIXEL_DATA, "OB", content, UNDEFINED), RLE)
+
+
+def test_bytes_in_another_encoding_are_refused() -> None:
+    assert "no value representation" in refused(mr(writer=WRITERS[IMPLICIT_LITTLE]))
+    assert "in the middle" in refused(mr(), IMPLICIT_LITTLE)
+    assert refused(mr(), EXPLICIT_BIG)
+
+
+@pytest.mark.parametrize("undefined", [False, True])
+def test_nesting_is_bound(undefined: bool) -> None:
+    def nest(depth: int) -> bytes:
+        content = b""
+        for _ in range(depth):
+            content = LITTLE.sequence(0x0040A730, LITTLE.item(content, undefined=undefined), undefined=undefined)
+        return content
+
+    walk(nest(DEEPEST), EXPLICIT_LITTLE)
+    assert refused(nest(DEEPEST + 1)) == "sequences are nested too deep"
+
+
+def test_a_hundred_thousand_open_sequences_are_refused_at_once() -> None:
+    opening = LITTLE.element(0x0040A730, "SQ", LITTLE.mark(0xE000, UNDEFINED), UNDEFINED)
+    assert refused(opening * 100_000) == "sequences are nested too deep"
+
+
+def test_deflated_data_sets_are_inflated() -> None:
+    for padding in (b"", b"\0"):
+        assert walk(deflated(mr()) + padding, DEFLATED_LITTLE) == walk(mr(), EXPLICIT_LITTLE)
+
+
+def test_a_true_gzip_trailer_behind_a_deflated_data_set_is_tolerated() -> None:
+    assert walk(gzip.compress(mr())[10:], DEFLATED_LITTLE) == walk(mr(), EXPLICIT_LITTLE)
+    lying = gzip.compress(mr())[10:-8] + gzip.compress(mr("9.9"))[-8:]
+    assert refused(lying, DEFLATED_LITTLE) == "bytes after the deflated stream"
+
+
+def test_broken_deflated_data_sets_are_refused() -> None:
+    assert refused(deflated(mr())[:-3], DEFLATED_LITTLE) == "the deflated stream is cut short"
+    assert refused(b"\xff" * 99, DEFLATED_LITTLE) == "not a deflated stream"
+    assert refused(deflated(mr()[:-1]), DEFLATED_LITTLE) == "the data set ends, or an item does, in the middle of an element"
+
+
+def test_a_deflate_bomb_is_refused_by_its_size() -> None:
+    packer = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
+    bomb = packer.compress(LITTLE.element(PIXEL_DATA, "OW", b"", DEFLATE_FREE))
+    bomb += b"".join(packer.compress(bytes(1 << 20)) for _ in range(DEFLATE_FREE >> 20)) + packer.flush()
+    assert refused(bomb, DEFLATED_LITTLE) == "the deflated data set grows beyond reason"
+
+
+def test_the_order_of_other_elements_does_not_matter() -> None:
+    elements = mr_elements()
+    late = LITTLE.element(0x00080070, "LO", "Maker")
+    assert walk(data_set(elements) + late, EXPLICIT_LITTLE).series_instance_uid == b"1.2.3.1\0"
+    assert SERIES in elements
+
+
+def test_all_whole_files_of_the_real_data_pass(test_data: Path) -> None:
+    cut = "emri_small_jpeg_2k_lossless_too_short.dcm"
+    seen = 0
+    for path in sorted((test_data / "mr-transfer-syntaxes").rglob("*.dcm")):
+        content, syntax = data_set_of(path.read_bytes())
+        if path.name == cut:
+            assert "in the middle" in refused(content, syntax)
+        else:
+            assert walk(content, syntax).sop_instance_uid
+            seen += 1
+    assert seen == 23
+
+
+def test_a_writer_is_what_its_syntax_says() -> None:
+    assert Writer(explicit=False).element(PATIENT_ID, "LO", "P1") == b"\x10\0\x20\0\2\0\0\0P1"

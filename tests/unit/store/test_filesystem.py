@@ -1,0 +1,122 @@
+"""Durable objects on disk."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from dicomnode.errors import StoreError
+from dicomnode.store.filesystem import FileStore
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> FileStore:
+    return FileStore(tmp_path / "deep" / "objects")
+
+
+def files(store: FileStore) -> list[Path]:
+    return [path for path in store.path("00/" + "0" * 32 + ".dcm").parents[1].rglob("*") if path.is_file()]
+
+
+def test_parts_are_stored_one_after_the_other(store: FileStore) -> None:
+    key, size = store.put([b"head", memoryview(b"body")])
+    assert store.path(key).read_bytes() == b"headbody"
+    assert size == 8
+    assert list(store.keys()) == [key]
+
+
+def test_two_objects_of_equal_content_have_two_keys(store: FileStore) -> None:
+    first, second = store.put([b"same"])[0], store.put([b"same"])[0]
+    assert first != second
+    assert set(store.keys()) == {first, second}
+
+
+def test_only_our_user_may_read(store: FileStore) -> None:
+    path = store.path(store.put([b"x"])[0])
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    for folder in (path.parent, path.parents[1], path.parents[2]):
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+
+
+def test_file_then_folder_are_synced_before_put_returns(store: FileStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[str] = []
+    real = os.fsync
+
+    def record(descriptor: int) -> None:
+        synced.append(os.readlink(f"/proc/self/fd/{descriptor}"))
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", record)
+    path = store.path(store.put([b"x"])[0])
+    assert synced == [str(path), str(path.parent)]
+
+
+@pytest.mark.parametrize(
+    ("number", "text"), [(errno.ENOSPC, "no space left"), (errno.EIO, "the object store failed: Input/output error")]
+)
+def test_a_failing_sync_leaves_nothing(
+    store: FileStore, monkeypatch: pytest.MonkeyPatch, number: int, text: str
+) -> None:
+    def fail(_: int) -> None:
+        raise OSError(number, os.strerror(number))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", fail)
+        with pytest.raises(StoreError, match=text):
+            store.put([b"x"])
+    assert files(store) == []
+    assert store.put([b"y"])[1] == 1
+
+
+def test_a_source_that_breaks_leaves_nothing(store: FileStore) -> None:
+    def broken() -> Iterator[bytes]:
+        yield b"first"
+        raise KeyError("source")
+
+    with pytest.raises(KeyError):
+        store.put(broken())
+    assert files(store) == []
+
+
+def test_an_object_can_be_removed_twice(store: FileStore) -> None:
+    key, _ = store.put([b"x"])
+    store.remove(key)
+    store.remove(key)
+    assert files(store) == []
+
+
+@pytest.mark.parametrize("key", ["", "../../etc/passwd", "/etc/passwd", "00/x.dcm", "00/" + "0" * 32 + ".dcm\n"])
+def test_foreign_keys_are_refused(store: FileStore, key: str) -> None:
+    with pytest.raises(StoreError, match="not a key"):
+        store.path(key)
+    with pytest.raises(StoreError, match="not a key"):
+        store.remove(key)
+
+
+def test_foreign_files_are_no_keys(store: FileStore) -> None:
+    key, _ = store.put([b"x"])
+    store.path(key).with_name("notes.txt").write_text("not ours")
+    assert list(store.keys()) == [key]
+
+
+def test_a_store_is_found_again(tmp_path: Path) -> None:
+    key, _ = FileStore(tmp_path / "objects").put([b"x"])
+    again = FileStore(tmp_path / "objects")
+    assert list(again.keys()) == [key]
+    assert again.path(key).read_bytes() == b"x"
+
+
+def test_a_folder_that_cannot_be_made_is_named_as_fault(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(StoreError, match="cannot be made"):
+        FileStore(tmp_path / "file" / "objects")
+
+
+def test_free_bytes_are_those_of_the_file_system(store: FileStore, tmp_path: Path) -> None:
+    numbers = os.statvfs(tmp_path)
+    assert 0 < store.free_bytes() <= numbers.f_blocks * numbers.f_frsize
