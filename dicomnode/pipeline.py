@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from dicomnode.assemble import assess, completeness
 from dicomnode.catalog.plugins import Enabled
@@ -117,9 +118,8 @@ class Pipeline:
         directory = _case_directory(parts.settings, task)
         shutil.rmtree(directory, ignore_errors=True)
         directory.mkdir(parents=True, mode=0o700)
-        limits = {"timeout_s": _NODE_WORK_TIMEOUT_S, "memory_mib": _NODE_WORK_MEMORY_MIB}
         files = {entry.role: tuple(parts.store.path(i.stored.key) for i in entry.instances) for entry in task.inputs}
-        parts.node_workers.run(stage, task.inputs, files, task.parameters, directory, **limits)
+        self._node_work(stage, task.inputs, files, task.parameters, directory)
         run(parts.plugin_workers, plugin.spec, directory)
         work = Work(
             task_id=task.task_id,
@@ -129,10 +129,15 @@ class Pipeline:
             inputs=files,
             geometry={entry.role: entry.geometry for entry in task.inputs},
         )
-        results = parts.node_workers.run(encode_case, directory, work, **limits)
+        results: tuple[ResultObject, ...] = self._node_work(encode_case, directory, work)
         if not parts.settings.node.keep_cases:
             shutil.rmtree(directory)
         return results
+
+    def _node_work(self, function: Callable[..., Any], *arguments: object) -> Any:
+        """Decoding and encoding meet hostile bytes and take seconds: neither belongs into the receiving process."""
+        workers = self._parts.node_workers
+        return workers.run(function, *arguments, timeout_s=_NODE_WORK_TIMEOUT_S, memory_mib=_NODE_WORK_MEMORY_MIB)
 
     def _plugin(self, task: Task) -> Enabled:
         plugin = self._parts.plugins.get(task.plugin)
@@ -172,10 +177,9 @@ class Pipeline:
     def _end(self, task: Task, state: TaskState, reason: str) -> None:
         with self._parts.database.write() as session:
             tasks.end(session, task.task_id, task.attempt, state, reason, self._parts.now())
-        log.info(
-            "task ended without results",
-            extra={"plugin": task.plugin, "task": task.task_id[:16], "state": state.value, "reason": reason},
-        )
+        # The reason stays in the index: what a library says about a value may quote it.
+        extra = {"plugin": task.plugin, "task": task.task_id[:16], "state": state.value}
+        log.info("task ended without results", extra=extra)
 
     # -- 4: bring the objects to their destinations --
 

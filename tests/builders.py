@@ -16,9 +16,12 @@ from dicomnode.domain.stack import Geometry, Vector
 
 MR_IMAGE = "1.2.840.10008.5.1.4.1.1.4"
 
-AXIAL: tuple[Vector, Vector] = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0))
-CORONAL: tuple[Vector, Vector] = ((1.0, 0.0, 0.0), (0.0, 0.0, -1.0))
-SAGITTAL: tuple[Vector, Vector] = ((0.0, 1.0, 0.0), (0.0, 0.0, -1.0))
+Directions = tuple[Vector, Vector]
+"""Of a row and of a column."""
+
+AXIAL: Directions = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0))
+CORONAL: Directions = ((1.0, 0.0, 0.0), (0.0, 0.0, -1.0))
+SAGITTAL: Directions = ((0.0, 1.0, 0.0), (0.0, 0.0, -1.0))
 
 
 def uid(*name: object) -> str:
@@ -31,10 +34,13 @@ def grid(
     *,
     origin: Vector = (-30.0, -40.0, 10.0),
     spacing: Vector = (5.0, 2.0, 1.5),
-    orientation: tuple[Vector, Vector] = AXIAL,
+    orientation: Directions = AXIAL,
 ) -> Geometry:
-    """A grid with its normal along row x column."""
-    row, column = (np.asarray(direction, float) / np.linalg.norm(direction) for direction in orientation)
+    """A grid with its normal along row x column; the column is made upright to the row."""
+    row = np.asarray(orientation[0], float) / np.linalg.norm(orientation[0])
+    column = np.asarray(orientation[1], float)
+    column -= row * np.dot(row, column)
+    column /= np.linalg.norm(column)
     return Geometry(
         shape=shape,
         origin=origin,

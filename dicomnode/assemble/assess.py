@@ -7,7 +7,8 @@ from collections.abc import Collection, Mapping, Sequence
 
 from dicomnode.assemble.conditions import failures
 from dicomnode.assemble.identity import disagreement
-from dicomnode.assemble.matching import Wanted, label, match
+from dicomnode.assemble.matching import Wanted, match
+from dicomnode.assemble.refusal import label
 from dicomnode.dicom.geometry import may_still_arrive
 from dicomnode.dicom.stacks import stacks
 from dicomnode.domain.exam import Assessment, NoMatch, Outcome, PlannedTask, SeriesVerdict
@@ -89,7 +90,14 @@ def _verdicts(
     for stack in found:
         judged = _used(stack, tasks) or _unusable(stack) or _unwanted(stack, specs, tasks, refusals)
         by_series[stack.series_instance_uid].append(judged)
-    return {series: min(judged, key=lambda one: _TELLING.index(one[0])) for series, judged in by_series.items()}
+    return {series: _most_telling(judged) for series, judged in by_series.items()}
+
+
+def _most_telling(judged: Sequence[_Judged]) -> _Judged:
+    """One verdict for the volumes of one series: every use of them, else the one of most promise."""
+    outcome, reason = min(judged, key=lambda one: _TELLING.index(one[0]))
+    uses = [reason for used, reason in judged if used is Outcome.PENDING]
+    return outcome, "; ".join(uses) if uses else reason
 
 
 def _used(stack: Stack, tasks: Sequence[PlannedTask]) -> _Judged | None:

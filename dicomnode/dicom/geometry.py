@@ -25,6 +25,8 @@ SHEAR_TOLERANCE = 1.0
 MISSING_SLICE = "slice missing"
 """How the refusal begins that a late instance may still mend."""
 
+_FARTHEST = 1e5  # mm
+
 Array = npt.NDArray[np.float64]
 
 
@@ -60,6 +62,8 @@ def plane_of(facts: Facts) -> Plane | str:
         if not isinstance(value, list) or len(value) != count:
             return f"no geometry: {keyword} is missing or not {count} numbers"
         vectors[keyword] = [float(number) for number in value]
+        if max(map(abs, vectors[keyword])) > _FARTHEST:
+            return f"no geometry: {keyword} holds absurd values"
     rows, columns = facts.get("Rows"), facts.get("Columns")
     if not (isinstance(rows, int) and isinstance(columns, int) and rows > 0 and columns > 0):
         return "no geometry: Rows or Columns is missing"
@@ -118,17 +122,18 @@ def refuse_too_few(planes: Sequence[Plane]) -> str:
 
 
 def refuse_missing_slice(planes: Sequence[Plane]) -> str:
-    """A step of two or more usual steps is a slice that is not there (yet)."""
+    """Where all steps are multiples of the smallest, the larger ones are slices that are not there (yet)."""
     steps = _steps(planes)
-    usual = median(steps)
-    for number, step in enumerate(steps, start=1):
-        lacking = round(step / usual) - 1
-        if lacking > 0 and abs(step - usual * (lacking + 1)) <= _tolerance(usual) * (lacking + 1):
-            return (
-                f"{MISSING_SLICE}: {lacking} between positions {number} and {number + 1} of {len(planes)} "
-                f"(gap {step:.4g} mm, usual {usual:.4g} mm)"
-            )
-    return ""
+    usual = min(steps)
+    multiples = [round(step / usual) for step in steps]
+    whole = all(abs(step - usual * n) <= _tolerance(usual) * n for step, n in zip(steps, multiples, strict=True))
+    if not whole or max(multiples) == 1:
+        return ""
+    first = next(n for n, multiple in enumerate(multiples) if multiple > 1)
+    return (
+        f"{MISSING_SLICE}: {sum(multiples) - len(steps)} not there, the first between positions {first + 1} and "
+        f"{first + 2} of {len(planes)} (gap {steps[first]:.4g} mm, usual {usual:.4g} mm)"
+    )
 
 
 def refuse_uneven_gap(planes: Sequence[Plane]) -> str:

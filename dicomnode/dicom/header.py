@@ -65,6 +65,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _UID = re.compile(r"[0-9]+(\.[0-9]+)+")
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
 _BINARY = {"US": "H", "SS": "h", "UL": "L", "SL": "l", "FL": "f", "FD": "d", "UV": "Q", "SV": "q"}
+_NUMERIC = frozenset({"DS", "IS", *_BINARY})
 _LOCALIZED = frozenset({"LO", "SH", "ST", "LT", "UT", "UC", "PN"})
 
 
@@ -169,16 +170,20 @@ def is_uid(text: str) -> bool:
 
 
 def _values(found: Mapping[str, tuple[str, bytes]], encoding: Encoding) -> tuple[dict[str, Fact], list[str]]:
-    """Decoded values by keyword, and the keywords whose text could not be decoded soundly."""
+    """Decoded values by keyword, and the keywords whose text could not be decoded soundly.
+
+    A value is of the kind the dictionary says, however it is written: text in place of a number is no value.
+    """
     character_sets = found.get("SpecificCharacterSet", ("CS", b""))[1].decode("ascii", "replace")
     codecs = codecs_of([name.strip("\0 ") for name in character_sets.split("\\")])
     values: dict[str, Fact] = {}
     undecodable: list[str] = []
     for keyword, (written_vr, raw) in found.items():
-        vr = written_vr if written_vr not in ("", "UN") else _VR[keyword]
-        several = keyword in _SEVERAL
-        if vr in _BINARY:
-            value = _numbers(_unpack(raw, vr, encoding), several=several)
+        vr, several = _VR[keyword], keyword in _SEVERAL
+        written_vr = written_vr if written_vr not in ("", "UN") else vr
+        if written_vr in _BINARY:
+            numbers = _unpack(raw, written_vr, encoding) if vr in _NUMERIC else []
+            value = _numbers(numbers, several=several)
         else:
             localized = vr in _LOCALIZED
             text, sound = decode(raw, codecs if localized else ("ascii",), b"^=\\" if vr == "PN" else b"\\\r\n\t\f")
@@ -197,12 +202,12 @@ def _unpack(raw: bytes, vr: str, encoding: Encoding) -> list[float]:
 
 
 def _from_text(text: str, vr: str, *, several: bool) -> Fact | None:
-    if vr in ("DS", "IS"):
+    if vr in _NUMERIC:
         parts = [part.strip("\0 ") for part in text.split("\\")]
         if not all(_NUMBER.fullmatch(part) for part in parts):
             return None
         numbers = [float(part) for part in parts]
-        whole = vr == "IS" and all(number.is_integer() for number in numbers)
+        whole = vr not in ("DS", "FL", "FD") and all(number.is_integer() for number in numbers)
         return _numbers([int(number) for number in numbers] if whole else numbers, several=several)
     parts = [_CONTROL.sub(" ", part.strip("\0 ")).strip()[:_LONGEST_TEXT] for part in text.split("\\")]
     if not any(parts):

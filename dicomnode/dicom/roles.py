@@ -65,8 +65,8 @@ def decide(facts: Facts, refusal: str = "") -> RoleDecision:
     Returns
     -------
     RoleDecision
-        An empty role where nothing is certain: the first reason then says what is missing, begins with "ambiguous" where
-        the header contradicts itself or holds too little, and with "unknown" where no rule speaks about this kind.
+        An empty role where nothing is certain: the first reason then says why, beginning with "ambiguous" where the
+        header contradicts itself or holds too little, and with "unknown" where no rule speaks about this kind.
 
     Notes
     -----

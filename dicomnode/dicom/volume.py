@@ -105,6 +105,7 @@ def _signal(file: bytes, size: tuple[int, ...], index: int) -> tuple[npt.NDArray
     """True signal of one slice, and the Philips scale slope that went into it."""
     try:
         data_set = dcmread(BytesIO(file))
+        _drop_excess_padding(data_set)
         pixels = pixel_array(data_set)
         slope = float(data_set.get("RescaleSlope") or 1.0)
         intercept = float(data_set.get("RescaleIntercept") or 0.0)
@@ -115,6 +116,13 @@ def _signal(file: bytes, size: tuple[int, ...], index: int) -> tuple[npt.NDArray
         raise GeometryError(f"slice {index + 1} decodes to {pixels.shape} pixels, not {size}")
     displayed = pixels * slope + intercept
     return displayed if scale is None else displayed / (slope * scale), scale
+
+
+def _drop_excess_padding(data_set: Dataset) -> None:
+    """Cut native pixel data to its size: some writers pad it, and pydicom would warn in every thread's place."""
+    if not data_set.file_meta.TransferSyntaxUID.is_encapsulated:
+        size = data_set.Rows * data_set.Columns * data_set.SamplesPerPixel * data_set.BitsAllocated // 8
+        data_set.PixelData = data_set.PixelData[: size + size % 2]
 
 
 def _scale_slope(data_set: Dataset) -> float | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 
+import pydicom.config
 from pynetdicom import AE, _config, register_uid
 from pynetdicom.service_class import StorageServiceClass
 from pynetdicom.sop_class import uid_to_service_class
@@ -23,8 +24,11 @@ def configure() -> None:
     _config.LOG_RESPONSE_IDENTIFIERS = False
     # Its event loggers format every PDU and message, UIDs included, whether anybody reads them or not.
     _config.LOG_HANDLER_LEVEL = "none"
-    # Below WARNING it writes peers' titles and instance UIDs as they came, control characters and all.
-    logging.getLogger("pynetdicom").setLevel(logging.WARNING)
+    # On every level it quotes peers' titles and instance UIDs as they came, line breaks and all. What an operator needs
+    # to know of an association, this package says itself.
+    logging.getLogger("pynetdicom").setLevel(logging.CRITICAL + 1)
+    # Judging what it reads, pydicom quotes the values it dislikes, UIDs and names, in warnings and in the log.
+    pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE
     # Sending streams a file's bytes as they are; decoding and re-encoding would not give the same bytes back.
     _config.STORE_SEND_CHUNKED_DATASET = True
     # An illegal UID in a command must be answered with 0117, not with an abort of the whole association: we judge it.

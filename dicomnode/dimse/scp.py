@@ -18,6 +18,7 @@ from pydicom.dataset import Dataset
 from pynetdicom import evt
 from pynetdicom.ae import ApplicationEntity
 from pynetdicom.association import Association
+from pynetdicom.dimse_messages import C_STORE_RQ
 from pynetdicom.dimse_primitives import C_STORE
 from pynetdicom.transport import ThreadedAssociationServer
 
@@ -25,7 +26,7 @@ from dicomnode.dimse.contexts import accepted
 from dicomnode.dimse.library import application_entity
 from dicomnode.domain.identity import AETitle, StudyInstanceUID
 from dicomnode.domain.instance import Received
-from dicomnode.errors import OutOfResources, ReceiveError, StoreError
+from dicomnode.errors import OutOfResources, ReceiveError, SettingsError
 from dicomnode.settings import DicomSettings, PeerSettings
 
 logger = logging.getLogger(__name__)
@@ -69,18 +70,24 @@ class StorageSCP:
 
         Raises
         ------
-        OutOfResources
-            When the address cannot be bound.
+        SettingsError
+            When the address cannot be listened on.
         """
         try:
             self._server = self._ae.start_server(
                 (self._settings.host, self._settings.port),
                 block=False,
-                evt_handlers=[(evt.EVT_C_STORE, self._on_store), (evt.EVT_RELEASED, self._on_released)],
+                evt_handlers=[
+                    (evt.EVT_C_STORE, self._on_store),
+                    (evt.EVT_RELEASED, self._on_released),
+                    (evt.EVT_REJECTED, _on_rejected),
+                    (evt.EVT_ABORTED, _on_aborted),
+                    (evt.EVT_DIMSE_RECV, _on_message),
+                ],
             )
         except OSError as error:
             where = f"{self._settings.host}:{self._settings.port}"
-            raise OutOfResources(f"cannot listen on {where}: {error.strerror}") from error
+            raise SettingsError(f"dicom.host, dicom.port: cannot listen on {where}: {error.strerror}") from error
 
     @property
     def port(self) -> int:
@@ -117,8 +124,8 @@ class StorageSCP:
             return
         try:
             self._released(AETitle(event.assoc.requestor.ae_title), frozenset(studies))
-        except (OutOfResources, StoreError) as error:
-            logger.warning("a release was not noted, completeness falls back to quiet time: %s", error)
+        except Exception as error:  # noqa: BLE001 - the last border: a lost hint costs time, and pynetdicom would hide it
+            logger.warning("a release was not noted, quiet time must do: %s", type(error).__name__)
 
 
 def _entity(settings: DicomSettings, allowed: list[str]) -> ApplicationEntity:
@@ -133,6 +140,22 @@ def _entity(settings: DicomSettings, allowed: list[str]) -> ApplicationEntity:
     ae.network_timeout = settings.network_timeout
     ae.acse_timeout = min(_ARTIM_SECONDS, settings.network_timeout)
     return ae
+
+
+def _on_rejected(event: evt.Event) -> None:
+    # The titles are the stranger's own text and stay out of the log; the address is not.
+    logger.warning("association from %s rejected: unknown title, or too many", event.assoc.requestor.address)
+
+
+def _on_aborted(event: evt.Event) -> None:
+    logger.warning("association from %s aborted", event.assoc.requestor.address)
+
+
+def _on_message(event: evt.Event) -> None:
+    """Pynetdicom leaves a C-STORE request without SOP Instance UID unanswered for ever; an abort is an answer."""
+    message = event.message
+    if isinstance(message, C_STORE_RQ) and not message.command_set.get("AffectedSOPInstanceUID"):
+        event.assoc.abort(block=False)
 
 
 def _received(event: evt.Event) -> Received:

@@ -92,8 +92,8 @@ def _segmentation(finding: Segmentation, work: Work) -> None:
     for segment, voxels in zip(finding.segments, counts[1:], strict=True):
         if not voxels:
             raise EncodingError(f"segment {segment.label!r} is empty; report 'not found' as a QualitativeEvaluation")
-        if not 1 <= len(segment.label) <= 64:
-            raise EncodingError(f"segment label must have 1 to 64 characters: {segment.label!r}")
+        if not 1 <= len(segment.label) <= 64 or "\\" in segment.label:
+            raise EncodingError(f"segment label must have 1 to 64 characters, no backslash: {segment.label!r}")
 
 
 def _map(finding: ParametricMap, work: Work) -> None:
@@ -109,6 +109,8 @@ def _map(finding: ParametricMap, work: Work) -> None:
         raise EncodingError(
             f"parametric map label must be 1 to 16 capitals, digits, spaces or underscores: {finding.label!r}"
         )
+    if "\\" in finding.title:
+        raise EncodingError(f"parametric map title must have no backslash: {finding.title!r}")
     if not finding.value_range[0] < finding.value_range[1] or not finding.window[1] > 0:
         raise EncodingError(f"parametric map {finding.title!r} needs a rising value range and a positive window width")
 

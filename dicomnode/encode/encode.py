@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from pydicom import Dataset
 
@@ -17,6 +18,7 @@ from dicomnode.encode.finalize import to_bytes
 from dicomnode.encode.series import Series, plan
 from dicomnode.encode.work import Work
 from dicomnode.errors import EncodingError
+from dicomnode.sdk import wire
 from dicomnode.sdk.findings import Finding
 
 
@@ -54,6 +56,17 @@ def encode(findings: Sequence[Finding], work: Work) -> tuple[ResultObject, ...]:
         raise EncodingError(f"the findings of {work.spec.name} cannot be written: {error}") from error
     check(results, contents, context, series)
     return results
+
+
+def encode_case(directory: Path, work: Work) -> tuple[ResultObject, ...]:
+    """:func:`encode` the findings a plugin left in its case directory.
+
+    Raises
+    ------
+    BadFinding, EncodingError, CheckFailed
+        As :func:`dicomnode.sdk.wire.read_findings` and :func:`encode`.
+    """
+    return encode(wire.read_findings(directory, wire.read_case(directory)), work)
 
 
 def _build(contents: Contents, context: Context, series: Sequence[Series]) -> Iterator[tuple[Dataset, Series]]:

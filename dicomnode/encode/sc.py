@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from copy import deepcopy
 
 import numpy as np
 import numpy.typing as npt
@@ -26,7 +27,7 @@ def build(finding: SecondaryCapture, context: Context, series: Series) -> Iterat
     """Write each picture as its own instance, in slice order."""
     common = _common(finding, context, series)
     for number, picture in enumerate(pictures(finding, context), start=1):
-        image = Dataset(common)
+        image = deepcopy(common)
         image.SOPInstanceUID = series.instance_uid(number)
         image.InstanceNumber = number
         image.SourceImageSequence = _sources(finding, context, number - 1)

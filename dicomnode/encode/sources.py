@@ -73,10 +73,17 @@ def read(work: Work) -> Sources:
     """
     if not any(work.inputs.values()):
         raise EncodingError("the task has no input images, so there is no patient and no study to write results for")
-    return Sources(by_role={role: tuple(_header(path) for path in paths) for role, paths in work.inputs.items()})
+    return Sources(by_role={role: tuple(read_header(path) for path in paths) for role, paths in work.inputs.items()})
 
 
-def _header(path: Path) -> Dataset:
+def read_header(path: Path) -> Dataset:
+    """The attributes of one image that its results need, decoded.
+
+    Raises
+    ------
+    EncodingError
+        When the file cannot be read or its text cannot be decoded.
+    """
     try:
         header = dcmread(path, stop_before_pixels=True, specific_tags=list(_READ))
     except (OSError, InvalidDicomError) as error:

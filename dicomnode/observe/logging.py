@@ -13,7 +13,7 @@ ALLOWED = frozenset(
     {
         "event", "level", "timestamp", "logger", "exc_type", "where",
         "address", "aet", "peer", "port", "status", "count", "seconds", "state", "plugin", "version", "exam",
-        "revision", "task", "attempt", "kind", "reason", "stored", "refused", "bytes", "problem", "database",
+        "revision", "task", "attempt", "kind", "stored", "refused", "bytes", "problem", "database",
     }
 )  # fmt: skip
 """Keys that never hold a name, an identifier or a UID. ``task`` is a digest, ``exam`` a row number."""

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from io import BytesIO
-
 import pytest
-from hypothesis import assume, given
+from hypothesis import given
 from hypothesis import strategies as st
-from pydicom import dcmread
 
+from dicomnode.dicom import header
 from dicomnode.errors import NotUnderstood
+from dicomnode.receive.guard import check_reading
 from dicomnode.receive.walk import walk
-from tests.datasets import DEFLATED_LITTLE, EXPLICIT_BIG, RLE, UNDEFINED, WRITERS, Writer, mr_elements
+from tests.datasets import DEFLATED_LITTLE, RLE, WRITERS, Writer, mr_elements
 
 VRS = ["LO", "UI", "CS", "DS", "US", "OB", "OW", "UN", "UT"]
 UIDS = st.from_regex(r"[0-2](\.(0|[1-9][0-9]{0,5})){1,8}", fullmatch=True)
@@ -75,7 +74,6 @@ def test_a_cut_anywhere_is_refused_or_falls_between_two_elements(
         walk(content[:cut], syntax)
     except NotUnderstood:
         return
-    assert walk(content[:cut] + content[cut:], syntax)
     with pytest.raises(NotUnderstood):
         walk(content[: cut + 1], syntax)
 
@@ -100,11 +98,6 @@ def test_one_changed_byte_is_survived(made: tuple[bytes, str, str, int], data: s
 
 
 @given(data_sets())
-def test_pydicom_reads_the_same_instance(made: tuple[bytes, str, str, int]) -> None:
-    content, syntax, instance, _ = made
-    assume(syntax in WRITERS and syntax != EXPLICIT_BIG)
-    implicit = not WRITERS[syntax].explicit
-    assume(UNDEFINED.to_bytes(4, "little") not in content)  # its recovery from odd private sequences is not the point
-    read = dcmread(BytesIO(content), force=True)
-    assert read.is_implicit_VR is implicit
-    assert read.SOPInstanceUID == instance
+def test_the_header_reader_reads_the_same_instance(made: tuple[bytes, str, str, int]) -> None:
+    content, syntax, _, _ = made
+    check_reading(header.read(content, syntax), walk(content, syntax))

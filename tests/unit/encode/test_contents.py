@@ -53,6 +53,8 @@ def test_findings_are_sorted_by_kind_and_keep_their_order(task: Work) -> None:
         (replace(SEGMENTATION, labels=np.minimum(SEGMENTATION.labels, 1)), "segment 'Focus' is empty"),
         (replace(SEGMENTATION, segments=(cases.LIVER, cases.LIVER)), "several segments have the label Liver"),
         (replace(SEGMENTATION, segments=(cases.LIVER, replace(cases.FOCUS, label=""))), "1 to 64 characters"),
+        (replace(SEGMENTATION, segments=(cases.LIVER, replace(cases.FOCUS, label="a\\b"))), "no backslash"),
+        (replace(MAP, title="a\\b"), "no backslash"),
         (replace(MAP, on="fat"), "refers to input 'fat'"),
         (replace(MAP, derived_from=("fat",)), "refers to input 'fat'"),
         (replace(MAP, array=MAP.array[:, 1:]), "parametric map has shape"),

@@ -30,9 +30,7 @@ NAMES = [
 @pytest.mark.parametrize(("character_set", "name"), NAMES, ids=[str(terms) for terms, _ in NAMES])
 def test_a_name_survives_in_every_object(character_set: str | list[str] | None, name: str, tmp_path: Path) -> None:
     grid = builders.grid(SHAPE)
-    files = builders.mr_series(
-        tmp_path, geometry=grid, character_set=character_set, attributes={"PatientName": name}
-    )
+    files = builders.mr_series(tmp_path, geometry=grid, character_set=character_set, attributes={"PatientName": name})
     roles = ("in-phase", "opposed-phase")
     results = encode(cases.findings(SHAPE), cases.work(dict.fromkeys(roles, files), dict.fromkeys(roles, grid)))
     assert {result.kind for result in results} == {"SEG", "PM", "SC", "SR"}
@@ -52,7 +50,7 @@ def test_names_of_real_files_are_decoded(test_data: Path) -> None:
         "chrX2.dcm": "Wang^XiaoDong=王^小东",
     }
     for file, name in expected.items():
-        header = sources.in_unicode(dcmread(test_data / "charsets-pydicom" / file))
+        header = sources.read_header(test_data / "charsets-pydicom" / file)
         assert str(header.PatientName) == name
         assert header.SpecificCharacterSet == "ISO_IR 192"
 

@@ -39,7 +39,7 @@ def test_split_undoes_head() -> None:
 
 @pytest.mark.parametrize("length", [0, 1, 128, 131, 143, 150, 200, -1])
 def test_a_torn_file_is_refused(length: int) -> None:
-    with pytest.raises(NotUnderstood, match="before its data set|torn"):
+    with pytest.raises(NotUnderstood, match=r"before its data set|torn"):
         split(head(META)[:length])
 
 

@@ -177,7 +177,10 @@ def test_a_true_gzip_trailer_behind_a_deflated_data_set_is_tolerated() -> None:
 def test_broken_deflated_data_sets_are_refused() -> None:
     assert refused(deflated(mr())[:-3], DEFLATED_LITTLE) == "the deflated stream is cut short"
     assert refused(b"\xff" * 99, DEFLATED_LITTLE) == "not a deflated stream"
-    assert refused(deflated(mr()[:-1]), DEFLATED_LITTLE) == "the data set ends, or an item does, in the middle of an element"
+    assert (
+        refused(deflated(mr()[:-1]), DEFLATED_LITTLE)
+        == "the data set ends, or an item does, in the middle of an element"
+    )
 
 
 def test_a_deflate_bomb_is_refused_by_its_size() -> None:

@@ -48,7 +48,7 @@ def test_file_then_folder_are_synced_before_put_returns(store: FileStore, monkey
     real = os.fsync
 
     def record(descriptor: int) -> None:
-        synced.append(os.readlink(f"/proc/self/fd/{descriptor}"))
+        synced.append(str(Path(f"/proc/self/fd/{descriptor}").readlink()))
         real(descriptor)
 
     monkeypatch.setattr(os, "fsync", record)

@@ -1,0 +1,62 @@
+"""Say in one line why a plugin does not run: what is missing, and what came nearest."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from dicomnode.assemble.conditions import failures
+from dicomnode.assemble.relations import Violation
+from dicomnode.dicom.geometry import may_still_arrive
+from dicomnode.domain.exam import NoMatch
+from dicomnode.domain.stack import Stack
+from dicomnode.sdk.spec import InputRole, PluginSpec
+
+
+def label(stack: Stack) -> str:
+    """How messages call the series of a stack."""
+    return f"series {stack.facts.get('SeriesNumber', 'without number')}"
+
+
+def refuse(
+    spec: PluginSpec,
+    stacks: Sequence[Stack],
+    candidates: Mapping[str, Sequence[Stack]],
+    nearest: Violation | None,
+) -> NoMatch:
+    """Why a plugin does not run: a role that nothing fills and its nearest miss, or a relation that is broken.
+
+    It is held, not refused, where other required roles are filled or only slices are missing: the rest may still come.
+    """
+    required = [role for role in spec.inputs if role.required]
+    lacking = [role for role in required if not candidates[role.role]]
+    if not lacking:
+        reason = nearest.reason if nearest is not None else "nothing fills any role"
+        return NoMatch(plugin=spec.name, reason=reason)
+    missing, why = lacking[0].role, "the study has no series"
+    held = len(lacking) < len(required)
+    if stacks:
+        miss = nearest_miss(spec, lacking[0], stacks)
+        in_the_way = failures(miss, lacking[0])
+        held = held or (len(in_the_way) == 1 and may_still_arrive(miss.refusal))
+        why = f"nearest is {label(miss)}: {in_the_way[0]}"
+    there = [f"{role.role} is {label(candidates[role.role][0])}" for role in required if candidates[role.role]]
+    found = f" ({', '.join(there)})" if there else ""
+    return NoMatch(plugin=spec.name, reason=f"no {missing}{found}; {why}", held=held)
+
+
+def nearest_miss(spec: PluginSpec, role: InputRole, stacks: Sequence[Stack]) -> Stack:
+    """The stack that comes nearest to filling a role none fills."""
+    wanted = {value.value for wanted in spec.inputs for value in wanted.match if value.keyword == "Role"}
+
+    def distance(stack: Stack) -> tuple[int, int, bool]:
+        decided, reason = stack.role.role, stack.role.reasons[0]
+        if decided:
+            kinship = 2 if decided in wanted else 4
+        else:
+            kinship = 0 if reason.startswith("ambiguous") else 3 if reason.startswith("unknown") else 1
+        if stack.refusal and stack.refusal == reason:
+            kinship = 5
+        return kinship, len(failures(stack, role)), stack.geometry is None
+
+    perfect_but_for_slices = [stack for stack in stacks if len(failures(stack, role)) == 1 and stack.geometry is None]
+    return min(perfect_but_for_slices or stacks, key=distance)

@@ -1,0 +1,125 @@
+"""Which plugins are installed, which of them are sound, which may run at this site."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import Distribution, EntryPoint, entry_points
+
+from dicomnode.errors import SettingsError
+from dicomnode.sdk.spec import ParameterValue, PluginSpec
+from dicomnode.settings import PluginSettings, Settings
+
+GROUP = "dicomnode.plugins"
+_PROBE_TIMEOUT_S = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Installed:
+    """One installed entry point: a sound plugin, or what is wrong with it."""
+
+    name: str
+    distribution: str
+    """Name and version of the distribution that brings it."""
+    spec: PluginSpec | None
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Enabled:
+    """A plugin that may run here, with this site's parameters."""
+
+    spec: PluginSpec
+    parameters: Mapping[str, ParameterValue]
+
+
+def discover() -> tuple[Installed, ...]:
+    """Find every installed plugin; a broken one is reported and never imported here."""
+    points = sorted(entry_points(group=GROUP), key=lambda point: (point.name, point.value))
+    answers = _ask([point.value for point in points])
+    claims = Counter(point.name for point in points)
+    return tuple(_judge(point, answers[point.value], claims[point.name]) for point in points)
+
+
+def enabled(installed: Sequence[Installed], settings: Settings) -> dict[str, Enabled]:
+    """The sound plugins this site lets run, by name.
+
+    Raises
+    ------
+    SettingsError
+        When settings name a plugin that is not there or not sound, a parameter does not fit, or clinical mode would run
+        a plugin that is not validated.
+    """
+    known = {plugin.name: plugin for plugin in installed}
+    for name in settings.plugins:
+        if name not in known:
+            raise SettingsError(f"plugins.{name}: not installed; installed are {', '.join(sorted(known)) or 'none'}")
+    chosen = {}
+    for name, plugin in known.items():
+        site = settings.plugins.get(name)
+        if site is not None and not site.enabled:
+            continue
+        if plugin.spec is None:
+            if site is not None:
+                raise SettingsError(f"plugins.{name}: cannot be enabled: {plugin.problem}")
+        elif entry := _enable(plugin.spec, site, settings):
+            chosen[name] = entry
+    return chosen
+
+
+def _enable(spec: PluginSpec, site: PluginSettings | None, settings: Settings) -> Enabled | None:
+    """A plugin that settings do not name runs in research mode only, never unasked on patients."""
+    if settings.node.mode == "clinical" and spec.status != "validated":
+        if site is None:
+            return None
+        raise SettingsError(
+            f"plugins.{spec.name}: its status is {spec.status!r}; clinical mode runs validated plugins only"
+        )
+    try:
+        return Enabled(spec=spec, parameters=spec.resolve(site.parameters if site else {}))
+    except ValueError as error:
+        raise SettingsError(f"plugins.{spec.name}.parameters: {error}") from error
+
+
+def _judge(point: EntryPoint, answer: Mapping[str, object], claims: int) -> Installed:
+    dist: Distribution | None = point.dist
+    distribution = f"{dist.name} {dist.version}" if dist else "unknown"
+    problem = str(answer.get("problem", ""))
+    spec = None
+    if not problem:
+        try:
+            spec = PluginSpec.from_json(answer["spec"])  # type: ignore[arg-type]  # checked by from_json itself
+        except (ValueError, TypeError, KeyError) as error:
+            problem = f"its specification is not one: {error}"
+    if spec is not None and spec.name != point.name:
+        spec, problem = None, f"its specification is called {spec.name!r}, its entry point {point.name!r}"
+    if claims > 1:
+        spec, problem = None, f"{claims} distributions bring a plugin of this name; uninstall all but one"
+    return Installed(name=point.name, distribution=distribution, spec=spec, problem=problem)
+
+
+def _ask(entries: Sequence[str]) -> dict[str, dict[str, object]]:
+    """Probe all at once; those that a hanging or crashing one kept from answering are asked again, one by one."""
+    answers = _probe(entries)
+    for entry in entries:
+        if entry not in answers:
+            alone = _probe([entry]) if len(entries) > 1 else {}
+            answers[entry] = alone.get(entry, {"problem": "its import ends the process or does not end at all"})
+    return answers
+
+
+def _probe(entries: Sequence[str]) -> dict[str, dict[str, object]]:
+    if not entries:
+        return {}
+    command = [sys.executable, "-m", "dicomnode.catalog.probe", *entries]
+    try:
+        done = subprocess.run(command, capture_output=True, check=False, timeout=_PROBE_TIMEOUT_S)  # noqa: S603 - ours
+        lines = done.stdout
+    except subprocess.TimeoutExpired as expired:
+        lines = expired.stdout or b""
+    answers = [json.loads(line) for line in lines.splitlines() if line.endswith(b"}")]
+    return {answer["entry"]: answer for answer in answers}

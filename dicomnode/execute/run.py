@@ -1,0 +1,39 @@
+"""Run a plugin on a case directory in a worker and read back what it found."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from dicomnode.errors import BadFinding
+from dicomnode.execute.child import run_case
+from dicomnode.execute.workers import Workers
+from dicomnode.sdk import wire
+from dicomnode.sdk.findings import Finding
+from dicomnode.sdk.spec import PluginSpec
+
+
+def run(workers: Workers, spec: PluginSpec, directory: Path) -> list[Finding]:
+    """Run a plugin; its findings are verified and of the kinds it declares.
+
+    Raises
+    ------
+    Unsuitable
+        The plugin's verdict "not for this input".
+    PluginError
+        When it failed, timed out, crashed, or found something that cannot be written.
+    """
+    (directory / wire.FINDINGS).unlink(missing_ok=True)
+    resources = spec.resources
+    workers.run(
+        run_case,
+        spec.entry,
+        directory,
+        min(workers.threads, resources.cpus),
+        timeout_s=resources.timeout_s,
+        memory_mib=resources.memory_mib,
+    )
+    findings = wire.read_findings(directory, wire.read_case(directory))
+    undeclared = sorted({type(finding).__name__ for finding in findings} - set(spec.produces))
+    if undeclared:
+        raise BadFinding(f"{spec.name} returned {', '.join(undeclared)}, which its specification does not declare")
+    return findings

@@ -1,0 +1,14 @@
+"""Coded concepts of the fat fraction plugin; private ones are listed in ``docs/private-codes.md``."""
+
+from __future__ import annotations
+
+from dicomnode.sdk.codes import PRIVATE_SCHEME, Code
+
+METHOD = Code("370129005", "SCT", "Measurement Method")
+CAUTION = Code("CAUTION", PRIVATE_SCHEME, "Caution")
+NOISE_SOURCE = Code("NOISE_SOURCE", PRIVATE_SCHEME, "How the image noise was estimated")
+MEASURABLE = Code("MEASURABLE", PRIVATE_SCHEME, "Part of the region with signal above the noise gate")
+
+BODY = Code("38266002", "SCT", "Entire body")
+MULTISPECTRAL_PROCESSING = Code("123108", "DCM", "Multispectral Processing")
+"""Algorithm family (CID 7162): arithmetic on images of one slice taken in different ways."""

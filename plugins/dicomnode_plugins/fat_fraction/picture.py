@@ -1,0 +1,76 @@
+"""Colour pictures: the in-phase image in gray, fat fraction over the body, a colour bar in the corner."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from dicomnode_plugins.fat_fraction.dual_echo import FloatArray, Mask
+
+Pixels = npt.NDArray[np.uint8]
+
+_STOPS = np.array([(0, 0, 80), (0, 60, 220), (0, 190, 200), (60, 200, 60), (250, 220, 40), (230, 40, 20)], np.float32)
+"""Cold to hot; dark blue is no fat."""
+_OVERLAY = np.float32(0.55)
+
+_GLYPHS = {
+    "0": ("###", "# #", "# #", "# #", "###"),
+    "1": (" # ", "## ", " # ", " # ", "###"),
+    "2": ("###", "  #", "###", "#  ", "###"),
+    "3": ("###", "  #", " ##", "  #", "###"),
+    "4": ("# #", "# #", "###", "  #", "  #"),
+    "5": ("###", "#  ", "###", "  #", "###"),
+    "6": ("###", "#  ", "###", "# #", "###"),
+    "7": ("###", "  #", " # ", " # ", " # "),
+    "8": ("###", "# #", "###", "# #", "###"),
+    "9": ("###", "# #", "###", "  #", "###"),
+    "%": ("# #", "  #", " # ", "#  ", "# #"),
+}
+"""3 x 5 digits: a plugin needs no font for a scale."""
+
+
+def overlay(in_phase: FloatArray, percent: FloatArray, body: Mask, limit: float) -> Pixels:
+    """Frames (z, y, x, 3): gray outside the measured body, colour from 0 % to ``limit`` inside."""
+    top = float(np.percentile(in_phase[body], 99.5)) or 1.0
+    gray = np.clip(in_phase / np.float32(top), 0, 1) * np.float32(255)
+    frames = np.repeat(gray[..., None], 3, axis=3)
+    measured = body & ~np.isnan(percent)
+    colour = _colours(np.clip(percent[measured] / np.float32(limit), 0, 1))
+    frames[measured] = (1 - _OVERLAY) * frames[measured] + _OVERLAY * colour
+    pixels = frames.astype(np.uint8)
+    for plane in pixels:
+        _draw_bar(plane, limit)
+    return pixels
+
+
+def _colours(share: FloatArray) -> FloatArray:
+    place = share * np.float32(len(_STOPS) - 1)
+    below = np.minimum(place.astype(np.intp), len(_STOPS) - 2)
+    part = (place - below)[..., None]
+    mixed: FloatArray = _STOPS[below] * (1 - part) + _STOPS[below + 1] * part
+    return mixed
+
+
+def _draw_bar(plane: Pixels, limit: float) -> None:
+    """Draw the scale at the right edge: bar, ticks at quarters, numbers in percent."""
+    rows, columns, _ = plane.shape
+    size = max(1, columns // 256)
+    width, height = 6 * size, rows // 2
+    top, left = rows // 4, columns - width - 3 * size
+    shares = np.linspace(1, 0, height, dtype=np.float32)
+    plane[top : top + height, left : left + width] = _colours(shares)[:, None, :].astype(np.uint8)
+    for quarter in range(5):
+        row = top + round((height - 1) * (1 - quarter / 4))
+        plane[row, left - 2 * size : left] = 255
+        _write(plane, f"{limit * quarter / 4:.0f}" + ("%" if quarter == 4 else ""), row, left - 3 * size, size)
+
+
+def _write(plane: Pixels, text: str, row: int, right: int, size: int) -> None:
+    """Write a number that ends at a column, centred on a row."""
+    for number, sign in enumerate(reversed(text)):
+        for dy, line in enumerate(_GLYPHS[sign]):
+            for dx, dot in enumerate(line):
+                if dot == "#":
+                    y = row + (dy - 2) * size
+                    x = right - (4 * (number + 1) - dx) * size
+                    plane[max(y, 0) : y + size, max(x, 0) : x + size] = 255

@@ -1,0 +1,221 @@
+"""Result objects before readers and validators that know nothing of us: dicom3tools, DCMTK, dcmqi."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import pytest
+import SimpleITK
+from pydicom import Dataset, dcmread
+
+from dicomnode.domain.task import ResultObject
+from dicomnode.encode import Work, encode
+from dicomnode.sdk import Finding, Measurement, ParametricMap, Segmentation, codes
+from tests import builders, cases
+from tests.integration.dciodvfy_allowed import ALLOWED, ILLEGAL_UID, SIDE_UNKNOWN
+
+SHAPE = (6, 72, 64)
+OBLIQUE = ((0.96, 0.2, 0.1), (-0.19, 0.97, -0.12))
+LINE = re.compile(r"(?:Error|Warning) - (?:<(?P<path>[^>]*)> - )?(?P<text>.*)")
+
+Tool = Callable[..., Path]
+Complaint = tuple[str, str]
+
+
+@pytest.fixture(scope="module")
+def findings() -> list[Finding]:
+    return cases.findings(SHAPE)
+
+
+@pytest.fixture(scope="module")
+def task(tmp_path_factory: pytest.TempPathFactory) -> Work:
+    folder = tmp_path_factory.mktemp("inputs")
+    grid = builders.grid(SHAPE, orientation=OBLIQUE)
+    name = {"PatientName": "Yamada^Tarou=山田^太郎", "InstitutionName": "Klinik Süd"}
+    sets = (["", "ISO 2022 IR 100", "ISO 2022 IR 87"], 4.6, "in-phase"), ("ISO_IR 192", 2.3, "opposed-phase")
+    inputs = {
+        role: builders.mr_series(
+            folder, geometry=grid, series=role, echo_time=echo, character_set=terms, attributes=name
+        )
+        for terms, echo, role in sets
+    }
+    return cases.work(inputs, dict.fromkeys(inputs, grid))
+
+
+@pytest.fixture(scope="module")
+def files(task: Work, findings: list[Finding], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """One file of each kind."""
+    return write(encode(findings, task), tmp_path_factory.mktemp("results"))
+
+
+def write(results: Sequence[ResultObject], folder: Path) -> dict[str, Path]:
+    paths = {}
+    for result in results:
+        paths[result.kind] = folder / f"{result.kind}.dcm"
+        paths[result.kind].write_bytes(result.content)
+    return paths
+
+
+def run(program: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([program, *map(str, arguments)], capture_output=True, text=True, timeout=120, check=False)
+
+
+def complaints(program: Path, file: Path) -> set[Complaint]:
+    """Keyword of the attribute and message of every line that dciodvfy has to say."""
+    matches = map(LINE.match, run(program, "-new", file).stderr.splitlines())
+    return {(keyword(match["path"] or ""), match["text"]) for match in matches if match}
+
+
+def keyword(path: str) -> str:
+    return path.rsplit("/", 1)[-1].split("(", 1)[0]
+
+
+@pytest.mark.parametrize("kind", ["SEG", "PM", "SC", "SR"])
+def test_dciodvfy_has_nothing_new_to_say(kind: str, files: dict[str, Path], require_tool: Tool) -> None:
+    assert complaints(require_tool("dciodvfy"), files[kind]) <= ALLOWED[kind]
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("liver-dual-echo-chaos1/inphase", "liver-dual-echo-chaos1/outphase"),
+        ("head-philips-elition/dwi-b0-ax", "head-philips-elition/dwi-b1000-ax"),
+        ("head-siemens-repositioned/HFS-t1-sag", "head-siemens-repositioned/HFS-t1-sag"),
+        ("head-ge-pd/pd-ax", "head-ge-pd/pd-ax"),
+    ],
+)
+def test_dciodvfy_has_nothing_to_add_to_what_it_says_of_real_sources(
+    one: str, other: str, test_data: Path, tmp_path: Path, require_tool: Tool
+) -> None:
+    program = require_tool("dciodvfy")
+    inputs = {role: cases.files_of(test_data / name) for role, name in (("in-phase", one), ("opposed-phase", other))}
+    work = cases.work({r: pair[0] for r, pair in inputs.items()}, {r: pair[1] for r, pair in inputs.items()})
+    inherited = complaints(program, inputs["in-phase"][0][0])
+    results = encode(cases.findings(inputs["in-phase"][1].shape), work)
+    for kind, file in write(results, tmp_path).items():
+        said = {line for line in complaints(program, file) if not line[1].startswith(ILLEGAL_UID)}
+        assert said <= ALLOWED[kind] | inherited | {SIDE_UNKNOWN}
+
+
+def test_dcmtk_reads_and_renders_the_report(files: dict[str, Path], tmp_path: Path, require_tool: Tool) -> None:
+    dump = run(require_tool("dsrdump"), files["SR"])
+    assert dump.returncode == 0
+    assert '"Fat fraction")="12.35" (%,UCUM,"Percent")' in dump.stdout
+    said = {line for line in dump.stderr.splitlines() if line.strip()}
+    assert said <= {"W: The VR checker does not support this Specific Character Set: ISO_IR 192"}
+    page = tmp_path / "report.html"
+    assert run(require_tool("dsr2html"), files["SR"], page).returncode == 0
+    assert "NOT FOR DIAGNOSTIC USE" in page.read_text(encoding="utf-8")
+
+
+def test_dcmqi_reads_the_mask_voxel_for_voxel_in_patient_space(
+    files: dict[str, Path], findings: list[Finding], task: Work, tmp_path: Path, require_tool: Tool
+) -> None:
+    program = require_tool("segimage2itkimage", str(Path(sys.executable).parent))
+    done = run(program, "--inputDICOM", files["SEG"], "--outputDirectory", tmp_path, "--outputType", "nrrd")
+    assert done.returncode == 0, done.stdout
+    (finding,) = [finding for finding in findings if isinstance(finding, Segmentation)]
+    affine = np.asarray(task.geometry["in-phase"].affine())
+    for number in (1, 2):
+        image = SimpleITK.ReadImage(str(tmp_path / f"{number}.nrrd"))
+        mask = SimpleITK.GetArrayFromImage(image)
+        indices = np.argwhere(mask)[:, ::-1].tolist()
+        found = [image.TransformIndexToPhysicalPoint(index) for index in indices]
+        z, y, x = np.nonzero(finding.labels == number)
+        expected = (affine @ np.stack([x, y, z, np.ones_like(x)]))[:3].T
+        np.testing.assert_allclose(_sorted(found), _sorted(expected), atol=0.01)
+
+
+def _sorted(points: object) -> np.ndarray:
+    array = np.asarray(points, float)
+    return array[np.lexsort(array.round(1).T)]
+
+
+def test_dcmqi_reads_the_numbers(
+    files: dict[str, Path], findings: list[Finding], tmp_path: Path, require_tool: Tool
+) -> None:
+    program = require_tool("tid1500reader", str(Path(sys.executable).parent))
+    target = tmp_path / "report.json"
+    assert run(program, "--inputDICOM", files["SR"], "--outputMetadata", target).returncode == 0
+    groups = json.loads(target.read_text(encoding="utf-8"))["Measurements"]
+    read = {
+        (group["TrackingIdentifier"], item["quantity"]["CodeValue"], item["units"]["CodeValue"], float(item["value"]))
+        for group in groups
+        for item in group["measurementItems"]
+    }
+    assert read >= {
+        (m.of, m.name.value, m.unit.value, round(m.value, m.decimals))
+        for m in findings
+        if isinstance(m, Measurement) and m.of
+    }
+    segments = dcmread(files["SEG"]).SegmentSequence
+    assert {(g["TrackingIdentifier"], g["TrackingUniqueIdentifier"], g["ReferencedSegment"]) for g in groups[:2]} == {
+        (segment.SegmentLabel, segment.TrackingUID, segment.SegmentNumber) for segment in segments
+    }
+
+
+def test_pydicom_reads_the_map_exactly(files: dict[str, Path], findings: list[Finding]) -> None:
+    dataset = dcmread(files["PM"])
+    (finding,) = [finding for finding in findings if isinstance(finding, ParametricMap)]
+    numbers = {builders.uid("instance", "study", "in-phase", number): number for number in range(SHAPE[0])}
+    slices = [
+        numbers[source.ReferencedSOPInstanceUID]
+        for frame in dataset.PerFrameFunctionalGroupsSequence
+        for source in frame.DerivationImageSequence[0].SourceImageSequence
+        if source.ReferencedSOPInstanceUID in numbers
+    ]
+    values = np.full(SHAPE, np.nan, np.float32)
+    values[slices] = np.where(dataset.pixel_array == dataset.FloatPixelPaddingValue, np.nan, dataset.pixel_array)
+    np.testing.assert_array_equal(values, finding.array)
+    mapping = dataset.SharedFunctionalGroupsSequence[0].RealWorldValueMappingSequence[0]
+    assert (mapping.RealWorldValueSlope, mapping.RealWorldValueIntercept) == (1, 0)
+    assert mapping.MeasurementUnitsCodeSequence[0].CodeValue == codes.PERCENT.value
+
+
+def _without_content_label(dataset: Dataset) -> None:
+    del dataset.ContentLabel
+
+
+def _segment_that_is_not(dataset: Dataset) -> None:
+    dataset.SegmentSequence[1].SegmentNumber = 4
+
+
+def _conversion_that_is_none(dataset: Dataset) -> None:
+    dataset.ConversionType = "NONSENSE"
+
+
+@pytest.mark.parametrize(
+    ("kind", "change"),
+    [("SEG", _without_content_label), ("SEG", _segment_that_is_not), ("SC", _conversion_that_is_none)],
+)
+def test_dciodvfy_does_complain_of_faults(
+    kind: str, change: Callable[[Dataset], None], files: dict[str, Path], tmp_path: Path, require_tool: Tool
+) -> None:
+    """The validator must be able to fail, or its silence proves nothing."""
+    dataset = dcmread(BytesIO(files[kind].read_bytes()))
+    change(dataset)
+    dataset.save_as(tmp_path / "faulty.dcm")
+    assert not complaints(require_tool("dciodvfy"), tmp_path / "faulty.dcm") <= ALLOWED[kind]
+
+
+def test_dcmqi_does_notice_swapped_sides(
+    files: dict[str, Path], findings: list[Finding], task: Work, tmp_path: Path, require_tool: Tool
+) -> None:
+    dataset = dcmread(files["SEG"])
+    plane = dataset.SharedFunctionalGroupsSequence[0].PlaneOrientationSequence[0]
+    plane.ImageOrientationPatient = [
+        *(-float(value) for value in plane.ImageOrientationPatient[:3]),
+        *plane.ImageOrientationPatient[3:],
+    ]
+    dataset.save_as(tmp_path / "swapped.dcm")
+    with pytest.raises(AssertionError):
+        test_dcmqi_reads_the_mask_voxel_for_voxel_in_patient_space(
+            {"SEG": tmp_path / "swapped.dcm"}, findings, task, tmp_path, require_tool
+        )

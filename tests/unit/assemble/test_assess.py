@@ -1,0 +1,109 @@
+"""A verdict for every series."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+
+import pytest
+
+from dicomnode.assemble.assess import assess
+from dicomnode.domain.exam import Assessment, Outcome
+from dicomnode.domain.identity import SOPInstanceUID
+from dicomnode.domain.instance import InstanceHeader, Patient
+from tests.slices import plugin, stored, volume
+
+PAIR = volume("1.8", EchoTime=4.6) + volume("1.7", EchoTime=2.3)
+SPIN_ECHO = volume("1.6", series="1.2.3.6", SeriesNumber=6, ScanningSequence=["SE"])
+REPORT = volume("1.5", slices=1, series="1.2.3.5", SeriesNumber=5, sop_class="1.2.840.10008.5.1.4.1.1.88.34")
+SCOUT = volume("1.4", slices=2, series="1.2.3.4", SeriesNumber=4)
+
+
+def judged(headers: list[InstanceHeader], *own: str) -> Assessment:
+    return assess(stored(headers), [(plugin(), {})], frozenset(map(SOPInstanceUID, own)))
+
+
+def verdicts(assessment: Assessment) -> dict[str, tuple[Outcome, str]]:
+    return {verdict.series_instance_uid: (verdict.outcome, verdict.reason) for verdict in assessment.verdicts}
+
+
+def test_every_series_has_one_verdict() -> None:
+    assessment = judged(PAIR + SPIN_ECHO + REPORT + SCOUT)
+    assert len(assessment.tasks) == 1
+    assert assessment.refusals == ()
+    assert verdicts(assessment) == {
+        "1.2.3.1": (Outcome.PENDING, "task fat_fraction 0.1.0, as opposed_phase; task fat_fraction 0.1.0, as in_phase"),
+        "1.2.3.4": (Outcome.REFUSED, "only 2 slices: a volume needs at least 3"),
+        "1.2.3.5": (Outcome.NOT_APPLICABLE, "not an image: Comprehensive 3D SR"),
+        "1.2.3.6": (
+            Outcome.NOT_APPLICABLE,
+            "fat_fraction: unknown: spin echo, TR 150 ms, TE 4.6 ms: not a gradient echo, so neither in phase nor "
+            "opposed",
+        ),
+    }
+
+
+def test_the_order_of_instances_does_not_matter() -> None:
+    headers = PAIR + SPIN_ECHO + REPORT
+    assert judged(random.Random(3).sample(headers, len(headers))) == judged(headers)
+
+
+def test_a_lonely_echo_is_held_and_names_what_is_missing() -> None:
+    assessment = judged(volume("1.8", EchoTime=4.6) + SPIN_ECHO)
+    assert verdicts(assessment)["1.2.3.1"][0] is Outcome.HELD
+    assert verdicts(assessment)["1.2.3.1"][1].startswith("fat_fraction: no opposed_phase (in_phase is series 1)")
+    assert verdicts(assessment)["1.2.3.6"][0] is Outcome.NOT_APPLICABLE
+
+
+def test_a_missing_slice_is_held() -> None:
+    assert verdicts(judged(SPIN_ECHO[:2] + SPIN_ECHO[3:]))["1.2.3.6"][0] is Outcome.HELD
+
+
+def test_a_broken_relation_is_not_held() -> None:
+    shifted = volume("1.7", EchoTime=2.3, origin=(-30.0, -40.0, 13.0))
+    assert verdicts(judged(volume("1.8", EchoTime=4.6) + shifted))["1.2.3.1"] == (
+        Outcome.NOT_APPLICABLE,
+        "fat_fraction: opposed_phase lies 3 mm off the grid of in_phase",
+    )
+
+
+def test_a_series_that_was_not_taken_says_which_was() -> None:
+    other = volume("1.3", EchoTime=2.3, series="1.2.3.3", SeriesNumber=3)
+    assert verdicts(judged(PAIR + other))["1.2.3.3"] == (Outcome.NOT_APPLICABLE, "fat_fraction: series 1 taken instead")
+
+
+def test_without_plugins_that_is_the_reason() -> None:
+    assessment = assess(stored(PAIR), [])
+    assert verdicts(assessment) == {"1.2.3.1": (Outcome.NOT_APPLICABLE, "no plugin is enabled")}
+
+
+@pytest.mark.parametrize("manufacturer", ["dicomnode", "Dicomnode"])
+def test_own_results_are_never_input(manufacturer: str) -> None:
+    returned = volume("1.2", EchoTime=4.6, series="1.2.3.2", Manufacturer=manufacturer)
+    returned += volume("1.1", EchoTime=2.3, series="1.2.3.2", Manufacturer=manufacturer)
+    assessment = judged(returned)
+    assert (assessment.tasks, assessment.stacks) == ((), ())
+    assert verdicts(assessment) == {"1.2.3.2": (Outcome.NOT_APPLICABLE, "a result of this node")}
+
+
+def test_own_results_are_known_by_their_uids_too() -> None:
+    returned = volume("1.2", EchoTime=4.6, series="1.2.3.2")
+    assessment = judged(PAIR + returned, *(header.sop_instance_uid for header in returned))
+    assert verdicts(assessment)["1.2.3.2"] == (Outcome.NOT_APPLICABLE, "a result of this node")
+    assert assessment.tasks == judged(PAIR).tasks
+
+
+def test_inputs_of_two_patients_make_no_task() -> None:
+    other = Patient(patient_id="P1", birth_date="20110101", sex="F")
+    mixed = [replace(header, patient=other) if n == 0 else header for n, header in enumerate(PAIR)]
+    assessment = judged(mixed)
+    assert assessment.tasks == ()
+    assert [refusal.reason for refusal in assessment.refusals] == ["the inputs disagree on the patient's birth date"]
+    assert verdicts(assessment)["1.2.3.1"] == (
+        Outcome.NOT_APPLICABLE,
+        "fat_fraction: the inputs disagree on the patient's birth date",
+    )
+
+
+def test_an_empty_exam_is_judged() -> None:
+    assert verdicts(judged([])) == {}
