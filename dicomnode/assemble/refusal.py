@@ -30,12 +30,13 @@ def refuse(
     required = [role for role in spec.inputs if role.required]
     lacking = [role for role in required if not candidates[role.role]]
     if not lacking:
-        reason = nearest.reason if nearest is not None else "nothing fills any role"
-        return NoMatch(plugin=spec.name, reason=reason)
+        if nearest is None:
+            return NoMatch(plugin=spec.name, reason="nothing fills any role")
+        return NoMatch(plugin=spec.name, reason=nearest.reason, held=nearest.may_still_mend)
     missing, why = lacking[0].role, "the study has no series"
     held = len(lacking) < len(required)
     if stacks:
-        miss = nearest_miss(spec, lacking[0], stacks)
+        miss = nearest_miss(spec, lacking[0], stacks, candidates)
         in_the_way = failures(miss, lacking[0])
         held = held or (len(in_the_way) == 1 and may_still_arrive(miss.refusal))
         why = f"nearest is {label(miss)}: {in_the_way[0]}"
@@ -44,11 +45,17 @@ def refuse(
     return NoMatch(plugin=spec.name, reason=f"no {missing}{found}; {why}", held=held)
 
 
-def nearest_miss(spec: PluginSpec, role: InputRole, stacks: Sequence[Stack]) -> Stack:
-    """The stack that comes nearest to filling a role none fills."""
-    wanted = {value.value for wanted in spec.inputs for value in wanted.match if value.keyword == "Role"}
+def nearest_miss(
+    spec: PluginSpec, role: InputRole, stacks: Sequence[Stack], candidates: Mapping[str, Sequence[Stack]]
+) -> Stack:
+    """The stack that comes nearest to filling a role none fills.
 
-    def distance(stack: Stack) -> tuple[int, int, bool]:
+    What only lacks slices is nearest, then what contradicts itself, then what shares a series with another input.
+    """
+    wanted = {match.value for one in spec.inputs for match in one.match if match.keyword == "Role"}
+    series = {stack.series_instance_uid for fitting in candidates.values() for stack in fitting}
+
+    def distance(stack: Stack) -> tuple[bool, bool, int, int, bool]:
         decided, reason = stack.role.role, stack.role.reasons[0]
         if decided:
             kinship = 2 if decided in wanted else 4
@@ -56,7 +63,8 @@ def nearest_miss(spec: PluginSpec, role: InputRole, stacks: Sequence[Stack]) -> 
             kinship = 0 if reason.startswith("ambiguous") else 3 if reason.startswith("unknown") else 1
         if stack.refusal and stack.refusal == reason:
             kinship = 5
-        return kinship, len(failures(stack, role)), stack.geometry is None
+        stranger = stack.series_instance_uid not in series
+        return kinship > 0, stranger, kinship, len(failures(stack, role)), stack.geometry is None
 
     perfect_but_for_slices = [stack for stack in stacks if len(failures(stack, role)) == 1 and stack.geometry is None]
     return min(perfect_but_for_slices or stacks, key=distance)

@@ -22,6 +22,8 @@ class Violation:
 
     distance: float
     reason: str
+    may_still_mend: bool = False
+    """Slices that are still to come would mend it."""
 
 
 def violation(roles: Sequence[InputRole], chosen: Combination) -> Violation | None:
@@ -54,7 +56,7 @@ def _grid(role: str, stack: Stack, other_role: str, other: Stack) -> Violation |
         return Violation(distance=inf, reason=f"{role} or {other_role} has no geometry")
     if mine.shape != theirs.shape:
         reason = f"{role} has {_shape(mine.shape)}, {other_role} has {_shape(theirs.shape)}"
-        return Violation(distance=1e9, reason=reason)
+        return Violation(distance=1e9, reason=reason, may_still_mend=mine.shape[1:] == theirs.shape[1:])
     off = mine.farthest_corner(theirs)
     if off <= SAME_GRID:
         return None

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import Distribution, EntryPoint, entry_points
+from typing import cast
 
 from dicomnode.errors import SettingsError
 from dicomnode.sdk.spec import ParameterValue, PluginSpec
@@ -86,7 +87,7 @@ def _enable(spec: PluginSpec, site: PluginSettings | None, settings: Settings) -
 
 
 def _judge(point: EntryPoint, answer: Mapping[str, object], claims: int) -> Installed:
-    dist: Distribution | None = point.dist
+    dist = cast("Distribution | None", point.dist)
     distribution = f"{dist.name} {dist.version}" if dist else "unknown"
     problem = str(answer.get("problem", ""))
     spec = None

@@ -1,307 +1,254 @@
-"""A synthetic dual-echo liver exam whose fat fractions are known: pictures of no one."""
+"""A synthetic dual-echo liver exam with exactly known fat fractions, sound or with one fault."""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
-from pydicom import Dataset
-from pydicom.dataset import FileMetaDataset
-from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage
+
+from dicomnode.demo import anatomy, scanner
+from dicomnode.demo.anatomy import Anatomy
+from dicomnode.demo.scanner import Echo, Vendor
+from dicomnode.domain.stack import Geometry
 
 FloatArray = npt.NDArray[np.float32]
-Vendor = Literal["ge", "siemens", "philips"]
-Fault = Literal[
-    "",
-    "swapped_te",
-    "missing_ip",
-    "shifted_grid",
-    "moved_content",
-    "fat_sat_header",
-    "fat_sat_content",
-    "other_study",
-    "scaled_op",
-    "missing_slice",
-    "label_contradiction",
+Mask = npt.NDArray[np.bool_]
+
+HeaderFault = Literal[
+    "missing_ip", "missing_slice", "swapped_te", "label_contradiction", "fat_sat", "shifted_grid", "other_study"
 ]
+"""Leaves the pixels alone."""
+ContentFault = Literal[
+    "swapped_pixels", "moved_content", "fat_sat_pixels", "fat_sat_ip_pixels", "fat_sat_op_pixels", "scaled_op"
+]
+"""Leaves the headers alone."""
+Fault = HeaderFault | ContentFault
+FAULTS: tuple[Fault, ...] = (*get_args(HeaderFault), *get_args(ContentFault))
 
-FAT_SHIFT_HZ_PER_TESLA = 42.577 * 3.4
-ECHO_TIMES_MS = {1.5: (2.3, 4.6), 3.0: (1.15, 2.3)}
-"""Opposed-phase and in-phase echo time by nominal field strength."""
+ECHO_TIMES: Mapping[float, tuple[float, float]] = {1.5: (2.3, 4.6), 3.0: (1.15, 2.3)}
+"""Opposed-phase and in-phase echo time, ms, by field strength, T."""
 
-_SIGNAL = 800.0
-_IMAGE_TYPES: Mapping[Vendor, tuple[list[str], list[str]]] = {
-    "ge": (["ORIGINAL", "PRIMARY", "OTHER"], ["ORIGINAL", "PRIMARY", "OTHER"]),
-    "siemens": (["ORIGINAL", "PRIMARY", "M", "OUT_PHASE", "NORM"], ["ORIGINAL", "PRIMARY", "M", "IN_PHASE", "NORM"]),
-    "philips": (["ORIGINAL", "PRIMARY", "OP", "M", "FFE"], ["ORIGINAL", "PRIMARY", "IP", "M", "FFE"]),
-}
-_MAKERS = {"ge": "GE MEDICAL SYSTEMS", "siemens": "SIEMENS", "philips": "Philips Medical Systems"}
+_FAT_SHIFT = 42.577 * 3.4  # Hz/T
+_LIVER_SIGNAL = 800.0
+_LEAST_SIGNAL = 200.0  # of a region that can be measured
+_LEAST_VOXELS = 12
+_SUPPRESSED = 0.03  # part of the fat signal that is left
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exam:
-    """What kind of exam to make; equal values make equal files, byte for byte."""
+    """What kind of exam to make."""
 
-    seed: int = 0
-    shape: tuple[int, int, int] = (24, 192, 256)
-    """Slices, rows, columns."""
-    field_tesla: float = 1.5
-    vendor: Vendor = "siemens"
+    seed: int = 1
+    """Equal exams give equal files, UIDs included."""
+    shape: tuple[int, int, int] = (30, 192, 256)
+    """Slices, rows, columns; the field of view stays, so fewer voxels are larger."""
+    field_strength: float = 1.5
+    """1.5 or 3 T."""
+    vendor: Vendor = "philips"
     one_series: bool = True
-    """Both echoes share one SeriesInstanceUID, as Philips writes them."""
-    liver_percent: float = 22.0
-    focus_percent: float = 8.0
-    noise: float = 8.0
-    """Standard deviation of each channel; in-phase signal is about 800."""
-    fault: Fault = ""
-    patient_name: str = "Phantom^Liver"
-    patient_id: str = "PHANTOM-1"
-    character_set: str | tuple[str, ...] = "ISO_IR 100"
+    """Both echoes under one Series Instance UID, as Philips and GE write them, or each in its own."""
+    liver_fat: float = 22.0
+    """Proton density fat fraction of the liver, percent."""
+    spared_fat: float = 8.0
+    """Proton density fat fraction of the spared area in the liver, percent."""
+    r2_star: float = 0.0
+    """Of all tissue, 1/s; the true fat fractions include its bias."""
+    snr: float = 50.0
+    """In-phase signal of the liver over the noise of one channel; infinite for none."""
+    zeroed_air: bool = False
+    """The console has set the air around the body to zero."""
+    fault: Fault | None = None
+    """What is wrong with the exam."""
+
+    def __post_init__(self) -> None:
+        if self.field_strength not in ECHO_TIMES:
+            raise ValueError(f"field strength must be 1.5 or 3 T, not {self.field_strength}")
+        if self.fault is not None and self.fault not in FAULTS:
+            raise ValueError(f"no such fault: {self.fault}; there are {', '.join(FAULTS)}")
+        if self.fault == "label_contradiction" and self.vendor == "ge":
+            raise ValueError("a GE dual echo has no labels that could contradict; take siemens or philips")
+
+    @property
+    def echo_times(self) -> tuple[float, float]:
+        """Of the opposed-phase and the in-phase echo, ms."""
+        return ECHO_TIMES[self.field_strength]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Region:
-    """A ball inside one tissue."""
+    """Voxels of one tissue, away from its boundaries."""
 
     name: str
-    centre: tuple[float, float, float]
-    """Patient LPS, mm."""
-    radius: float
-    true_percent: float
-    """Dual-echo signal fat fraction of the noise-free tissue."""
+    fat_fraction: float
+    """What a perfect dual-echo measurement reads, percent: more than 50 % of fat fold back."""
+    density_fat_fraction: float
+    """Proton density fat fraction, percent."""
+    mask: Mask
+    """(z, y, x) on the grid of the exam."""
 
-    def mask(self, grid: Grid) -> npt.NDArray[np.bool_]:
-        """(z, y, x) voxels whose centre lies in the ball."""
-        x, y, z = grid.axes()
-        cx, cy, cz = self.centre
-        mask: npt.NDArray[np.bool_] = (x - cx) ** 2 + (y - cy) ** 2 + (z - cz) ** 2 <= self.radius**2
-        return mask
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Grid:
-    """An axial grid centred on the isocentre."""
-
-    shape: tuple[int, int, int]
-    spacing: tuple[float, float, float]
-    """Between slices, rows, columns, mm."""
-    shift: tuple[float, float, float] = (0.0, 0.0, 0.0)
-    """Patient LPS, mm."""
-
-    def origin(self) -> tuple[float, float, float]:
-        """Centre of the first voxel, LPS mm."""
-        (nz, ny, nx), (dz, dy, dx), (sx, sy, sz) = self.shape, self.spacing, self.shift
-        return sx - dx * (nx - 1) / 2, sy - dy * (ny - 1) / 2, sz - dz * (nz - 1) / 2
-
-    def axes(self) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """x, y, z of the voxel centres, LPS mm, shaped to broadcast to (z, y, x)."""
-        (nz, ny, nx), (dz, dy, dx), (ox, oy, oz) = self.shape, self.spacing, self.origin()
-        x = np.float32(ox) + np.float32(dx) * np.arange(nx, dtype=np.float32)
-        y = np.float32(oy) + np.float32(dy) * np.arange(ny, dtype=np.float32)
-        z = np.float32(oz) + np.float32(dz) * np.arange(nz, dtype=np.float32)
-        return x[None, None, :], y[None, :, None], z[:, None, None]
+    def measured(self, percent: npt.NDArray[np.floating]) -> float:
+        """Median of a map over the region; voxels without a value do not count, NaN when there is none."""
+        values = percent[self.mask]
+        values = values[np.isfinite(values)]
+        return float(np.median(values)) if values.size else float("nan")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Truth:
-    """What is true of a written exam."""
+    """What is known of an exam because it was made; a fault does not change it."""
 
-    study_instance_uid: str
-    grid: Grid
+    geometry: Geometry
+    """Of the sound exam, slices from feet to head."""
+    body: Mask
+    """(z, y, x) what is not air around the body."""
     regions: tuple[Region, ...]
-    files: tuple[Path, ...] = field(repr=False)
+
+    def region(self, name: str) -> Region:
+        """The region with a name.
+
+        Raises
+        ------
+        KeyError
+            When there is none.
+        """
+        for region in self.regions:
+            if region.name == name:
+                return region
+        raise KeyError(f"no region {name!r}; there are {', '.join(region.name for region in self.regions)}")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Tissue:
-    """An ellipsoid of one tissue; later ones lie over earlier ones."""
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Signals:
+    """Both echoes as true signal, (z, y, x) float32."""
 
-    name: str
-    centre: tuple[float, float, float]
-    radii: tuple[float, float, float]
-    percent: float
-    density: float = 1.0
-
-
-_VIALS = ((-78.0, 0.0), (-54.0, 10.0), (-30.0, 20.0), (38.0, 30.0), (62.0, 40.0))
-"""Position across the back, mm, and fat in percent."""
-
-_BALLS = (("liver", (-86.0, 4.0, 4.0), 16.0), ("focus", (-40.0, -34.0, 2.0), 8.0), ("spleen", (92.0, 26.0, 14.0), 12.0))
-"""Where a tissue is measured: centre and radius, LPS mm, well inside it."""
-
-
-def _tissues(exam: Exam) -> list[_Tissue]:
-    """Largest first. LPS mm: the liver lies at negative x, the back at positive y."""
-    vials = [
-        _Tissue(name=f"vial {percent:.0f} %", centre=(across, 72.0, 0.0), radii=(11, 11, 50), percent=percent)
-        for across, percent in _VIALS
-    ]
-    return [
-        _Tissue(name="subcutaneous fat", centre=(0, 0, 0), radii=(165, 118, 400), percent=94.0, density=1.15),
-        _Tissue(name="muscle", centre=(0, 2, 0), radii=(143, 102, 390), percent=3.0, density=0.6),
-        _Tissue(name="visceral fat", centre=(18, 6, 0), radii=(104, 74, 380), percent=90.0, density=1.1),
-        _Tissue(name="bowel", centre=(34, -34, -34), radii=(46, 26, 34), percent=2.0, density=0.7),
-        _Tissue(name="liver", centre=(-56, -8, 4), radii=(76, 68, 62), percent=exam.liver_percent, density=0.85),
-        _Tissue(name="left lobe", centre=(22, -40, 22), radii=(52, 28, 26), percent=exam.liver_percent, density=0.85),
-        _Tissue(name="vessel", centre=(-20, 8, 0), radii=(6, 6, 400), percent=0.0, density=0.55),
-        _Tissue(name="spleen", centre=(92, 26, 14), radii=(24, 36, 34), percent=0.0, density=0.75),
-        _Tissue(name="spine", centre=(4, 66, 0), radii=(19, 17, 400), percent=45.0, density=0.5),
-        _Tissue(name="focus", centre=(-40, -34, 2), radii=(15, 13, 14), percent=exam.focus_percent, density=0.85),
-        *vials,
-    ]
-
-
-def _regions(tissues: list[_Tissue], exam: Exam) -> tuple[Region, ...]:
-    balls = {name: (centre, radius) for name, centre, radius in _BALLS}
-    balls |= {t.name: (t.centre, 7.0) for t in tissues if t.name.startswith("vial")}
-    return tuple(
-        Region(
-            name=t.name, centre=balls[t.name][0], radius=balls[t.name][1], true_percent=_true_percent(t.percent, exam)
-        )
-        for t in tissues
-        if t.name in balls
-    )
-
-
-def _true_percent(percent: float, exam: Exam) -> float:
-    share = percent / 100
-    opposed, in_phase = (abs(complex(_signal(1 - share, share, te, exam))) for te in ECHO_TIMES_MS[exam.field_tesla])
-    return 50.0 * (in_phase - opposed) / in_phase
-
-
-def _signal(water: Any, fat: Any, echo_time_ms: float, exam: Exam) -> Any:
-    cycles = FAT_SHIFT_HZ_PER_TESLA * exam.field_tesla * echo_time_ms * 1e-3
-    return water + fat * np.exp(2j * np.pi * cycles).astype(np.complex64)
-
-
-def _water_and_fat(tissues: list[_Tissue], grid: Grid) -> tuple[FloatArray, FloatArray]:
-    """Proton densities (z, y, x); a boundary is two voxels wide, as partial volume makes it."""
-    x, y, z = grid.axes()
-    water, fat = np.zeros(grid.shape, np.float32), np.zeros(grid.shape, np.float32)
-    for tissue in tissues:
-        (cx, cy, cz), (rx, ry, rz) = tissue.centre, tissue.radii
-        depth = (1 - np.sqrt(((x - cx) / rx) ** 2 + ((y - cy) / ry) ** 2 + ((z - cz) / rz) ** 2)) * min(rx, ry, rz)
-        cover = np.clip(depth / (2 * grid.spacing[2]) + 0.5, 0, 1).astype(np.float32)
-        share = np.float32(tissue.percent / 100)
-        water += cover * (tissue.density * (1 - share) - water)
-        fat += cover * (tissue.density * share - fat)
-    return water, fat
+    opposed: FloatArray
+    in_phase: FloatArray
 
 
 def write_liver_exam(folder: Path, exam: Exam) -> Truth:
-    """Write an exam as classic MR Image Storage files.
+    """Write an exam as DICOM files (PS3.10), ``0001.dcm`` and so on, and return what is true of it.
 
     Parameters
     ----------
     folder : Path
-        Made if it is not there; one file an image.
-
-    Returns
-    -------
-    Truth
-        Regions with their dual-echo fat fraction. A fault that moves content does not move them.
+        Made when it is not there.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    rng = np.random.default_rng(exam.seed)
-    _, rows, columns = exam.shape
-    grid = Grid(shape=exam.shape, spacing=(6.0, 260.0 / rows, 360.0 / columns))
-    tissues = _tissues(exam)
-    water, fat = _water_and_fat(tissues, grid)
-    opposed_te, in_te = ECHO_TIMES_MS[exam.field_tesla]
-    files: list[Path] = []
-    for number, echo_time in enumerate((opposed_te, in_te), start=1):
-        weight = np.float32(0.06) if exam.fault == "fat_sat_content" else np.float32(1)
-        pixels = _measured(_signal(water, fat * weight, echo_time, exam), exam.noise, rng)
-        files += _write_echo(folder, exam, grid, number, echo_time, pixels)
-    return Truth(study_instance_uid=_uid(exam, "study"), grid=grid, regions=_regions(tissues, exam), files=tuple(files))
-
-
-def _measured(signal: npt.NDArray[np.complex64], noise: float, rng: np.random.Generator) -> npt.NDArray[np.uint16]:
-    real = signal.real * _SIGNAL + rng.normal(0, noise, signal.shape)
-    imaginary = signal.imag * _SIGNAL + rng.normal(0, noise, signal.shape)
-    return np.clip(np.rint(np.hypot(real, imaginary)), 0, 4095).astype(np.uint16)
-
-
-def _write_echo(
-    folder: Path, exam: Exam, grid: Grid, number: int, echo_time: float, pixels: npt.NDArray[np.uint16]
-) -> list[Path]:
-    opposed = number == 1
-    fault = exam.fault
-    if fault == "missing_ip" and not opposed:
-        return []
-    if fault == "scaled_op" and opposed:
-        pixels = np.clip(pixels * 1.6, 0, 4095).astype(np.uint16)
-    if fault == "moved_content" and opposed:
-        pixels = np.roll(pixels, 6, axis=2)
-    if fault == "shifted_grid" and opposed:
-        grid = Grid(shape=grid.shape, spacing=grid.spacing, shift=(12.0, 0.0, 0.0))
-    skipped = grid.shape[0] // 2 if fault == "missing_slice" and opposed else -1
-    files = []
-    for index in range(grid.shape[0]):
-        if index != skipped:
-            dataset = _image(exam, grid, number, echo_time, index, pixels[index])
-            path = folder / f"echo{number}-{index:03d}.dcm"
-            dataset.save_as(path, enforce_file_format=True)
-            files.append(path)
-    return files
-
-
-def _image(
-    exam: Exam, grid: Grid, number: int, echo_time: float, index: int, pixels: npt.NDArray[np.uint16]
-) -> Dataset:
-    opposed = number == 1
-    study = "other study" if exam.fault == "other_study" and opposed else "study"
-    label = number - 1
-    if exam.fault == "label_contradiction":
-        label = 1 - label
-    if exam.fault == "swapped_te":
-        echo_time = sum(ECHO_TIMES_MS[exam.field_tesla]) - echo_time
-    series = 1 if exam.one_series else number
-    x, y, z = grid.origin()
-    ds = Dataset()
-    ds.file_meta = FileMetaDataset()
-    ds.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    ds.file_meta.MediaStorageSOPClassUID = ds.SOPClassUID = MRImageStorage
-    ds.file_meta.MediaStorageSOPInstanceUID = ds.SOPInstanceUID = _uid(exam, study, f"echo {number} slice {index}")
-    ds.SpecificCharacterSet = list(exam.character_set) if isinstance(exam.character_set, tuple) else exam.character_set
-    ds.ImageType = _IMAGE_TYPES[exam.vendor][label]
-    ds.StudyDate = ds.SeriesDate = ds.AcquisitionDate = ds.ContentDate = "20260301"
-    ds.StudyTime, ds.SeriesTime, ds.AcquisitionTime, ds.ContentTime = "100000", "101500", "101530", "101545"
-    ds.AccessionNumber, ds.Modality, ds.Manufacturer = "A-1", "MR", _MAKERS[exam.vendor]
-    ds.StudyDescription, ds.SeriesDescription = "SYNTHETIC PHANTOM abdomen", "AX T1 dual echo"
-    ds.PatientName, ds.PatientID, ds.PatientBirthDate, ds.PatientSex = (
-        exam.patient_name,
-        exam.patient_id,
-        "19700101",
-        "O",
+    signals, truth = acquire(exam)
+    study = repr(exam)
+    opposed, in_phase = (
+        Echo(
+            pixels=pixels,
+            geometry=truth.geometry,
+            echo_time=echo_time,
+            field_strength=exam.field_strength,
+            phase=phase,
+            number=number,
+            study=study,
+            series="dual echo" if exam.one_series else phase,
+            frame=study,
+            series_number=3 if exam.one_series else 2 + number,
+        )
+        for number, phase, echo_time, pixels in (
+            (1, "opposed-phase", exam.echo_times[0], signals.opposed),
+            (2, "in-phase", exam.echo_times[1], signals.in_phase),
+        )
     )
-    ds.BodyPartExamined, ds.PatientPosition = "LIVER", "HFS"
-    ds.ScanningSequence, ds.SequenceVariant, ds.MRAcquisitionType = "GR", "SP", "2D"
-    ds.ScanOptions = "FS" if exam.fault == "fat_sat_header" else ""
-    ds.SliceThickness, ds.RepetitionTime, ds.EchoTime, ds.FlipAngle = 5.0, 160.0, echo_time, 70.0
-    ds.EchoNumbers, ds.EchoTrainLength = number, 1
-    ds.MagneticFieldStrength, ds.ImagingFrequency = exam.field_tesla, round(42.577 * exam.field_tesla, 4)
-    ds.StudyInstanceUID, ds.SeriesInstanceUID = _uid(exam, study), _uid(exam, study, f"series {series}")
-    ds.ReferringPhysicianName = ""
-    ds.StudyID, ds.SeriesNumber, ds.InstanceNumber = "1", 400 + series, 2 * index + number
-    ds.FrameOfReferenceUID, ds.PositionReferenceIndicator = _uid(exam, study, "frame"), ""
-    ds.ImagePositionPatient = [round(x, 4), round(y, 4), round(z + index * grid.spacing[0], 4)]
-    ds.ImageOrientationPatient = [1, 0, 0, 0, 1, 0]
-    ds.PixelSpacing, ds.SpacingBetweenSlices = [grid.spacing[1], grid.spacing[2]], grid.spacing[0]
-    ds.SamplesPerPixel, ds.PhotometricInterpretation = 1, "MONOCHROME2"
-    ds.Rows, ds.Columns = pixels.shape
-    ds.BitsAllocated, ds.BitsStored, ds.HighBit, ds.PixelRepresentation = 16, 12, 11, 0
-    ds.WindowCenter, ds.WindowWidth = 450, 900
-    ds.PixelData = pixels.tobytes()
-    return ds
+    scanner.write(folder, _with_header_fault(opposed, in_phase, exam.fault), exam.vendor, f"PHANTOM-{exam.seed}")
+    return truth
 
 
-def _uid(exam: Exam, *parts: str) -> str:
-    """Derived from everything that sets an exam apart, so that no two exams share an instance."""
-    key = "|".join((repr(exam), *parts)).encode()
-    return f"2.25.{int.from_bytes(hashlib.sha256(key).digest()[:16], 'big')}"
+def acquire(exam: Exam) -> tuple[Signals, Truth]:
+    """The signals of an exam without any file, content faults included, and what is true of it."""
+    random = np.random.default_rng(exam.seed)
+    geometry = anatomy.grid(exam.shape)
+    body = anatomy.build(geometry, random, liver_fat=exam.liver_fat, spared_fat=exam.spared_fat)
+    truth = Truth(geometry=geometry, body=body.label > 0, regions=_regions(body, exam))
+    fat_in, fat_opposed = _fat_left(exam.fault)
+    early, late = exam.echo_times
+    opposed = _magnitude(body.water, body.fat * fat_opposed, early, exam)
+    in_phase = _magnitude(body.water, body.fat * fat_in, late, exam)
+    if exam.fault == "moved_content":
+        opposed = np.roll(opposed, (4, 6), axis=(1, 2))
+    sigma = _LIVER_SIGNAL / exam.snr
+    signals = Signals(
+        opposed=_noisy(opposed, sigma, random) * np.float32(1.6 if exam.fault == "scaled_op" else 1.0),
+        in_phase=_noisy(in_phase, sigma, random),
+    )
+    if exam.zeroed_air:
+        for image in (signals.opposed, signals.in_phase):
+            image[~truth.body] = 0
+    if exam.fault == "swapped_pixels":
+        signals = Signals(opposed=signals.in_phase, in_phase=signals.opposed)
+    return signals, truth
+
+
+def _fat_left(fault: Fault | None) -> tuple[float, float]:
+    """Part of the fat signal in the in-phase and the opposed-phase echo."""
+    suppressed = {
+        "fat_sat_pixels": (_SUPPRESSED, _SUPPRESSED),
+        "fat_sat_ip_pixels": (_SUPPRESSED, 1.0),
+        "fat_sat_op_pixels": (1.0, _SUPPRESSED),
+    }
+    return suppressed.get(fault or "", (1.0, 1.0))
+
+
+def _magnitude(water: FloatArray, fat: FloatArray, echo_time: float, exam: Exam) -> FloatArray:
+    """Signal of a spoiled gradient echo with a single fat line 3.4 ppm from water."""
+    turns = _FAT_SHIFT * exam.field_strength * echo_time * 1e-3
+    phasor = np.complex64(np.exp(-2j * np.pi * turns))
+    decay = np.float32(np.exp(-exam.r2_star * echo_time * 1e-3))
+    magnitude: FloatArray = np.abs(water + fat * phasor).astype(np.float32) * decay
+    return magnitude
+
+
+def _noisy(signal: FloatArray, sigma: float, random: np.random.Generator) -> FloatArray:
+    """Magnitude of the signal with normal noise in both channels (Rice distribution)."""
+    real = random.standard_normal(signal.shape, np.float32)
+    imaginary = random.standard_normal(signal.shape, np.float32)
+    return np.hypot(signal + np.float32(sigma) * real, np.float32(sigma) * imaginary)
+
+
+def _regions(body: Anatomy, exam: Exam) -> tuple[Region, ...]:
+    found = []
+    for number, tissue in enumerate(body.tissues, start=1):
+        mask = (body.label == number) & body.pure
+        if tissue.signal >= _LEAST_SIGNAL and np.count_nonzero(mask) >= _LEAST_VOXELS:
+            fraction = _dual_echo_fat_fraction(tissue.fat, exam)
+            found.append(Region(name=tissue.name, fat_fraction=fraction, density_fat_fraction=tissue.fat, mask=mask))
+    return tuple(found)
+
+
+def _dual_echo_fat_fraction(percent: float, exam: Exam) -> float:
+    """What 50 (IP - OP) / IP is without noise."""
+    fat = np.full(1, percent / 100, np.float32)
+    opposed, in_phase = (float(_magnitude(1 - fat, fat, time, exam)[0]) for time in exam.echo_times)
+    return 50 * (in_phase - opposed) / in_phase
+
+
+def _with_header_fault(opposed: Echo, in_phase: Echo, fault: Fault | None) -> list[Echo]:
+    """The echoes as they are filed; each fault changes what headers say, never a pixel."""
+    match fault:
+        case "missing_ip":
+            return [opposed]
+        case "swapped_te":
+            opposed, in_phase = (
+                replace(opposed, echo_time=in_phase.echo_time),
+                replace(in_phase, echo_time=opposed.echo_time),
+            )
+        case "label_contradiction":
+            opposed, in_phase = replace(opposed, phase=in_phase.phase), replace(in_phase, phase=opposed.phase)
+        case "fat_sat":
+            in_phase = replace(in_phase, attributes={"ScanOptions": "FS"})
+        case "shifted_grid":
+            x, y, z = opposed.geometry.origin
+            opposed = replace(opposed, geometry=replace(opposed.geometry, origin=(x + 12, y, z + 4)))
+        case "missing_slice":
+            opposed = replace(opposed, left_out=(len(opposed.pixels) // 2,))
+        case "other_study":
+            opposed = replace(opposed, study=f"{opposed.study} again", frame=f"{opposed.frame} again")
+    return [opposed, in_phase]

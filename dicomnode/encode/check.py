@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from io import BytesIO
 
+import numpy as np
 from pydicom import Dataset, dcmread
 from pydicom.errors import InvalidDicomError
 from pydicom.uid import ExplicitVRLittleEndian
 
+from dicomnode.domain.stack import Geometry
 from dicomnode.domain.task import ResultObject
 from dicomnode.encode import grid, roundtrip
 from dicomnode.encode.contents import Contents
@@ -44,8 +46,8 @@ REQUIRED: Mapping[Kind, tuple[str, ...]] = {
 }  # fmt: skip
 """Attributes that must be there with a value: type 1 of PS3.3, and type 2 that readers insist on."""
 
-_WRONG_ORDER = 0.1
-"""How far a slice may lie from its place in the grid, as a part of the slice distance."""
+_FIRST_SLICE = 0.1
+"""How far the corners of the first slice may lie from the grid's, mm: the grid was laid by them."""
 
 
 def check_sources(sources: Sources, work: Work) -> None:
@@ -63,12 +65,19 @@ def check_sources(sources: Sources, work: Work) -> None:
         geometry = work.geometry[role]
         if len(headers) != geometry.shape[0]:
             raise CheckFailed(f"input {role!r} has {len(headers)} images for {geometry.shape[0]} slices")
-        allowed = max(0.1, _WRONG_ORDER * geometry.spacing[0])
         for number, header in enumerate(headers):
-            if (header.Rows, header.Columns) != geometry.shape[1:]:
-                raise CheckFailed(f"image {number + 1} of input {role!r} has not the grid's rows and columns")
-            if (distance := grid.apart(grid.slice_corners(header), grid.grid_corners(geometry, number))) > allowed:
-                raise CheckFailed(f"image {number + 1} of input {role!r} lies {distance:.2f} mm off its grid")
+            _on_grid(header, geometry, number, f"image {number + 1} of input {role!r}")
+
+
+def _on_grid(header: Dataset, geometry: Geometry, number: int, name: str) -> None:
+    """The first slice is where the grid is; the others follow in its order, at their height."""
+    if (header.Rows, header.Columns) != geometry.shape[1:]:
+        raise CheckFailed(f"{name} has not the grid's rows and columns")
+    place, expected = grid.slice_corners(header), grid.grid_corners(geometry, number)
+    if number == 0 and (distance := grid.apart(place, expected)) > _FIRST_SLICE:
+        raise CheckFailed(f"{name} lies {distance:.2f} mm off its grid")
+    if (height := abs(float(np.dot(place[0] - expected[0], geometry.normal)))) > geometry.spacing[0] / 2:
+        raise CheckFailed(f"{name} lies {height:.2f} mm above or below its place in the grid")
 
 
 def check(results: Sequence[ResultObject], contents: Contents, context: Context, series: Sequence[Series]) -> None:

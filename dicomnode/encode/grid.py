@@ -58,7 +58,8 @@ def corners(
     position: Sequence[float], orientation: Sequence[float], spacing: Sequence[float], rows: int, columns: int
 ) -> Corners:
     """(4, 3) centres of the corner pixels of one slice, LPS mm (PS3.3 C.7.6.2.1.1)."""
-    row, column = np.asarray(orientation, float).reshape(2, 3)
+    directions = np.asarray(orientation, float).reshape(2, 3)
+    row, column = directions / np.linalg.norm(directions, axis=1, keepdims=True)
     down, right = float(spacing[0]) * (rows - 1) * column, float(spacing[1]) * (columns - 1) * row
     origin = np.asarray(position, float)
     return np.stack([origin, origin + right, origin + down, origin + right + down])

@@ -44,7 +44,3 @@ def device(plugin: str, version: str) -> str:
 
 def _uid(*parts: str) -> str:
     return f"2.25.{int(digest_of(parts)[:32], 16)}"
-
-
-IMPLEMENTATION_CLASS = _uid("implementation", "dicomnode")
-"""Implementation Class UID (0002,0012) of the files this package writes."""

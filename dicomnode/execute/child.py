@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import importlib
 import json
-import logging
 import os
 import resource
 import select
 import signal
 import threading
+import traceback
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dicomnode.errors import BrokenPlugin, DicomnodeError
+from dicomnode.errors import BrokenPlugin, DicomnodeError, Unsuitable
 from dicomnode.sdk import wire
 
-log = logging.getLogger(__name__)
-
 PROGRESS = "progress.json"
+TRACEBACK = "traceback.txt"
+"""Where a plugin's author looks; the node's own log holds no text of foreign exceptions."""
 _MIB = 1 << 20
 
 
@@ -80,8 +80,7 @@ def call(function: Callable[..., Any], arguments: Iterable[Any], memory_mib: int
         return Outcome(error=type(error)(str(error)))
     except MemoryError:
         return Outcome(problem=f"MemoryError: more than {memory_mib} MiB were needed")
-    except Exception as error:  # the last border: everything a plugin raises becomes words
-        log.exception("a call in a worker failed")
+    except Exception as error:  # noqa: BLE001 - the last border: everything a plugin raises becomes words
         return Outcome(problem=f"{type(error).__name__}: {error}"[:1000])
     finally:
         resource.setrlimit(resource.RLIMIT_DATA, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
@@ -106,7 +105,13 @@ def run_case(entry: str, directory: Path, threads: int) -> None:
         run = getattr(importlib.import_module(module), name)
     except (ImportError, AttributeError) as error:
         raise BrokenPlugin(f"entry point {entry} cannot be imported: {error}") from error
-    findings = run(wire.read_case(directory), RunningContext(threads=threads, directory=directory))
+    try:
+        findings = run(wire.read_case(directory), RunningContext(threads=threads, directory=directory))
+    except Unsuitable:
+        raise
+    except Exception:
+        (directory / TRACEBACK).write_text(traceback.format_exc())
+        raise
     wire.write_findings(directory, findings)
 
 

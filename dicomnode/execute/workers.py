@@ -13,13 +13,14 @@ from multiprocessing import forkserver, get_context
 from pathlib import Path
 from typing import Any
 
-from pebble import ProcessExpired, ProcessPool
+from pebble import ProcessExpired, ProcessFuture, ProcessPool
 
 from dicomnode.errors import PluginCrashed, PluginFailed, PluginTimedOut
 from dicomnode.execute import child
 
 log = logging.getLogger(__name__)
 
+_LOOK_S = 0.5
 _THREAD_VARIABLES = (
     "OMP_NUM_THREADS",
     "OPENBLAS_NUM_THREADS",
@@ -73,7 +74,7 @@ class Workers:
         os.close(descriptor)
         future = self._pool.schedule(child.call, args=[function, arguments, memory_mib, note], timeout=timeout_s)
         try:
-            outcome: child.Outcome = future.result()
+            outcome = _outcome(future, Path(note))
         except TimeoutError as error:
             raise PluginTimedOut(f"it ran longer than {timeout_s:g} s and was killed") from error
         except ProcessExpired as error:
@@ -93,6 +94,22 @@ class Workers:
         self._pool.stop()
         self._pool.join()
         self._folder.cleanup()
+
+
+def _outcome(future: ProcessFuture[child.Outcome], note: Path) -> child.Outcome:
+    """Wait for a call; a worker that left with exit code 0 in the middle of it is missed by the pool."""
+    while True:
+        try:
+            outcome: child.Outcome = future.result(timeout=_LOOK_S)
+        except TimeoutError:
+            leader = note.read_text()
+            if future.done():
+                raise
+            if leader and not Path(f"/proc/{leader}").exists():
+                future.cancel()
+                raise PluginCrashed("its process left without an answer") from None
+        else:
+            return outcome
 
 
 def _how(exit_code: int | None) -> str:

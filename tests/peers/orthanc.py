@@ -16,6 +16,7 @@ from pydicom import Dataset, dcmread
 
 from tests.peers.tools import free_port, require_tool
 
+_DEPLOYED = Path(__file__).resolve().parents[2] / "deploy" / "compose" / "orthanc.json"
 _PLUGINS = Path("/usr/share/orthanc/plugins")
 _READY_S = 30.0
 
@@ -60,29 +61,20 @@ class Orthanc:
 
     def introduce(self, aet: str, port: int) -> None:
         """Tell it where the modality DICOMNODE listens."""
-        modality = {"AET": aet, "Host": "127.0.0.1", "Port": port}
-        self._call("/modalities/DICOMNODE", "PUT", modality)
+        self._call("/modalities/DICOMNODE", "PUT", {"AET": aet, "Host": "127.0.0.1", "Port": port})
 
     def configuration(self) -> dict[str, object]:
-        """What it is started with."""
+        """That of ``deploy/compose``, with its own folders and ports and closed to other machines."""
         web = _PLUGINS / "libOrthancDicomWeb.so"
         return {
-            "Name": "dicomnode tests",
+            **json.loads(_DEPLOYED.read_text()),
             "StorageDirectory": str(self._folder / "storage"),
             "IndexDirectory": str(self._folder / "index"),
             "TemporaryDirectory": str(self._folder),
-            "DicomAet": self.aet,
             "DicomPort": self.dicom_port,
             "HttpPort": self.http_port,
             "RemoteAccessAllowed": False,
-            "AuthenticationEnabled": False,
-            "DicomAlwaysAllowEcho": True,
-            "DicomAlwaysAllowStore": True,
-            "DicomModalities": {"DICOMNODE": {"AET": "DICOMNODE", "Host": "127.0.0.1", "Port": 11112}},
-            "DicomModalitiesInDatabase": False,
-            "OverwriteInstances": False,
             "Plugins": [str(web)] if web.is_file() else [],
-            "DicomWeb": {"Enable": True, "Root": "/dicom-web/"},
         }
 
     def _call(self, path: str, method: str, body: object) -> bytes:

@@ -83,7 +83,7 @@ SOUND = data_set({"PatientName": ("PN", b"Doe^Jane"), "EchoTime": ("DS", b"4.6 "
 def test_damage_is_read_or_named(position: int, damage: bytes) -> None:
     damaged = SOUND[:position] + damage + SOUND[position + len(damage) :]
     try:
-        said = header.read(damaged, EXPLICIT_LITTLE).sop_instance_uid
+        said = str(header.read(damaged, EXPLICIT_LITTLE).sop_instance_uid)
     except ReceiveError as error:
         said = str(error)
     assert 0 < len(said) <= 64  # a UID, or an Error Comment (0000,0902)

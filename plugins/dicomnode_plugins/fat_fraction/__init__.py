@@ -51,5 +51,5 @@ SPEC = PluginSpec(
         ),
     ),
     resources=Resources(cpus=1, memory_mib=1024, timeout_s=60.0, lane="express"),
-    preload=("numpy", "scipy.fft", "scipy.ndimage", "dicomnode_plugins.fat_fraction.run"),
+    preload=("scipy.fft", "scipy.ndimage"),
 )

@@ -74,7 +74,7 @@ def body_mask(in_phase: Volume) -> Mask:
         raise Unsuitable("the in-phase image is empty: no body stands out from the background")
     mask = _largest(root > _BELOW_OTSU * otsu(signal))
     closed = _dilated(mask, _GAP, spacing)
-    closed = ~_dilated(~closed, _GAP, spacing) | mask
+    closed = ~_dilated(~closed, _GAP, spacing)
     axial = int(np.argmax(np.abs(in_phase.affine[2, 2::-1])))
     planes = np.moveaxis(closed, axial, 0)
     return np.moveaxis(np.stack([ndimage.binary_fill_holes(plane) for plane in planes]), 0, axial)

@@ -44,13 +44,13 @@ def run(case: Case, context: Context) -> list[Finding]:
     in_phase, opposed_phase = (case.volume(role) for role in ROLES)
     notes = checks.check_echo_times(in_phase, opposed_phase)
     context.progress(0.1, "body and noise")
-    body = dual_echo.body_mask(in_phase.array, in_phase.spacing)
+    body = dual_echo.body_mask(in_phase)
     noise = dual_echo.noise(in_phase.array, body, in_phase.spacing)
     context.progress(0.4, "comparing the echoes")
     checks.check_content(in_phase.array, opposed_phase.array, body, noise.sigma)
     context.progress(0.7, "fat fraction")
     valid = body & (in_phase.array >= float(case.parameters["noise_gate"]) * noise.sigma) & (in_phase.array > 0)
-    percent = dual_echo.fat_fraction(in_phase.array, opposed_phase.array, valid)
+    percent = dual_echo.signal_fat_fraction(in_phase.array, opposed_phase.array, valid)
     notes += checks.cautions(percent, noise.source)
     limit = float(case.parameters["display_limit"])
     return [
@@ -99,6 +99,5 @@ def _statistics(
             name=FAT_FRACTION, value=float(np.std(values)), unit=PERCENT, of=LABEL, derivation=STANDARD_DEVIATION
         ),
         Measurement(name=VOLUME, value=inside * voxel_mm3 / 1000, unit=CUBIC_CENTIMETER, of=LABEL, decimals=1),
-        Measurement(name=codes.VALID_SHARE, value=100 * values.size / inside, unit=PERCENT, of=LABEL, decimals=1),
-        Measurement(name=codes.NOISE, value=noise.sigma, unit=NO_UNITS),
+        Measurement(name=codes.MEASURABLE, value=100 * values.size / inside, unit=PERCENT, of=LABEL, decimals=1),
     ]

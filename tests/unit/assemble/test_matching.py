@@ -110,17 +110,20 @@ def test_an_empty_study_has_a_reason() -> None:
 
 
 @pytest.mark.parametrize(
-    ("fields", "reason"),
+    ("fields", "reason", "held"),
     [
-        ({"origin": (-30.0, -40.0, 13.0)}, "opposed_phase lies 3 mm off the grid of in_phase"),
-        ({"slices": 5}, "opposed_phase has 5 slices of 8 x 10, in_phase has 6 slices of 8 x 10"),
-        ({"FrameOfReferenceUID": "1.2.8"}, "opposed_phase and in_phase have no common frame of reference"),
+        ({"origin": (-30.0, -40.0, 13.0)}, "opposed_phase lies 3 mm off the grid of in_phase", False),
+        ({"slices": 5}, "opposed_phase has 5 slices of 8 x 10, in_phase has 6 slices of 8 x 10", True),
+        ({"Rows": 4}, "opposed_phase has 6 slices of 4 x 10, in_phase has 6 slices of 8 x 10", False),
+        ({"FrameOfReferenceUID": "1.2.8"}, "opposed_phase and in_phase have no common frame of reference", False),
     ],
 )
-def test_a_broken_relation_is_the_reason(fields: dict[str, Any], reason: str) -> None:
+def test_a_broken_relation_is_the_reason_and_held_only_where_slices_lack(
+    fields: dict[str, Any], reason: str, held: bool
+) -> None:
     tasks, refusals = matched(IN + volume("1.7", EchoTime=2.3, **fields))
     assert tasks == ()
-    assert refusals == (NoMatch(plugin="fat_fraction", reason=reason),)
+    assert refusals == (NoMatch(plugin="fat_fraction", reason=reason, held=held),)
 
 
 def test_of_several_misses_the_nearest_is_named() -> None:

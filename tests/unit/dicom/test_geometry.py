@@ -31,6 +31,7 @@ def test_a_regular_volume_is_not_refused() -> None:
 def test_a_good_ge_volume_with_rounded_positions_is_not_refused() -> None:
     steps = [7.0, 6.96, 7.07, 7.0, 6.98, 7.03, 7.0, 6.97]
     assert refuse(at(*np.cumsum([0.0, *steps]))) == ""
+    assert refuse(at(0.0, 10.0, 20.15, 30.0)) == ""
 
 
 @pytest.mark.parametrize(
@@ -58,9 +59,9 @@ def test_a_good_ge_volume_with_rounded_positions_is_not_refused() -> None:
         ),
         ((0, 5, 10, 16, 21), geometry.refuse_uneven_gap, "uneven gap: slices are 5 to 6 mm apart"),
         (
-            (0, 4.9, 9.8, 14.7, 19.6, 24.6, 29.7, 34.8, 39.9, 45.0),
+            (0, *(4.95 * n for n in range(1, 11)), *(49.5 + 5.05 * n for n in range(1, 11))),
             geometry.refuse_uneven_gap,
-            "uneven gap: slices are 4.9 to 5.1 mm apart",
+            "uneven gap: slices are 4.95 to 5.05 mm apart",
         ),
         ((0, 5), geometry.refuse_too_few, "only 2 slices: a volume needs at least 3"),
         ((0,), geometry.refuse_too_few, "only 1 slice: a volume needs at least 3"),

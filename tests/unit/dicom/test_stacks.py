@@ -103,6 +103,11 @@ def test_duplicate_positions_that_nothing_explains_are_refused() -> None:
     assert stack.refusal == "duplicate position: 6 of 12 slices lie where another one lies"
 
 
+def test_what_differs_in_every_slice_does_not_tell_volumes_apart() -> None:
+    slices = [with_fact(one, "TriggerTime", n) for n, one in enumerate(volume("1.8") + volume("1.9"))]
+    assert sizes(stacks(slices)) == [12]
+
+
 def test_radial_planes_are_one_refused_stack() -> None:
     turned: list[InstanceHeader] = []
     for n, angle in enumerate(np.radians(range(0, 180, 30))):

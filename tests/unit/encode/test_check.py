@@ -236,3 +236,25 @@ def test_images_that_do_not_fill_the_grid_are_refused(task: Work) -> None:
     smaller = {role: replace(grid, shape=(5, 70, 63)) for role, grid in task.geometry.items()}
     with pytest.raises(CheckFailed, match="rows and columns"):
         encode(FINDINGS, replace(task, geometry=smaller))
+
+
+def test_two_images_that_changed_places_are_refused(task: Work) -> None:
+    first, second, third, *rest = task.inputs["in-phase"]
+    inputs = {**task.inputs, "in-phase": (first, third, second, *rest)}
+    with pytest.raises(CheckFailed, match=r"image 2 of input 'in-phase' lies 5.00 mm above or below its place"):
+        encode(FINDINGS, replace(task, inputs=inputs))
+
+
+def test_a_grid_that_is_mirrored_against_its_images_is_refused(task: Work) -> None:
+    mirrored = {role: replace(grid, row=tuple(-v for v in grid.row)) for role, grid in task.geometry.items()}
+    with pytest.raises(CheckFailed, match=r"image 1 of input 'in-phase' lies 189.00 mm off its grid"):
+        encode(FINDINGS, replace(task, geometry=mirrored))
+
+
+def test_a_stack_that_leans_as_far_as_a_volume_may_is_taken(task: Work, tmp_path: Path) -> None:
+    """Slice centres 0.9 degrees off the normal: the grid room takes that for a volume, frames stay on their slices."""
+    grid = task.geometry["in-phase"]
+    lean = np.asarray(grid.normal) + np.tan(np.radians(0.9)) * np.asarray(grid.row)
+    x, y, z = (float(value) for value in lean)
+    files = builders.mr_series(tmp_path / "lean", geometry=replace(grid, normal=(x, y, z)))
+    assert encode(FINDINGS, cases.work(dict.fromkeys(task.inputs, files), task.geometry))

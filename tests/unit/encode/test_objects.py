@@ -11,7 +11,8 @@ import pytest
 from pydicom import Dataset
 
 import dicomnode
-from dicomnode.encode import Work, encode, uids
+from dicomnode.domain.identity import IMPLEMENTATION_CLASS_UID
+from dicomnode.encode import Work, encode
 from dicomnode.encode.burn import mark
 from dicomnode.errors import EncodingError
 from dicomnode.sdk import ParametricMap, SecondaryCapture, Segmentation, codes
@@ -52,7 +53,7 @@ def test_every_object_carries_patient_study_and_equipment(task: Work) -> None:
         assert processed.ContributionDescription == "Plugin fat_fraction 1.2.0"
         assert dataset.SeriesDescription == result.description
         assert dataset.SeriesDescription.endswith("(not for diagnostic use)")
-        assert dataset.file_meta.ImplementationClassUID == uids.IMPLEMENTATION_CLASS
+        assert dataset.file_meta.ImplementationClassUID == IMPLEMENTATION_CLASS_UID
 
 
 def test_each_kind_has_its_own_series(task: Work) -> None:

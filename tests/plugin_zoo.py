@@ -1,0 +1,116 @@
+"""Plugins that behave well and badly, for tests of isolation."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dicomnode.sdk import Case, Context, Finding, InputRole, Match, Measurement, PluginSpec, Resources, Unsuitable
+from dicomnode.sdk.codes import FAT_FRACTION, PERCENT
+
+
+def spec(function: str, **resources: Any) -> PluginSpec:
+    """A specification whose entry point is a function of this module."""
+    return PluginSpec(
+        name="zoo",
+        version="1",
+        title="Zoo",
+        intended_use="tests",
+        status="research",
+        inputs=(InputRole(role="image", match=(Match(keyword="Modality", op="eq", value="MR"),)),),
+        produces=("Measurement",),
+        entry=f"tests.plugin_zoo:{function}",
+        family=FAT_FRACTION,
+        resources=Resources(**{"memory_mib": 1024, "timeout_s": 30.0, **resources}),
+    )
+
+
+SPEC = spec("mean")
+NOT_A_SPEC = "text"
+
+
+def mean(case: Case, context: Context) -> list[Finding]:
+    """The mean of the image, well done."""
+    context.progress(0.5, "half")
+    value = float(np.mean(case.volume("image").array))
+    return [Measurement(name=FAT_FRACTION, value=value, unit=PERCENT)]
+
+
+def unsuitable(case: Case, context: Context) -> list[Finding]:
+    """A verdict."""
+    raise Unsuitable("this image is too small")
+
+
+def raises(case: Case, context: Context) -> list[Finding]:
+    """An ordinary bug."""
+    raise ZeroDivisionError("a bug")
+
+
+class UnpicklableError(Exception):
+    """Cannot cross a process border."""
+
+    def __init__(self, a: int, b: int) -> None:
+        super().__init__("unpicklable")
+
+
+def raises_unpicklable(case: Case, context: Context) -> list[Finding]:
+    """A bug with a class of its own."""
+    raise UnpicklableError(1, 2)
+
+
+def crashes(case: Case, context: Context) -> list[Finding]:
+    """A decoder's favourite."""
+    os.kill(os.getpid(), signal.SIGSEGV)
+    return []
+
+
+def exits(case: Case, context: Context) -> list[Finding]:
+    """Leaves without a word."""
+    os._exit(0)
+
+
+def hangs_with_a_child(case: Case, context: Context) -> list[Finding]:
+    """Never ends, and neither does what it started; the child's id is left in the image's file."""
+    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+    Path(os.environ.get("ZOO_NOTE", "/nonexistent")).write_text(str(child.pid))
+    time.sleep(600)
+    return []
+
+
+def leaves_a_child(case: Case, context: Context) -> list[Finding]:
+    """Ends well but leaves something running."""
+    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+    return [Measurement(name=FAT_FRACTION, value=float(child.pid), unit=PERCENT)]
+
+
+def eats_memory(case: Case, context: Context) -> list[Finding]:
+    """Wants more than it declared."""
+    np.ones((4, 1024, 1024, 1024), np.uint8)
+    return []
+
+
+def nonsense(case: Case, context: Context) -> Any:
+    """Returns what is not a finding."""
+    return ["a text"]
+
+
+def undeclared(case: Case, context: Context) -> list[Finding]:
+    """Returns a kind its specification does not name."""
+    from dicomnode.sdk import Recommendation
+
+    return [Recommendation(value="look again")]
+
+
+def child_of(pid: int) -> bool:
+    """Whether a process is there and not a zombie."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except FileNotFoundError:
+        return False

@@ -1,0 +1,83 @@
+"""A case directory holds volumes and physics, and nothing that says whose they are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dicomnode.dicom import header
+from dicomnode.dicom.stacks import stacks
+from dicomnode.domain.identity import AETitle
+from dicomnode.domain.instance import Instance, StoredObject
+from dicomnode.domain.task import Input
+from dicomnode.execute.stage import stage
+from dicomnode.sdk import wire
+from tests.builders import mr_series
+from tests.values import digest
+
+CANARY = "ZZPHI"
+
+
+def _inputs(folder: Path) -> tuple[list[Input], dict[str, tuple[Path, ...]]]:
+    inputs, files = [], {}
+    for role, echo_time in (("in_phase", 4.6), ("opposed_phase", 2.3)):
+        paths = mr_series(folder / role, echo_time=echo_time, patient_name=f"{CANARY}^NAME", patient_id=f"{CANARY}-ID")
+        by_uid = {header.read_file(path).sop_instance_uid: path for path in paths}
+        (stack,) = stacks([header.read_file(path) for path in paths])
+        assert stack.geometry is not None
+        files[role] = tuple(by_uid[uid] for uid in stack.instances)
+        inputs.append(
+            Input(
+                role=role,
+                instances=tuple(
+                    Instance(
+                        header=header.read_file(path),
+                        stored=StoredObject(key=path.name, size=1, digest=digest(path.name)),
+                        calling_aet=AETitle("X"),
+                    )
+                    for path in files[role]
+                ),
+                geometry=stack.geometry,
+                frame_of_reference_uid=stack.frame_of_reference_uid,
+            )
+        )
+    return inputs, files
+
+
+@pytest.fixture
+def staged(tmp_path: Path) -> tuple[Path, list[Input]]:
+    inputs, files = _inputs(tmp_path / "dicom")
+    directory = tmp_path / "case"
+    directory.mkdir()
+    stage(inputs, files, {"gate": 5.0}, directory)
+    return directory, inputs
+
+
+def test_volumes_lie_where_the_grid_says(staged: tuple[Path, list[Input]]) -> None:
+    directory, inputs = staged
+    case = wire.read_case(directory)
+    assert set(case.volumes) == {"in_phase", "opposed_phase"}
+    assert case.parameters == {"gate": 5.0}
+    for entry in inputs:
+        volume = case.volume(entry.role)
+        assert volume.array.shape == entry.geometry.shape
+        np.testing.assert_allclose(volume.affine, entry.geometry.affine())
+    assert case.volume("opposed_phase").acquisition["EchoTime"] == 2.3
+
+
+def test_frames_of_reference_become_labels(staged: tuple[Path, list[Input]]) -> None:
+    directory, inputs = staged
+    case = wire.read_case(directory)
+    same = len({entry.frame_of_reference_uid for entry in inputs}) == 1
+    assert {volume.frame for volume in case.volumes.values()} == ({"A"} if same else {"A", "B"})
+
+
+def test_no_identity_enters_the_directory(staged: tuple[Path, list[Input]]) -> None:
+    directory, inputs = staged
+    content = b"".join(path.name.encode() + path.read_bytes() for path in directory.iterdir())
+    uids = {entry.frame_of_reference_uid for entry in inputs}
+    uids |= {uid for entry in inputs for i in entry.instances for uid in (i.header.sop_instance_uid, i.header.study_instance_uid)}
+    assert CANARY.encode() not in content
+    assert [uid for uid in uids if uid.encode() in content] == []

@@ -1,0 +1,68 @@
+"""Each rule a finding must hold, broken once."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from dicomnode.errors import BadFinding
+from dicomnode.sdk import Finding
+from dicomnode.sdk.verify import verify
+from tests.unit.sdk.test_wire import SHAPE, case, findings
+
+SEGMENTATION, MAP, CAPTURE, MEASUREMENT, EVALUATION, WORDS, ADVICE = range(7)
+
+
+def _changed(which: int, **changes: Any) -> list[Finding]:
+    made = findings()
+    made[which] = replace(made[which], **changes)
+    return made
+
+
+def _segment(**changes: Any) -> tuple[Any, ...]:
+    return (replace(findings()[SEGMENTATION].segments[0], **changes),)  # type: ignore[union-attr]
+
+
+def test_good_findings_pass() -> None:
+    verify(findings(), case())
+
+
+@pytest.mark.parametrize(
+    ("which", "changes", "says"),
+    [
+        (SEGMENTATION, {"on": "other"}, "no input 'other'; the case has image"),
+        (SEGMENTATION, {"labels": np.zeros((1, 3, 4), np.uint8)}, r"\(1, 3, 4\) uint8, wanted \(2, 3, 4\) uint8"),
+        (SEGMENTATION, {"labels": np.zeros(SHAPE, np.int32)}, "int32, wanted"),
+        (SEGMENTATION, {"labels": np.zeros(SHAPE, np.uint8)}, "segment 'Liver' has no voxel"),
+        (SEGMENTATION, {"labels": np.full(SHAPE, 2, np.uint8)}, "holds label 2, but there are 1 segments"),
+        (SEGMENTATION, {"segments": ()}, "segments must be there"),
+        (SEGMENTATION, {"segments": _segment() * 2}, "different labels"),
+        (SEGMENTATION, {"segments": _segment(label="")}, "label has 1 to 64"),
+        (SEGMENTATION, {"segments": _segment(colour=(0, 0, 256))}, "colour of 'Liver'"),
+        (MAP, {"array": np.full(SHAPE, np.inf, np.float32)}, "infinite"),
+        (MAP, {"array": np.full(SHAPE, np.nan, np.float32)}, "no value at all"),
+        (MAP, {"array": np.zeros(SHAPE, np.float64)}, "float64, wanted"),
+        (MAP, {"derived_from": ()}, "must name the inputs"),
+        (MAP, {"value_range": (1.0, 1.0)}, "range must rise"),
+        (MAP, {"window": (1.0, 0.0)}, "window must have a width"),
+        (CAPTURE, {"frames": np.zeros((*SHAPE, 4), np.uint8)}, "must be .n, rows, columns, 3. uint8"),
+        (CAPTURE, {"frames": np.zeros((1, 3, 4, 3), np.uint8)}, r"frames are \(1, 3, 4\), the input 'image' is"),
+        (CAPTURE, {"title": "x" * 65}, "title has 1 to 64"),
+        (MEASUREMENT, {"value": float("nan")}, "the value is nan"),
+        (MEASUREMENT, {"of": "Spleen"}, "segment 'Spleen', which no segmentation holds"),
+        (MEASUREMENT, {"decimals": 10}, "decimals must be 0 to 9"),
+        (EVALUATION, {"of": "Spleen"}, "segment 'Spleen'"),
+        (WORDS, {"value": ""}, "text has 1 to 1024"),
+        (ADVICE, {"value": "x" * 1025}, "text has 1 to 1024"),
+    ],
+)
+def test_a_broken_rule_is_named_with_its_finding(which: int, changes: dict[str, Any], says: str) -> None:
+    with pytest.raises(BadFinding, match=f"finding {which} .*{says}"):
+        verify(_changed(which, **changes), case())
+
+
+def test_a_free_standing_picture_may_have_any_size() -> None:
+    verify(_changed(CAPTURE, on="", frames=np.zeros((1, 50, 60, 3), np.uint8)), case())
