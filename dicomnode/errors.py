@@ -13,6 +13,7 @@
      │  ├ DuplicateInstance  0111     the SOP Instance UID exists with other content
      │  ├ InvalidInstance    0117     the SOP Instance UID is not a UID
      │  └ NotThisClass       0122     the SOP class is not the presentation context's
+     ├ Stopped                        the node is stopping; the work is to be done again
      ├ StoreError                     the object store failed
      ├ GeometryError                  instances do not form a volume
      ├ Unsuitable                     a plugin's verdict "not for this input": an outcome, never retried
@@ -97,6 +98,10 @@ class NotThisClass(ReceiveError):
     """The SOP class is not the one of the presentation context."""
 
     status = 0x0122
+
+
+class Stopped(DicomnodeError):
+    """Work was broken off because the node is stopping; it did not fail and is to be done again."""
 
 
 class StoreError(DicomnodeError):

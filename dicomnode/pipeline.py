@@ -24,7 +24,7 @@ from dicomnode.domain.task import ResultObject, Task, TaskState
 from dicomnode.encode.encode import encode_case
 from dicomnode.encode.work import Work
 from dicomnode.engine.submitter import Submitter
-from dicomnode.errors import BrokenPlugin, CheckFailed, DicomnodeError, SettingsError, Unsuitable
+from dicomnode.errors import BrokenPlugin, DicomnodeError, SettingsError, Unsuitable
 from dicomnode.execute.run import run
 from dicomnode.execute.stage import stage
 from dicomnode.execute.workers import Workers
@@ -101,9 +101,9 @@ class Pipeline:
         with parts.database.write() as session:
             if not tasks.start(session, key, attempt, parts.now()):
                 return
-            task = tasks.load(session, key)
+            task, made = tasks.load(session, key), tasks.has_results(session, key)
         try:
-            self._finish(task, self._results(task))
+            self._finish(task, () if made else self._results(task))
         except Unsuitable as verdict:
             self._end(task, TaskState.NOT_APPLICABLE, str(verdict))
         except DicomnodeError as error:
@@ -147,32 +147,22 @@ class Pipeline:
         return plugin
 
     def _finish(self, task: Task, results: Sequence[ResultObject]) -> None:
-        """Store the objects, then commit them with their outbox; a repetition finds them stored and adds nothing."""
+        """Store the objects, then commit them with their outbox; what a crash leaves in between recovery removes."""
         parts = self._parts
-        with parts.database.read() as session:
-            made = tasks.made(session, task.task_id)
-        kept = [(result, self._keep(result, made.get(result.sop_instance_uid))) for result in results]
+        kept = [(result, self._keep(result)) for result in results]
         with parts.database.write() as session:
             routes = routing.routes(parts.settings.peers)
             peers = tasks.finish(session, task.task_id, task.attempt, kept, routes, parts.now())
             for peer in peers or ():
                 self._submit_delivery(session, task.task_id, task.attempt, peer, _FIRST_CHAIN)
-        if peers is None:
-            for result, stored in kept:
-                if result.sop_instance_uid not in made:
-                    parts.store.remove(stored.key)
+        if peers is None:  # superseded while it ran
+            for _, stored in kept:
+                parts.store.remove(stored.key)
         log.info("task done", extra={"plugin": task.plugin, "task": task.task_id[:16], "count": len(results)})
 
-    def _keep(self, result: ResultObject, earlier: StoredObject | None) -> StoredObject:
-        digest = digest_of_bytes(result.content)
-        if earlier is None:
-            key, size = self._parts.store.put([result.content])
-            return StoredObject(key=key, size=size, digest=digest)
-        if earlier.digest != digest:
-            raise CheckFailed(
-                f"this run's {result.kind} differs from the one made before under the same UID; the first one stands"
-            )
-        return earlier
+    def _keep(self, result: ResultObject) -> StoredObject:
+        key, size = self._parts.store.put([result.content])
+        return StoredObject(key=key, size=size, digest=digest_of_bytes(result.content))
 
     def _end(self, task: Task, state: TaskState, reason: str) -> None:
         with self._parts.database.write() as session:

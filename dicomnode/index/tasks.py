@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
@@ -10,7 +11,7 @@ from sqlalchemy import select, update
 
 from dicomnode.domain.delivery import DeliveryState
 from dicomnode.domain.exam import Outcome, PlannedTask, SeriesVerdict
-from dicomnode.domain.identity import Digest, SeriesInstanceUID, SOPInstanceUID, StudyInstanceUID
+from dicomnode.domain.identity import Digest, SeriesInstanceUID, StudyInstanceUID
 from dicomnode.domain.instance import StoredObject
 from dicomnode.domain.stack import Geometry
 from dicomnode.domain.task import ENDED, Input, ResultObject, Task, TaskState
@@ -118,13 +119,9 @@ def _input(session: Transaction, row: TaskInputRow, study: StudyInstanceUID) -> 
     )
 
 
-def made(session: Transaction, task_id: Digest) -> dict[SOPInstanceUID, StoredObject]:
-    """What earlier attempts of a task have made, by SOP Instance UID."""
-    rows = session.scalars(select(ObjectRow).where(ObjectRow.task_id == task_id))
-    return {
-        SOPInstanceUID(row.sop_instance_uid): StoredObject(key=row.store_key, size=row.size, digest=Digest(row.digest))
-        for row in rows
-    }
+def has_results(session: Transaction, task_id: Digest) -> bool:
+    """Whether an earlier attempt of a task has made its objects: the same inputs would only make them again."""
+    return session.scalar(select(ObjectRow.sop_instance_uid).where(ObjectRow.task_id == task_id).limit(1)) is not None
 
 
 def start(session: Transaction, task_id: Digest, attempt: int, now: datetime) -> bool:
@@ -145,10 +142,12 @@ def finish(
     routes: Sequence[tuple[str, frozenset[str]]],
     now: datetime,
 ) -> tuple[str, ...] | None:
-    """Commit the results of an attempt and their outbox.
+    """Commit the results of an attempt and queue all objects of the task for their destinations.
 
     Parameters
     ----------
+    results : sequence of (object, where its bytes are)
+        Empty when an earlier attempt has made them.
     routes : sequence of (peer name, kinds it receives)
 
     Returns
@@ -159,46 +158,44 @@ def finish(
     row = session.get_one(TaskRow, task_id, with_for_update=True)
     if row.attempt != attempt or row.state != TaskState.RUNNING:
         return None
-    known = made(session, task_id)
-    for result, stored in results:
-        if result.sop_instance_uid in known:
-            continue
-        session.add(
-            ObjectRow(
-                sop_instance_uid=result.sop_instance_uid,
-                sop_class_uid=result.sop_class_uid,
-                task_id=task_id,
-                kind=result.kind,
-                description=result.description,
-                store_key=stored.key,
-                size=stored.size,
-                digest=stored.digest,
-                created=now,
-            )
-        )
+    session.add_all(_object_row(task_id, result, stored, now) for result, stored in results)
     session.flush()
-    peers = tuple(name for name, kinds in routes if _queue_deliveries(session, task_id, results, name, kinds, now))
-    kinds = [result.kind for result, _ in results]
-    summary = ", ".join(f"{kinds.count(kind)} {kind}" for kind in sorted(set(kinds)))
+    objects = session.scalars(select(ObjectRow).where(ObjectRow.task_id == task_id).order_by(ObjectRow.store_key)).all()
+    peers = tuple(name for name, kinds in routes if _queue_deliveries(session, objects, name, kinds, now))
+    kinds = Counter(made.kind for made in objects)
+    summary = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
     _end(session, row, TaskState.DONE, f"{summary} for {', '.join(peers) or 'no destination'}", now)
     return peers
 
 
+def _object_row(task_id: Digest, result: ResultObject, stored: StoredObject, now: datetime) -> ObjectRow:
+    return ObjectRow(
+        sop_instance_uid=result.sop_instance_uid,
+        sop_class_uid=result.sop_class_uid,
+        task_id=task_id,
+        kind=result.kind,
+        description=result.description,
+        store_key=stored.key,
+        size=stored.size,
+        digest=stored.digest,
+        created=now,
+    )
+
+
+_ORDER = ("SC", "PM", "SEG", "SR")
+"""The report is sent last: what it refers to is there before it."""
+
+
 def _queue_deliveries(
-    session: Transaction,
-    task_id: Digest,
-    results: Sequence[tuple[ResultObject, StoredObject]],
-    peer: str,
-    kinds: frozenset[str],
-    now: datetime,
+    session: Transaction, objects: Sequence[ObjectRow], peer: str, kinds: frozenset[str], now: datetime
 ) -> bool:
-    wanted = [result for result, _ in results if result.kind in kinds]
-    known = session.scalars(select(DeliveryRow).where(DeliveryRow.task_id == task_id, DeliveryRow.peer == peer))
-    rows = {row.sop_instance_uid: row for row in known}
-    for result in wanted:
-        row = rows.get(result.sop_instance_uid)
+    wanted = sorted((made for made in objects if made.kind in kinds), key=lambda made: _ORDER.index(made.kind))
+    for made in wanted:
+        row = session.scalar(
+            select(DeliveryRow).where(DeliveryRow.sop_instance_uid == made.sop_instance_uid, DeliveryRow.peer == peer)
+        )
         if row is None:
-            row = DeliveryRow(sop_instance_uid=result.sop_instance_uid, task_id=task_id, peer=peer, attempts=0)
+            row = DeliveryRow(sop_instance_uid=made.sop_instance_uid, task_id=made.task_id, peer=peer, attempts=0)
             session.add(row)
         row.state, row.status, row.reason = DeliveryState.QUEUED, None, ""
         row.queued = row.updated = now

@@ -23,7 +23,8 @@ CANARY = "ZZPHI"
 def _inputs(folder: Path) -> tuple[list[Input], dict[str, tuple[Path, ...]]]:
     inputs, files = [], {}
     for role, echo_time in (("in_phase", 4.6), ("opposed_phase", 2.3)):
-        paths = mr_series(folder / role, echo_time=echo_time, patient_name=f"{CANARY}^NAME", patient_id=f"{CANARY}-ID")
+        canary = {"PatientName": f"{CANARY}^NAME", "AccessionNumber": CANARY, "SeriesDescription": CANARY}
+        paths = mr_series(folder, series=role, echo_time=echo_time, patient=f"{CANARY}-ID", attributes=canary)
         by_uid = {header.read_file(path).sop_instance_uid: path for path in paths}
         (stack,) = stacks([header.read_file(path) for path in paths])
         assert stack.geometry is not None
@@ -77,7 +78,9 @@ def test_frames_of_reference_become_labels(staged: tuple[Path, list[Input]]) -> 
 def test_no_identity_enters_the_directory(staged: tuple[Path, list[Input]]) -> None:
     directory, inputs = staged
     content = b"".join(path.name.encode() + path.read_bytes() for path in directory.iterdir())
-    uids = {entry.frame_of_reference_uid for entry in inputs}
-    uids |= {uid for entry in inputs for i in entry.instances for uid in (i.header.sop_instance_uid, i.header.study_instance_uid)}
+    headers = [instance.header for entry in inputs for instance in entry.instances]
+    uids = {uid for h in headers for uid in (h.sop_instance_uid, h.series_instance_uid, h.study_instance_uid)}
+    uids |= {entry.frame_of_reference_uid for entry in inputs}
+    assert len(uids) >= 4
     assert CANARY.encode() not in content
     assert [uid for uid in uids if uid.encode() in content] == []
