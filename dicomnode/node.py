@@ -6,6 +6,7 @@ import fcntl
 import logging
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO
@@ -18,7 +19,7 @@ from dicomnode.engine.runner import Runner, Workflow
 from dicomnode.engine.submitter import Submitter
 from dicomnode.errors import SettingsError
 from dicomnode.execute.workers import Workers
-from dicomnode.index.database import Database
+from dicomnode.index.database import Database, Transaction
 from dicomnode.index.intake import Intake
 from dicomnode.pipeline import Parts, Pipeline
 from dicomnode.receive.admit import Admission
@@ -32,6 +33,8 @@ _SWEEP_S = 0.5
 _RECONCILE_S = 60.0
 _DRAIN_S = 25.0
 _DELIVERIES = 4
+_NODE_WORK = ("dicomnode.execute.stage", "dicomnode.encode.encode")
+"""Loaded ahead of time in the workers, like what plugins ask for."""
 _EXECUTOR = "node-1"
 
 
@@ -78,6 +81,10 @@ class Node:
         """The port associations are taken on."""
         return self._scp.port
 
+    def look(self) -> AbstractContextManager[Transaction]:
+        """Open a read-only transaction on the index, for those who watch."""
+        return self._database.read()
+
     def stop(self) -> None:
         """Take nothing more, let running work finish for a while; the rest is recovered at the next start."""
         log.info("stopping")
@@ -94,7 +101,7 @@ class Node:
 
     def _parts(self) -> Parts:
         processes = self._settings.node.plugin_processes
-        preload = sorted({module for plugin in self.plugins.values() for module in plugin.spec.preload})
+        preload = [*_NODE_WORK, *(module for plugin in self.plugins.values() for module in plugin.spec.preload)]
         self._node_workers = Workers(processes=processes, preload=preload)
         self._plugin_workers = Workers(processes=processes, preload=preload)
         self._submitter = Submitter(self._database.workflow_engine)

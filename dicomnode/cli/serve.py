@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from dicomnode.cli.options import ConfigOption, SetOption, read_settings
-from dicomnode.demo import run as demonstration
+from dicomnode.demo.run import run
 from dicomnode.node import Node
 from dicomnode.observe import logging as observe
 
@@ -39,4 +39,4 @@ def demo(
     ),
 ) -> None:
     """Send a synthetic liver exam through a node to a stand-in PACS and show what came back."""
-    demonstration.run(output)
+    run(output)

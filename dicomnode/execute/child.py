@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import importlib
 import json
+import logging
 import os
 import resource
 import select
 import signal
 import threading
 import traceback
+import warnings
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -54,6 +56,9 @@ def enter(node: int) -> None:
     PR_SET_PDEATHSIG would watch the fork server and not reach grandchildren; a pidfd watches the node itself.
     """
     os.setsid()
+    for library in ("pydicom", "highdicom"):  # both quote the values of attributes: a patient's
+        logging.getLogger(library).disabled = True
+        warnings.filterwarnings("ignore", module=library)
     watched = os.pidfd_open(node)
 
     def watch() -> None:

@@ -22,6 +22,7 @@ def run(workers: Workers, spec: PluginSpec, directory: Path) -> list[Finding]:
     PluginError
         When it failed, timed out, crashed, or found something that cannot be written.
     """
+    case = wire.read_case(directory)  # before the plugin can write there
     (directory / wire.FINDINGS).unlink(missing_ok=True)
     resources = spec.resources
     workers.run(
@@ -32,7 +33,7 @@ def run(workers: Workers, spec: PluginSpec, directory: Path) -> list[Finding]:
         timeout_s=resources.timeout_s,
         memory_mib=resources.memory_mib,
     )
-    findings = wire.read_findings(directory, wire.read_case(directory))
+    findings = wire.read_findings(directory, case)
     undeclared = sorted({type(finding).__name__ for finding in findings} - set(spec.produces))
     if undeclared:
         raise BadFinding(f"{spec.name} returned {', '.join(undeclared)}, which its specification does not declare")
