@@ -8,14 +8,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import numpy as np
+import numpy.typing as npt
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from dicomnode.demo import contact_sheet
-from dicomnode.demo.measure import Comparison, compare
+from dicomnode.demo import contact_sheet, results
 from dicomnode.demo.pacs import AET, StandInPACS
-from dicomnode.demo.phantom import Exam, write_liver_exam
+from dicomnode.demo.phantom import Exam, Truth, write_liver_exam
 from dicomnode.dimse import scu
 from dicomnode.domain.identity import AETitle
 from dicomnode.errors import DicomnodeError
@@ -46,7 +47,9 @@ def run(output: Path) -> None:
         With what the node says about the exam.
     """
     console = Console()
-    console.print("[bold]dicomnode demo[/bold]: a synthetic liver exam, a node on SQLite, a stand-in PACS. No patient.\n")
+    console.print(
+        "[bold]dicomnode demo[/bold]: a synthetic liver exam, a node on SQLite, a stand-in PACS. No patient.\n"
+    )
     with TemporaryDirectory(prefix="dicomnode-demo-") as scratch, _columns(console) as progress:
         folder = Path(scratch)
         truth = write_liver_exam(folder / "exam", Exam())
@@ -54,10 +57,12 @@ def run(output: Path) -> None:
             sent = _send(folder / "exam", node.port, progress)
             study = _wait(node, progress)
             rows = _objects(node, study)
-        comparisons = compare(sorted((output / "objects").glob("*.dcm")), truth)
+    came_back = results.read(output / "objects")
     console.print(_object_table(rows))
-    console.print(_comparison_table(comparisons))
-    sheet = contact_sheet.write(output / "contact-sheet.png", sorted((output / "objects").glob("*.dcm")))
+    console.print(_comparison_table(truth, came_back.volume()))
+    sheet = output / "contact-sheet.png"
+    pictures = contact_sheet.lay_out(came_back)
+    contact_sheet.write(sheet, pictures, title="dicomnode demo: synthetic phantom, not a patient")
     console.print(f"\n{sent} images in, {len(rows)} objects back in [bold]{output / 'objects'}[/bold]")
     console.print(f"pictures: [bold]{sheet}[/bold]")
 
@@ -144,12 +149,13 @@ def _object_table(rows: list[views.Record]) -> Table:
     return table
 
 
-def _comparison_table(comparisons: list[Comparison]) -> Table:
+def _comparison_table(truth: Truth, percent: npt.NDArray[np.float32]) -> Table:
+    """Median of the returned map in every region against what a perfect measurement reads."""
     table = Table(title="\nFat fraction, %", title_justify="left", box=None, pad_edge=False)
     table.add_column("Region")
     for heading in ("True", "Measured", "Error"):
         table.add_column(heading, justify="right")
-    for entry in comparisons:
-        error = entry.measured - entry.true
-        table.add_row(entry.region, f"{entry.true:.1f}", f"{entry.measured:.1f}", f"{error:+.1f}")
+    for region in truth.regions:
+        true, measured = region.fat_fraction, region.measured(percent)
+        table.add_row(region.name, f"{true:.1f}", f"{measured:.1f}", f"{measured - true:+.1f}")
     return table

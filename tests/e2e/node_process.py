@@ -72,11 +72,22 @@ longest_retry = 2.0
 
         until(listening, 60, "the node listens")
 
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        assert self._process is not None
+        return self._process.pid
+
+    def wait(self) -> None:
+        """Wait until the process is gone."""
+        assert self._process is not None
+        self._process.wait(60)
+
     def kill(self) -> None:
         """Power off the process: SIGKILL, no goodbye."""
         assert self._process is not None
         self._process.kill()
-        self._process.wait()
+        self.wait()
 
     def stop(self) -> int:
         """End it as systemd does, and return its exit code."""

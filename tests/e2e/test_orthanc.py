@@ -208,6 +208,8 @@ def test_a_field_map_that_looks_like_a_dual_echo_yields_no_fat_fraction(walk: Wa
         return "" if "pending" in series else str(series)
 
     assert until(outcome, 60, "the field map is judged") == "{'not applicable': 1}"
-    (line,) = [line for line in walk.node.cli("studies", "why", study).stdout.splitlines() if "fat_fraction" in line[:12]]
+    (line,) = [
+        line for line in walk.node.cli("studies", "why", study).stdout.splitlines() if "fat_fraction" in line[:12]
+    ]
     assert "neither in phase nor opposed" in line
     assert walk.pacs.count() == before
