@@ -53,7 +53,7 @@ def attempt(
         answers = store(peer, [path(parcel.store_key) for parcel in parcels])
         # Answers first: only an iterator that is asked once more after its last answer releases its association.
         for answer, parcel in zip(answers, parcels, strict=False):
-            receipts.append(_receipt(parcel, answer))  # noqa: PERF401 - what came before an exception must be kept
+            receipts.append(_receipt(parcel, answer))
     except (Unreachable, Refused) as error:
         lost = str(error)
     receipts += [

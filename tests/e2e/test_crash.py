@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import random
 import subprocess
@@ -60,7 +61,8 @@ def test_the_node_dies_at_random_moments(orthanc: Orthanc, tmp_path: Path) -> No
         node.start()
         _send(node, files, acknowledged)
         assert len(acknowledged) == len(files)
-        until(lambda: orthanc.count() >= (number + 1) * (SLICES + 3), 60, "the results arrive")
+        expected = (number + 1) * (SLICES + 3)
+        until(functools.partial(_holds, orthanc, expected), 60, "the results arrive")
         node.settled(number + 1)
         node.kill()
     node.start()
@@ -77,6 +79,10 @@ def test_the_node_dies_at_random_moments(orthanc: Orthanc, tmp_path: Path) -> No
     stored = list((tmp_path / "var" / "store").rglob("*.dcm"))
     assert sum(dcmread(path, stop_before_pixels=True).Modality == "MR" for path in stored) >= KILLS * 2 * SLICES
     assert node.stop() == 0
+
+
+def _holds(pacs: Orthanc, count: int) -> bool:
+    return pacs.count() >= count
 
 
 def _kill_after(node: NodeProcess, seconds: float) -> subprocess.Popen[bytes]:

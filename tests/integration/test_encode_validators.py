@@ -18,7 +18,7 @@ from dicomnode.domain.task import ResultObject
 from dicomnode.encode import Work, encode
 from dicomnode.sdk import Finding, Measurement, ParametricMap, Segmentation, codes
 from tests import builders, cases
-from tests.integration.dciodvfy import Complaint, complaints
+from tests.integration.dciodvfy import complaints
 from tests.integration.dciodvfy_allowed import ALLOWED, ILLEGAL_UID, SIDE_UNKNOWN
 
 SHAPE = (6, 72, 64)
