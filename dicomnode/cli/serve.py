@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 from pathlib import Path
@@ -30,7 +31,8 @@ def serve(
         node.start()
         stop.wait()
     finally:
-        node.stop()
+        if not node.stop():
+            os._exit(0)
 
 
 def demo(

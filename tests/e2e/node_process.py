@@ -27,14 +27,19 @@ def until(condition: Callable[[], Any], seconds: float, what: str) -> Any:
 class NodeProcess:
     """Start, kill, restart and ask a node; its data folder outlives its process."""
 
-    def __init__(self, folder: Path, port: int, peers: str, database_url: str = "", extra: str = "") -> None:
+    def __init__(
+        self, folder: Path, port: int, peers: str, database_url: str = "", *, extra: str = "", drain: float = 20.0
+    ) -> None:
         self.port = port
+        self.data = folder / "var"
         self.log = folder / "node.log"
         self.config = folder / "node.toml"
         self.config.write_text(
             f"""
 [node]
-data = "{folder / "var"}"
+data = "{self.data}"
+keep_cases = true
+drain = {drain}
 [dicom]
 host = "127.0.0.1"
 port = {port}

@@ -6,6 +6,7 @@ import functools
 import os
 import random
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -88,6 +89,51 @@ def _holds(pacs: Orthanc, count: int) -> bool:
 def _kill_after(node: NodeProcess, seconds: float) -> subprocess.Popen[bytes]:
     """SIGKILL from outside, so that it strikes wherever the node is."""
     return subprocess.Popen(["/bin/sh", "-c", f"sleep {seconds:.3f}; kill -9 {node.pid}"])
+
+
+_SLEEPY = """
+import time
+from pathlib import Path
+from dicomnode.sdk import InputRole, Match, PluginSpec, QualitativeEvaluation
+from dicomnode.sdk.codes import ARTIFICIAL_INTELLIGENCE as CODE
+
+MARK = Path(__file__).with_name("mark")
+SPEC = PluginSpec(
+    name="sleepy", version="1", title="Sleepy", intended_use="tests", status="research",
+    inputs=(InputRole(role="image", match=(Match(keyword="Role", op="eq", value="in-phase"),)),),
+    produces=("QualitativeEvaluation",), entry="sleepy:run", family=CODE,
+)
+
+def run(case, context):
+    if not MARK.exists():
+        MARK.touch()
+        time.sleep(300)
+    return [QualitativeEvaluation(name=CODE, value="slept well")]
+"""
+
+
+def test_work_that_outlasts_the_stop_is_done_after_the_next_start(
+    orthanc: Orthanc, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    info = tmp_path / "site" / "sleepy-1.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: sleepy\nVersion: 1\n")
+    (info / "entry_points.txt").write_text("[dicomnode.plugins]\nsleepy = sleepy:SPEC\n")
+    (info.parent / "sleepy.py").write_text(_SLEEPY)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(info.parent), *sys.path]))
+    node = NodeProcess(
+        tmp_path, free_port(), peers_of(orthanc), extra="[plugins.fat_fraction]\nenabled = false", drain=1.0
+    )
+    write_liver_exam(tmp_path / "exam", Exam(seed=8, shape=(SLICES, 96, 128)))
+    node.start()
+    _send(node, sorted((tmp_path / "exam").glob("*.dcm")), set())
+    until((info.parent / "mark").exists, 60, "the plugin runs")
+    assert node.stop() == 0
+    node.start()
+    until(functools.partial(_holds, orthanc, 1), 60, "the report arrives")
+    (task,) = node.settled(1)
+    assert (task["state"], task["attempt"]) == ("done", 1)
+    assert node.stop() == 0
 
 
 def test_a_stopped_node_leaves_its_work_for_the_next_start(orthanc: Orthanc, tmp_path: Path) -> None:
