@@ -102,8 +102,11 @@ class Node:
 
     def _parts(self) -> Parts:
         processes = self._settings.node.plugin_processes
-        preload = [*_NODE_WORK, *(module for plugin in self.plugins.values() for module in plugin.spec.preload)]
-        node_workers, plugin_workers = (Workers(processes=processes, preload=preload) for _ in range(2))
+        specs = [plugin.spec for plugin in self.plugins.values()]
+        preload = sorted({module for spec in specs for module in spec.preload})
+        threads = max((spec.resources.cpus for spec in specs), default=1)
+        node_workers = Workers(processes=processes, preload=_NODE_WORK)
+        plugin_workers = Workers(processes=processes, preload=preload, threads=threads)
         submitter = Submitter(self._database.workflow_engine)
         for close in (submitter.close, node_workers.stop, plugin_workers.stop):
             self._closing.callback(close)

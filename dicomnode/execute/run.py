@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from dicomnode.errors import BadFinding
-from dicomnode.execute.child import run_case
 from dicomnode.execute.workers import Workers
 from dicomnode.sdk import wire
 from dicomnode.sdk.findings import Finding
+from dicomnode.sdk.running import run_case
 from dicomnode.sdk.spec import PluginSpec
+from dicomnode.sdk.verify import declared
 
 
 def run(workers: Workers, spec: PluginSpec, directory: Path) -> list[Finding]:
@@ -34,7 +34,5 @@ def run(workers: Workers, spec: PluginSpec, directory: Path) -> list[Finding]:
         memory_mib=resources.memory_mib,
     )
     findings = wire.read_findings(directory, case)
-    undeclared = sorted({type(finding).__name__ for finding in findings} - set(spec.produces))
-    if undeclared:
-        raise BadFinding(f"{spec.name} returned {', '.join(undeclared)}, which its specification does not declare")
+    declared(findings, spec)
     return findings

@@ -19,9 +19,11 @@ LAST_BORDERS = {
     ("dicomnode/catalog/probe.py", "probe"): "whatever a plugin's import raises is what is wrong with that plugin",
     ("dicomnode/dimse/scp.py", "_on_released"): "a lost hint costs time only, and pynetdicom would hide it",
     ("dicomnode/dimse/scp.py", "_on_store"): "whatever went wrong, the sender must be told to keep its copy",
-    ("dicomnode/execute/child.py", "call"): "everything a plugin raises becomes words, never a pickle",
+    ("dicomnode/execute/child.py", "answer"): "everything a plugin raises becomes words, never a pickle",
+    ("dicomnode/execute/forkserver.py", "_load"): "one plugin's broken module must not stop the others",
     ("dicomnode/node.py", "loop"): "a fault of one round must not end a duty for ever",
     ("dicomnode/pipeline.py", "execute"): "a fault of ours must end the task as failed, not leave it running",
+    ("dicomnode/sdk/testing.py", "_behaviour"): "whatever a plugin raises is what is wrong with that plugin",
     ("dicomnode/receive/admit.py", "_set_aside"): "a refusal keeps its own status even when quarantine fails",
 }
 

@@ -67,7 +67,8 @@ def percent(found: Sequence[Finding]) -> np.ndarray[Any, np.dtype[np.float32]]:
 def body(found: Sequence[Finding]) -> np.ndarray[Any, np.dtype[np.bool_]]:
     """The segmented voxels."""
     (only,) = (finding for finding in found if isinstance(finding, Segmentation))
-    return only.labels == 1
+    inside: np.ndarray[Any, np.dtype[np.bool_]] = only.labels == 1
+    return inside
 
 
 def numbers(found: Sequence[Finding]) -> dict[str, float]:
@@ -85,13 +86,14 @@ def planned(folder: Path) -> tuple[PlannedTask, dict[str, Path]]:
     Raises
     ------
     Unsuitable
-        With the node's reason when the plugin's roles cannot be filled.
+        With the node's reasons, for the plugin and for each stack, when the plugin's roles cannot be filled.
     """
     headers = {path: read_file(path) for path in sorted(folder.rglob("*.dcm"))}
     digests = {header.sop_instance_uid: digest_of([header.sop_instance_uid]) for header in headers.values()}
-    tasks, refusals = match(stacks(list(headers.values())), [(SPEC, {})], digests)
+    found = stacks(list(headers.values()))
+    tasks, refusals = match(found, [(SPEC, {})], digests)
     if not tasks:
-        raise Unsuitable(refusals[0].reason)
+        raise Unsuitable("; ".join([refusals[0].reason, *(stack.role.reasons[0] for stack in found)]))
     return tasks[0], {header.sop_instance_uid: path for path, header in headers.items()}
 
 

@@ -99,4 +99,10 @@ def test_equal_echoes_are_refused() -> None:
 def test_the_asymmetry_turns_its_sign_with_the_echoes() -> None:
     ratio = np.concatenate([np.full(950, 0.95), np.full(50, 0.1)]).astype(np.float32)
     assert checks.ink_asymmetry(ratio) == pytest.approx((np.log(0.1) + np.log(0.95)) / 2, abs=0.01)
-    assert checks.ink_asymmetry(1 / ratio) == pytest.approx(-checks.ink_asymmetry(ratio), abs=0.01)
+    assert checks.ink_asymmetry(np.float32(1) / ratio) == pytest.approx(-checks.ink_asymmetry(ratio), abs=0.01)
+
+
+def test_an_exam_without_enough_signal_is_refused() -> None:
+    given, _ = case(Exam(shape=SMALL, snr=5))
+    with pytest.raises(Unsuitable, match=r"too noisy: only [34]\d% of the body"):
+        findings(given)

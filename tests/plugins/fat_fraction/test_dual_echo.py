@@ -77,7 +77,7 @@ def test_voxels_below_the_noise_gate_have_no_value(gate: float) -> None:
 @pytest.mark.parametrize("snr", [20.0, 50.0])
 @pytest.mark.parametrize(("zeroed", "source", "wrong"), [(False, "Rayleigh", 0.05), (True, "second differences", 0.3)])
 def test_the_noise_is_found(snr: float, zeroed: bool, source: str, wrong: float) -> None:
-    given, _truth = case(Exam(shape=(16, 144, 192), snr=snr, zeroed_air=zeroed))
+    given, _ = case(Exam(shape=(16, 144, 192), snr=snr, zeroed_air=zeroed))
     in_phase = given.volume("in_phase")
     found = dual_echo.noise(in_phase.array, dual_echo.body_mask(in_phase), in_phase.spacing)
     assert source in found.source

@@ -83,7 +83,7 @@ def test_plugin_and_node_agree_on_the_phase(tesla: float) -> None:
     ],
 )
 def test_what_does_not_belong_together_is_refused(changes: dict[str, Any], reason: str) -> None:
-    both = {"RepetitionTime": 150.0, "FlipAngle": 70.0, "ContrastBolusAgent": "no", "ScanOptions": "SP"}
+    both: dict[str, Any] = {"RepetitionTime": 150.0, "FlipAngle": 70.0, "ContrastBolusAgent": "no", "ScanOptions": "SP"}
     changed = echo(4.6, **{**both, **changes}) if "EchoTime" not in changes else echo(0.0, **both)
     with pytest.raises(Unsuitable, match=f"^{reason}|^the echoes have {reason}"):
         protocol.check(changed, echo(2.3, **both))

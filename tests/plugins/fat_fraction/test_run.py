@@ -29,7 +29,7 @@ def turned(volume: Volume, axes: tuple[int, int, int], flips: tuple[int, ...]) -
 
 
 def test_the_findings_are_those_the_specification_declares() -> None:
-    given, _truth = case(Exam(shape=SMALL))
+    given, _ = case(Exam(shape=SMALL))
     found = findings(given)
     assert {type(finding).__name__ for finding in found} == set(SPEC.produces)
     (picture,) = (finding for finding in found if isinstance(finding, SecondaryCapture))
@@ -40,7 +40,7 @@ def test_the_findings_are_those_the_specification_declares() -> None:
 
 
 def test_the_statistics_are_those_of_the_map() -> None:
-    given, _truth = case(Exam(shape=SMALL))
+    given, _ = case(Exam(shape=SMALL))
     found = findings(given)
     inside = percent(found)[body(found)]
     values = inside[~np.isnan(inside)].astype(float)
