@@ -144,6 +144,7 @@ def tasks(session: Transaction, study: str = "") -> list[Record]:
             "reason": row.reason,
             "attempt": row.attempt,
             "created": row.created.isoformat(),
+            "started": row.started.isoformat() if row.started else None,
             "ended": row.ended.isoformat() if row.ended else None,
             "deliveries": _deliveries(session, row.task_id),
         }
