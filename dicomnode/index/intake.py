@@ -14,6 +14,7 @@ from dicomnode.domain.identity import AETitle, StudyInstanceUID
 from dicomnode.domain.instance import Instance, InstanceHeader, Recorded
 from dicomnode.errors import DuplicateInstance, OtherPatient, OutOfResources
 from dicomnode.index.database import Database
+from dicomnode.index.exams import hold_study
 from dicomnode.index.schema import ExamRow, InstanceRow, ObjectRow, PatientRow, QuarantineRow, SeriesRow, StudyRow
 
 _RACES = 5  # two associations may bring the first instances of one study at once; the loser looks again
@@ -130,6 +131,7 @@ def _record(session: Session, instance: Instance, arrived: datetime) -> Recorded
 def _place(session: Session, header: InstanceHeader, arrived: datetime, *, own: bool) -> None:
     """Find or make patient, study and series; nothing is made for an instance that is then refused."""
     patient = header.patient
+    hold_study(session, header.study_instance_uid)
     study = session.get(StudyRow, header.study_instance_uid)
     series = session.get(SeriesRow, header.series_instance_uid)
     if series is not None and series.study_instance_uid != header.study_instance_uid:
