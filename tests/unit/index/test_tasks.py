@@ -135,6 +135,17 @@ def test_an_end_without_results_is_the_outcome_of_the_series(
     assert _series(database) == (outcome, f"fat_fraction {state}: the reason")
 
 
+def test_a_reason_that_no_database_can_hold_is_kept_readable(database: Database) -> None:
+    task = planned("a", stack("1.1", "1.2"))
+    _assessed(database, task)
+    with database.write() as session:
+        tasks.end(session, task.task_id, 1, TaskState.NOT_APPLICABLE, "coil 'BODY\0' \udcff is unknown", at(12))
+    assert _series(database) == (
+        Outcome.NOT_APPLICABLE,
+        r"fat_fraction not applicable: coil 'BODY\x00' \udcff is unknown",
+    )
+
+
 def test_the_loudest_task_decides_the_outcome_of_a_series() -> None:
     done, failed = ("a", TaskState.DONE, "1 SR"), ("b", TaskState.FAILED, "crashed")
     assert tasks.outcome_of([done, failed]) == (Outcome.FAILED, "a done: 1 SR; b failed: crashed")
