@@ -192,7 +192,7 @@ class TaskInputRow(Table):
     task_id: Mapped[str] = mapped_column(ForeignKey("task.task_id"), primary_key=True)
     role: Mapped[str] = mapped_column(String(64), primary_key=True)
     series_instance_uid: Mapped[str] = mapped_column(ForeignKey("series.series_instance_uid"), index=True)
-    frame_of_reference_uid: Mapped[str] = mapped_column(UID)
+    frame_of_reference_uid: Mapped[str] = mapped_column(Prose)  # not proven at the door, so it may be no UID
     geometry: Mapped[dict[str, Any]]
     instances: Mapped[list[str]]
 
