@@ -6,6 +6,7 @@
      ├ SettingsError                  a configuration file or key is wrong
      ├ ReceiveError                   a C-STORE that may not be acknowledged; carries its DIMSE status
      │  ├ OutOfResources     A700     disk, index or a limit; the sender may try again
+     │  │  └ InDoubt                  the index went away during the commit: it may have taken place
      │  ├ IdentityMismatch   A900     data set, command and presentation context disagree
      │  ├ NotUnderstood      C000     the bytes are not what their transfer syntax says
      │  ├ UnusablePlace      C010     Study or Series Instance UID missing or illegal
@@ -56,6 +57,10 @@ class OutOfResources(ReceiveError):
     """Disk, index or a limit stands in the way; the sender may try again."""
 
     status = 0xA700
+
+
+class InDoubt(OutOfResources):
+    """The index went away during the commit: it may have taken place or not."""
 
 
 class IdentityMismatch(ReceiveError):

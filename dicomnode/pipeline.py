@@ -29,7 +29,7 @@ from dicomnode.execute.run import run
 from dicomnode.execute.stage import stage
 from dicomnode.execute.workers import Workers
 from dicomnode.index import deliveries, exams, tasks
-from dicomnode.index.database import Database, Transaction
+from dicomnode.index.database import DATABASE_AWAY, Database, Transaction
 from dicomnode.settings import Settings
 from dicomnode.store.filesystem import FileStore
 
@@ -108,6 +108,8 @@ class Pipeline:
             self._end(task, TaskState.NOT_APPLICABLE, str(verdict))
         except DicomnodeError as error:
             self._end(task, TaskState.FAILED, f"{type(error).__name__}: {error}")
+        except DATABASE_AWAY:  # says nothing about the task: the engine runs it again
+            raise
         except Exception as error:  # last border: a fault of ours must end this task, not hang it
             log.exception("task failed unexpectedly", extra={"plugin": task.plugin, "task": task_id[:16]})
             self._end(task, TaskState.FAILED, f"unexpected {type(error).__name__}; see the log at this time")
@@ -253,7 +255,7 @@ def _execute_id(task_id: Digest, attempt: int) -> str:
 
 
 def _delivery_id(task_id: Digest, attempt: int, peer: str) -> str:
-    return f"deliver-{task_id}-{attempt}-{peer}-"
+    return f"deliver-{task_id}-{attempt}-{peer}/"  # a peer's name may hold a hyphen and begin like another's
 
 
 def _case_directory(settings: Settings, task: Task) -> Path:

@@ -24,7 +24,7 @@ def _ae_title(value: str) -> str:
 
 AETitleText = Annotated[str, AfterValidator(_ae_title)]
 Port = Annotated[int, Field(ge=0, le=65535)]
-Seconds = Annotated[float, Field(gt=0)]
+Seconds = Annotated[float, Field(gt=0, le=366 * 86400)]
 
 
 class _Section(BaseModel):

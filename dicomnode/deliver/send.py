@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -12,6 +13,8 @@ from dicomnode.deliver.patience import exhausted
 from dicomnode.domain.delivery import DeliveryState, Parcel, Receipt
 from dicomnode.errors import Refused, Unreachable
 from dicomnode.settings import DeliverySettings, PeerSettings
+
+log = logging.getLogger(__name__)
 
 
 class Answer(Protocol):
@@ -56,6 +59,9 @@ def attempt(
             receipts.append(_receipt(parcel, answer))
     except (Unreachable, Refused) as error:
         lost = str(error)
+    except Exception as error:  # last border: what nobody foresaw must wait its turn and be given up, not hang for ever
+        log.exception("delivery failed unexpectedly", extra={"peer": peer.name})
+        lost = f"unexpected {type(error).__name__}; see the log at this time"
     receipts += [
         Receipt(delivery_id=parcel.delivery_id, state=DeliveryState.WAITING, status=None, reason=lost)
         for parcel in parcels[len(receipts) :]

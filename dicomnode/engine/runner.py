@@ -6,20 +6,26 @@ import logging
 import sqlite3
 import sys
 import threading
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from dbos import DBOS, DBOSConfig
 from sqlalchemy import Engine
+from sqlalchemy.exc import InterfaceError, OperationalError
 
 from dicomnode.engine.submitter import APPLICATION, PROTOCOL
 from dicomnode.errors import SettingsError
+
+log = logging.getLogger(__name__)
 
 RECOVERY_ATTEMPTS = 3
 """Work that took the whole node down this often is given up, so that one poisonous exam cannot stop the others."""
 
 _POLLING_S = 0.2
+_AWAY_S = (0.5, 1, 2, 4, 8, 15, 30, 60)
+"""Seconds that work waits for a database that is away, each time a little longer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,13 +86,24 @@ class Runner:
             with self._count:
                 self._running += 1
             try:
-                run(*arguments)
+                _patiently(run, *arguments)
             finally:
                 with self._count:
                     self._running -= 1
 
         workflow.__qualname__ = workflow.__name__ = name
         return workflow
+
+
+def _patiently(run: Callable[..., None], *arguments: str | int) -> None:
+    """Run work again when the database went away under it; after some two minutes the failure is its own."""
+    for wait_s in _AWAY_S:
+        try:
+            return run(*arguments)
+        except (OperationalError, InterfaceError):
+            log.warning("the database is away, work waits for it", extra={"seconds": wait_s})
+            time.sleep(wait_s)
+    return run(*arguments)
 
 
 def _check_clock(engine: Engine) -> None:

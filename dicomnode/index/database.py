@@ -11,7 +11,7 @@ from typing import Any
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, InterfaceError, OperationalError
 from sqlalchemy.orm import Session
 
 from dicomnode.errors import SettingsError
@@ -21,6 +21,9 @@ _BUSY_TIMEOUT_S = 30.0
 
 Transaction = Session
 """An open transaction, handed from one room to the next so that several facts commit together."""
+
+DATABASE_AWAY = (OperationalError, InterfaceError)
+"""What a transaction raises that may do well a little later: the server restarts, a disk is full, a lock is held."""
 
 
 class Database:

@@ -10,6 +10,7 @@ from sqlalchemy import select
 from dicomnode.domain.delivery import DeliveryState, Parcel, Receipt
 from dicomnode.domain.identity import Digest, SOPClassUID, SOPInstanceUID
 from dicomnode.index.database import Transaction
+from dicomnode.index.exams import hold_study
 from dicomnode.index.schema import DeliveryRow, EventRow, ObjectRow, TaskRow
 
 _UNDERWAY = (DeliveryState.QUEUED, DeliveryState.WAITING)
@@ -37,7 +38,12 @@ def pending(session: Transaction, task_id: Digest, peer: str) -> list[Parcel]:
 
 
 def note(session: Transaction, receipts: Sequence[Receipt], now: datetime) -> None:
-    """Write what a peer said; a parcel that was withdrawn meanwhile stays withdrawn unless it did arrive."""
+    """Write what a peer said of a task's objects; what was withdrawn meanwhile stays so unless it did arrive."""
+    if not receipts:
+        return
+    first = session.get_one(DeliveryRow, receipts[0].delivery_id)
+    study = session.get_one(TaskRow, first.task_id).study_instance_uid
+    hold_study(session, study)
     for receipt in receipts:
         row = session.get_one(DeliveryRow, receipt.delivery_id, with_for_update=True)
         if row.state not in _UNDERWAY and receipt.state != DeliveryState.DELIVERED:
@@ -46,19 +52,15 @@ def note(session: Transaction, receipts: Sequence[Receipt], now: datetime) -> No
         row.attempts += 1
         row.updated = now
     session.flush()
-    _tell(session, receipts, now)
+    _tell(session, study, first.peer, receipts, now)
 
 
-def _tell(session: Transaction, receipts: Sequence[Receipt], now: datetime) -> None:
-    """One event for each peer and state, not one for each of hundreds of objects."""
-    if not receipts:
-        return
-    first = session.get_one(DeliveryRow, receipts[0].delivery_id)
-    study = session.get_one(TaskRow, first.task_id).study_instance_uid
+def _tell(session: Transaction, study: str, peer: str, receipts: Sequence[Receipt], now: datetime) -> None:
+    """One event for each state, not one for each of hundreds of objects."""
     for state in sorted({receipt.state for receipt in receipts}):
         same = [receipt for receipt in receipts if receipt.state == state]
         reason = next((receipt.reason for receipt in same if receipt.reason), "")
-        text = f"{len(same)} objects {state} at {first.peer}" + (f": {reason}" if reason else "")
+        text = f"{len(same)} objects {state} at {peer}" + (f": {reason}" if reason else "")
         session.add(EventRow(at=now, study_instance_uid=study, subject="delivery", text=text))
 
 

@@ -20,7 +20,7 @@ from dicomnode.domain.identity import (
 from dicomnode.domain.instance import Instance, InstanceHeader, Patient, StoredObject
 from dicomnode.domain.stack import Stack
 from dicomnode.index.database import Transaction
-from dicomnode.index.schema import EventRow, ExamRow, InstanceRow, NoMatchRow, ObjectRow, SeriesRow, StackRow
+from dicomnode.index.schema import EventRow, ExamRow, InstanceRow, NoMatchRow, ObjectRow, SeriesRow, StackRow, StudyRow
 
 
 def open_exams(session: Transaction) -> list[Arrivals]:
@@ -48,8 +48,18 @@ def claim(session: Transaction, arrivals: Arrivals) -> bool:
     return True
 
 
+def hold_study(session: Transaction, study: str) -> None:
+    """Let one transaction at a time change what is known of a study; taken before any other of its rows.
+
+    Series, tasks and deliveries of a study are judged together. Two that judge side by side would miss each other's
+    half, and wait for each other's rows. SQLite has one writer in any case.
+    """
+    session.get(StudyRow, study, with_for_update={"key_share": True})
+
+
 def lock(session: Transaction, exam_id: int) -> StudyInstanceUID | None:
     """Lock an exam that waits for its assessment; None when it has had it already."""
+    hold_study(session, session.get_one(ExamRow, exam_id).study_instance_uid)
     exam = session.get_one(ExamRow, exam_id, with_for_update=True)
     return None if exam.state == ExamState.ASSESSED else StudyInstanceUID(exam.study_instance_uid)
 
@@ -109,7 +119,9 @@ def write_verdicts(session: Transaction, verdicts: Sequence[SeriesVerdict]) -> N
 
 def refuse(session: Transaction, exam_id: int, reason: str, now: datetime) -> None:
     """Close an exam revision that could not be assessed: every series of it ends as failed."""
-    exam = session.get_one(ExamRow, exam_id, with_for_update=True)
+    if lock(session, exam_id) is None:
+        return
+    exam = session.get_one(ExamRow, exam_id)
     exam.state, exam.assessed = ExamState.ASSESSED, now
     session.execute(
         update(SeriesRow)

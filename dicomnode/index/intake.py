@@ -12,8 +12,9 @@ from sqlalchemy.orm import Session
 from dicomnode.domain.exam import ExamState, Outcome
 from dicomnode.domain.identity import AETitle, StudyInstanceUID
 from dicomnode.domain.instance import Instance, InstanceHeader, Recorded
-from dicomnode.errors import DuplicateInstance, OtherPatient, OutOfResources
+from dicomnode.errors import DuplicateInstance, InDoubt, OtherPatient, OutOfResources
 from dicomnode.index.database import Database
+from dicomnode.index.exams import hold_study
 from dicomnode.index.schema import ExamRow, InstanceRow, ObjectRow, PatientRow, QuarantineRow, SeriesRow, StudyRow
 
 _RACES = 5  # two associations may bring the first instances of one study at once; the loser looks again
@@ -35,17 +36,22 @@ class Intake:
         OtherPatient
             When the study belongs to another patient, or the series to another study.
         OutOfResources
-            When the database does not take it now.
+            When the database does not take it now; InDoubt when it may have taken it all the same.
         """
+        failure: type[OutOfResources] = OutOfResources
         try:
             for _ in range(_RACES):
+                failure = OutOfResources
                 try:
                     with self._database.write() as session:
-                        return _record(session, instance, arrived)
+                        recorded = _record(session, instance, arrived)
+                        session.flush()
+                        failure = InDoubt  # from here on only the commit can fail
+                    return recorded
                 except IntegrityError:
                     continue
         except SQLAlchemyError as error:
-            raise OutOfResources("the index does not take instances now") from error
+            raise failure("the index does not take instances now") from error
         raise OutOfResources("the index is too busy with this study")
 
     def quarantine(
@@ -130,6 +136,7 @@ def _record(session: Session, instance: Instance, arrived: datetime) -> Recorded
 def _place(session: Session, header: InstanceHeader, arrived: datetime, *, own: bool) -> None:
     """Find or make patient, study and series; nothing is made for an instance that is then refused."""
     patient = header.patient
+    hold_study(session, header.study_instance_uid)
     study = session.get(StudyRow, header.study_instance_uid)
     series = session.get(SeriesRow, header.series_instance_uid)
     if series is not None and series.study_instance_uid != header.study_instance_uid:

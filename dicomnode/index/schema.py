@@ -43,6 +43,17 @@ class Instant(TypeDecorator[datetime]):
         return None if value is None else value.replace(tzinfo=UTC)
 
 
+class Prose(TypeDecorator[str]):
+    """Text of any origin, plugins, peers and hostile senders: what PostgreSQL cannot hold is made visible."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002 - signature
+        """Write NUL and lone surrogates as escapes."""
+        return value and value.encode(errors="backslashreplace").decode().replace("\0", r"\x00")
+
+
 class Table(DeclarativeBase):
     """All tables share one naming convention, so that migrations can name constraints on both databases."""
 
@@ -63,9 +74,9 @@ class PatientRow(Table):
     __tablename__ = "patient"
     __table_args__ = (UniqueConstraint("patient_id", "issuer"),)
     id: Mapped[int] = mapped_column(primary_key=True)
-    patient_id: Mapped[str] = mapped_column(Text)
-    issuer: Mapped[str] = mapped_column(Text)
-    name: Mapped[str] = mapped_column(Text)
+    patient_id: Mapped[str] = mapped_column(Prose)
+    issuer: Mapped[str] = mapped_column(Prose)
+    name: Mapped[str] = mapped_column(Prose)
     birth_date: Mapped[str] = mapped_column(String(32))
     sex: Mapped[str] = mapped_column(String(16))
 
@@ -76,10 +87,10 @@ class StudyRow(Table):
     __tablename__ = "study"
     study_instance_uid: Mapped[str] = mapped_column(UID, primary_key=True)
     patient: Mapped[int] = mapped_column(ForeignKey("patient.id"), index=True)
-    description: Mapped[str] = mapped_column(Text)
+    description: Mapped[str] = mapped_column(Prose)
     study_date: Mapped[str] = mapped_column(String(32))
     study_time: Mapped[str] = mapped_column(String(32))
-    accession_number: Mapped[str] = mapped_column(Text)
+    accession_number: Mapped[str] = mapped_column(Prose)
     first_arrival: Mapped[datetime]
 
 
@@ -91,9 +102,9 @@ class SeriesRow(Table):
     study_instance_uid: Mapped[str] = mapped_column(ForeignKey("study.study_instance_uid"), index=True)
     number: Mapped[str] = mapped_column(String(32))
     modality: Mapped[str] = mapped_column(String(32))
-    description: Mapped[str] = mapped_column(Text)
+    description: Mapped[str] = mapped_column(Prose)
     outcome: Mapped[str] = mapped_column(String(16))
-    reason: Mapped[str] = mapped_column(Text)
+    reason: Mapped[str] = mapped_column(Prose)
     last_arrival: Mapped[datetime]
 
 
@@ -139,7 +150,7 @@ class StackRow(Table):
     series_instance_uid: Mapped[str] = mapped_column(ForeignKey("series.series_instance_uid"))
     role: Mapped[str] = mapped_column(String(64))
     reasons: Mapped[list[str]]
-    refusal: Mapped[str] = mapped_column(Text)
+    refusal: Mapped[str] = mapped_column(Prose)
     instances: Mapped[list[str]]
 
 
@@ -150,7 +161,7 @@ class NoMatchRow(Table):
     id: Mapped[int] = mapped_column(primary_key=True)
     exam: Mapped[int] = mapped_column(ForeignKey("exam.id"), index=True)
     plugin: Mapped[str] = mapped_column(String(64))
-    reason: Mapped[str] = mapped_column(Text)
+    reason: Mapped[str] = mapped_column(Prose)
     held: Mapped[bool]
 
 
@@ -167,7 +178,7 @@ class TaskRow(Table):
     parameters: Mapped[dict[str, Any]]
     notes: Mapped[list[str]]
     state: Mapped[str] = mapped_column(String(16))
-    reason: Mapped[str] = mapped_column(Text)
+    reason: Mapped[str] = mapped_column(Prose)
     attempt: Mapped[int]
     created: Mapped[datetime]
     started: Mapped[datetime | None]
@@ -181,7 +192,7 @@ class TaskInputRow(Table):
     task_id: Mapped[str] = mapped_column(ForeignKey("task.task_id"), primary_key=True)
     role: Mapped[str] = mapped_column(String(64), primary_key=True)
     series_instance_uid: Mapped[str] = mapped_column(ForeignKey("series.series_instance_uid"), index=True)
-    frame_of_reference_uid: Mapped[str] = mapped_column(UID)
+    frame_of_reference_uid: Mapped[str] = mapped_column(Prose)  # not proven at the door, so it may be no UID
     geometry: Mapped[dict[str, Any]]
     instances: Mapped[list[str]]
 
@@ -194,7 +205,7 @@ class ObjectRow(Table):
     sop_class_uid: Mapped[str] = mapped_column(UID)
     task_id: Mapped[str] = mapped_column(ForeignKey("task.task_id"), index=True)
     kind: Mapped[str] = mapped_column(String(16))
-    description: Mapped[str] = mapped_column(Text)
+    description: Mapped[str] = mapped_column(Prose)
     store_key: Mapped[str] = mapped_column(String(128), unique=True)
     size: Mapped[int] = mapped_column(BigInteger)
     digest: Mapped[str] = mapped_column(DIGEST)
@@ -213,7 +224,7 @@ class DeliveryRow(Table):
     state: Mapped[str] = mapped_column(String(16))
     attempts: Mapped[int]
     status: Mapped[int | None]
-    reason: Mapped[str] = mapped_column(Text)
+    reason: Mapped[str] = mapped_column(Prose)
     queued: Mapped[datetime]
     updated: Mapped[datetime]
 
@@ -226,9 +237,9 @@ class QuarantineRow(Table):
     store_key: Mapped[str] = mapped_column(String(128), unique=True)
     size: Mapped[int] = mapped_column(BigInteger)
     status: Mapped[int]
-    reason: Mapped[str] = mapped_column(Text)
+    reason: Mapped[str] = mapped_column(Prose)
     calling_aet: Mapped[str] = mapped_column(String(16))
-    sop_instance_uid: Mapped[str] = mapped_column(Text)
+    sop_instance_uid: Mapped[str] = mapped_column(Prose)
     arrived: Mapped[datetime]
 
 
@@ -241,4 +252,4 @@ class EventRow(Table):
     study_instance_uid: Mapped[str] = mapped_column(UID, index=True)
     subject: Mapped[str] = mapped_column(String(64))
     """``exam``, ``task``, ``delivery``."""
-    text: Mapped[str] = mapped_column(Text)
+    text: Mapped[str] = mapped_column(Prose)

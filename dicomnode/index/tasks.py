@@ -16,7 +16,7 @@ from dicomnode.domain.instance import StoredObject
 from dicomnode.domain.stack import Geometry
 from dicomnode.domain.task import ENDED, Input, ResultObject, Task, TaskState
 from dicomnode.index.database import Transaction
-from dicomnode.index.exams import instance_of, write_verdicts
+from dicomnode.index.exams import hold_study, instance_of, write_verdicts
 from dicomnode.index.schema import DeliveryRow, EventRow, ExamRow, InstanceRow, ObjectRow, TaskInputRow, TaskRow
 
 
@@ -91,6 +91,11 @@ def _queue_again(row: TaskRow) -> None:
     row.started = row.ended = None
 
 
+def _hold(session: Transaction, task_id: Digest) -> TaskRow:
+    hold_study(session, session.get_one(TaskRow, task_id).study_instance_uid)
+    return session.get_one(TaskRow, task_id, with_for_update=True)
+
+
 def load(session: Transaction, task_id: Digest) -> Task:
     """Everything needed to run a task and to write its results."""
     row = session.get_one(TaskRow, task_id)
@@ -126,7 +131,7 @@ def has_results(session: Transaction, task_id: Digest) -> bool:
 
 def start(session: Transaction, task_id: Digest, attempt: int, now: datetime) -> bool:
     """Mark an attempt as running; False when this attempt is no longer wanted."""
-    row = session.get_one(TaskRow, task_id, with_for_update=True)
+    row = _hold(session, task_id)
     if row.attempt != attempt or row.state not in (TaskState.QUEUED, TaskState.RUNNING):
         return False
     row.state, row.started = TaskState.RUNNING, now
@@ -155,7 +160,7 @@ def finish(
     tuple of str, or None
         The peers something is queued for; None when the attempt is no longer wanted and nothing was written.
     """
-    row = session.get_one(TaskRow, task_id, with_for_update=True)
+    row = _hold(session, task_id)
     if row.attempt != attempt or row.state != TaskState.RUNNING:
         return None
     session.add_all(_object_row(task_id, result, stored, now) for result, stored in results)
@@ -204,14 +209,14 @@ def _queue_deliveries(
 
 def end(session: Transaction, task_id: Digest, attempt: int, state: TaskState, reason: str, now: datetime) -> None:
     """End an attempt without results, if it is still the wanted one."""
-    row = session.get_one(TaskRow, task_id, with_for_update=True)
+    row = _hold(session, task_id)
     if row.attempt == attempt and row.state not in ENDED:
         _end(session, row, state, reason, now)
 
 
 def retry(session: Transaction, task_id: Digest, now: datetime) -> int | None:
     """Queue an ended task again; returns the new attempt, or None when it has not ended."""
-    row = session.get_one(TaskRow, task_id, with_for_update=True)
+    row = _hold(session, task_id)
     if row.state not in ENDED or row.state == TaskState.SUPERSEDED:
         return None
     _queue_again(row)

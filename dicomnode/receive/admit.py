@@ -11,7 +11,7 @@ from typing import Protocol
 from dicomnode.dicom import header
 from dicomnode.domain.identity import AETitle, Digest, StudyInstanceUID
 from dicomnode.domain.instance import Instance, InstanceHeader, Received, Recorded, StoredObject
-from dicomnode.errors import NotThisClass, OutOfResources, ReceiveError, StoreError
+from dicomnode.errors import InDoubt, NotThisClass, OutOfResources, ReceiveError, StoreError
 from dicomnode.receive import guard
 from dicomnode.receive.part10 import FileMeta, head
 from dicomnode.receive.walk import walk
@@ -130,7 +130,7 @@ class Admission:
         instance = Instance(header=instance_header, stored=stored, calling_aet=received.calling_aet)
         try:
             recorded = self._index.record(instance, arrived)
-        except OutOfResources:
+        except InDoubt:
             # Whether the commit took place is unknown: were the file removed now and the row there, the next attempt
             # would count as a duplicate of nothing. Recovery settles it at the next start.
             logger.error("an instance is on disk but its row is in doubt")

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from dicomnode.engine.runner import RECOVERY_ATTEMPTS, Runner, Workflow
 from dicomnode.engine.submitter import Submitter
@@ -66,6 +67,21 @@ def test_work_exists_when_its_transaction_commits_and_runs_once(database: Databa
         assert done.wait(20)
         _until(lambda: submitter.alive() == set())
     assert ran == [("once", 1), ("last", 2)]
+
+
+def test_work_outlasts_a_database_that_is_away_for_a_moment(database: Database) -> None:
+    ran: list[int] = []
+
+    def work() -> None:
+        ran.append(len(ran))
+        if len(ran) == 1:
+            raise OperationalError("COMMIT", None, ConnectionError("the server restarts"))
+
+    with _engine(database, work) as submitter:
+        with database.write() as session:
+            submitter.submit(session, "work", "w-away")
+        _until(lambda: submitter.alive() == set())
+    assert ran == [0, 1]
 
 
 def test_delayed_work_is_alive_while_it_waits(database: Database) -> None:

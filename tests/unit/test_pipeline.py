@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from dicomnode.catalog.plugins import Enabled
 from dicomnode.domain.delivery import DeliveryState
@@ -171,7 +172,7 @@ def test_results_are_stored_committed_and_submitted_for_delivery(world: World, m
     _delivering(world, monkeypatch, result("7.1", "SR"), result("7.2", "SEG"))
     assert world.series() == (Outcome.DONE, "zoo done: 1 SEG, 1 SR for pacs")
     arguments = (TASK.task_id, 1, "pacs", "0", 1)
-    assert world.submitted.calls == [("deliver", f"deliver-{TASK.task_id}-1-pacs-0-1", arguments, 0.0)]
+    assert world.submitted.calls == [("deliver", f"deliver-{TASK.task_id}-1-pacs/0-1", arguments, 0.0)]
     assert not list((world.parts.settings.node.data / "cases").glob("*")), "the case directory is removed"
 
 
@@ -211,9 +212,9 @@ def test_a_retried_task_delivers_what_was_made_without_running_again(
     world.pipeline.execute(TASK.task_id, 2)
     assert world.series()[0] == Outcome.DONE
     assert [call[1] for call in world.submitted.calls] == [
-        f"deliver-{TASK.task_id}-1-pacs-0-1",
+        f"deliver-{TASK.task_id}-1-pacs/0-1",
         f"execute-{TASK.task_id}-2",
-        f"deliver-{TASK.task_id}-2-pacs-0-1",
+        f"deliver-{TASK.task_id}-2-pacs/0-1",
     ]
 
 
@@ -224,7 +225,7 @@ def test_what_must_wait_is_submitted_again_later(world: World, monkeypatch: pyte
     states = [("delivered", "", 1), ("waiting", "connection lost", 1)]
     assert world.deliveries() == states
     assert world.submitted.calls[-1][1:] == (
-        f"deliver-{TASK.task_id}-1-pacs-0-2",
+        f"deliver-{TASK.task_id}-1-pacs/0-2",
         (TASK.task_id, 1, "pacs", "0", 2),
         world.parts.settings.delivery.first_retry,
     )
@@ -270,3 +271,28 @@ def test_reconcile_starts_a_lost_delivery_again(world: World, monkeypatch: pytes
     workflow, workflow_id, arguments, delay = world.submitted.calls[-1]
     assert (workflow, arguments[:3], arguments[4], delay) == ("deliver", (TASK.task_id, 1, "pacs"), 1, 0.0)
     assert workflow_id not in {call[1] for call in world.submitted.calls[:-1]}
+
+
+def test_a_database_that_goes_away_is_no_failure_of_the_task(world: World) -> None:
+    _queued(world)
+    world.workers.answer = OperationalError("SELECT 1", None, ConnectionError("the server restarts"))
+    with pytest.raises(OperationalError):
+        world.pipeline.execute(TASK.task_id, 1)
+    with world.database.read() as session:
+        assert [task["state"] for task in views.tasks(session, STUDY)] == [TaskState.RUNNING]
+
+
+def test_a_lost_delivery_is_seen_beside_one_to_a_peer_whose_name_begins_alike(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = world.parts.settings.model_copy(
+        update={"peers": (PACS, PeerSettings(name="pacs-2", aet="PACS2", receives=("SR",)))}
+    )
+    world.parts = replace(world.parts, settings=settings)
+    _delivering(world, monkeypatch, result("7.1", "SR"))
+    both = {call[1] for call in world.submitted.calls}
+    lost = {workflow_id for workflow_id in both if "pacs-2" not in workflow_id}
+    assert (len(both), len(lost)) == (2, 1)
+    world.submitted.living, world.submitted.calls = both - lost, []
+    world.pipeline.reconcile()
+    assert [arguments[2] for _, _, arguments, _ in world.submitted.calls] == ["pacs"]

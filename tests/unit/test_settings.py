@@ -192,6 +192,10 @@ def test_a_wrong_override_is_named_as_such(tmp_path: Path) -> None:
         ("[dikom]\nport = 1\n", "node.toml:1: dikom: Extra inputs are not permitted"),
         ("[node]\nmode = 'clinic'\n", "node.toml:2: node.mode: Input should be 'research' or 'clinical'"),
         ("[completeness]\nexam_quiet = 0\n", "node.toml:2: completeness.exam_quiet: Input should be greater than 0"),
+        (
+            "[completeness]\nexam_quiet = inf\n",
+            "node.toml:2: completeness.exam_quiet: Input should be less than or equal to 31622400",
+        ),
         ("[[peers]]\nname = 'a'\n", "node.toml:1: peers.0.aet: Field required"),
         (TWO_PEERS.replace('"SR"', '"PR"'), "node.toml:14: peers.1.receives.1: Input should be 'SEG', 'SR', 'SC' or"),
         (TWO_PEERS.replace("archive", "pacs"), "node.toml:9: peers.1.name: 'pacs' is used by two peers"),

@@ -80,6 +80,13 @@ def test_an_association_lost_half_way_keeps_what_arrived() -> None:
     ]
 
 
+def test_what_nobody_foresaw_keeps_what_arrived_and_is_given_up_in_the_end() -> None:
+    gone = FileNotFoundError("a result's file")
+    reason = "unexpected FileNotFoundError; see the log at this time"
+    assert _attempt(Reply(), gone, parcels=2)[1] == (1, DeliveryState.WAITING, reason)
+    assert _attempt(gone, parcels=1, now=100) == [(0, DeliveryState.PARKED, f"given up: {reason}")]
+
+
 def test_answers_that_stop_early_leave_the_rest_waiting() -> None:
     states = [state for _, state, _ in _attempt(Reply(), parcels=3)]
     assert states == [DeliveryState.DELIVERED, DeliveryState.WAITING, DeliveryState.WAITING]

@@ -5,10 +5,12 @@ from __future__ import annotations
 import threading
 
 import pytest
+from sqlalchemy import event
+from sqlalchemy.exc import OperationalError
 
 from dicomnode.domain.exam import Outcome
 from dicomnode.domain.instance import Recorded
-from dicomnode.errors import DuplicateInstance, OtherPatient, OutOfResources
+from dicomnode.errors import DuplicateInstance, InDoubt, OtherPatient, OutOfResources
 from dicomnode.index import exams, tasks, views
 from dicomnode.index.database import Database
 from dicomnode.index.intake import Intake
@@ -129,3 +131,18 @@ def test_a_database_that_does_not_answer_is_a_lack_of_resources(database: Databa
         connection.exec_driver_sql("DROP TABLE quarantine")
     with pytest.raises(OutOfResources):
         Intake(database).quarantine("k", 1, 0xC000, "torn", instance("1.1").calling_aet, "1.1", at(0))
+
+
+def test_only_a_commit_that_fails_leaves_it_in_doubt_whether_the_instance_is_recorded(database: Database) -> None:
+    def away(*_: object) -> None:
+        raise OperationalError("COMMIT", None, ConnectionError("the server restarts"))
+
+    event.listen(database.engine, "commit", away)
+    with pytest.raises(InDoubt):
+        Intake(database).record(instance("1.1"), at(0))
+    event.remove(database.engine, "commit", away)
+    with database.engine.begin() as connection:
+        connection.exec_driver_sql("DROP TABLE instance")
+    with pytest.raises(OutOfResources) as caught:
+        Intake(database).record(instance("1.1"), at(0))
+    assert not isinstance(caught.value, InDoubt)

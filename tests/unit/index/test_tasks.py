@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from dicomnode.domain.delivery import DeliveryState, Receipt
@@ -49,6 +51,14 @@ def test_a_task_is_loaded_with_its_instances_in_slice_order(database: Database) 
     assert loaded.inputs[0].geometry == task.inputs[0].stack.geometry
     assert (loaded.parameters, loaded.plugin, loaded.state) == ({"noise_gate": 5.0}, "fat_fraction", TaskState.QUEUED)
     assert _series(database) == (Outcome.PENDING, "fat_fraction queued")
+
+
+def test_a_frame_of_reference_longer_than_a_uid_does_not_keep_an_exam_from_its_tasks(database: Database) -> None:
+    long = "1." * 50 + "1"
+    task = planned("a", replace(stack("1.1"), frame_of_reference_uid=long))
+    _assessed(database, task)
+    with database.read() as session:
+        assert tasks.load(session, task.task_id).inputs[0].frame_of_reference_uid == long
 
 
 def test_results_are_committed_with_their_outbox(database: Database) -> None:
@@ -133,6 +143,17 @@ def test_an_end_without_results_is_the_outcome_of_the_series(
         tasks.end(session, task.task_id, 1, state, "the reason", at(12))
         tasks.end(session, task.task_id, 1, TaskState.DONE, "too late", at(13))
     assert _series(database) == (outcome, f"fat_fraction {state}: the reason")
+
+
+def test_a_reason_that_no_database_can_hold_is_kept_readable(database: Database) -> None:
+    task = planned("a", stack("1.1", "1.2"))
+    _assessed(database, task)
+    with database.write() as session:
+        tasks.end(session, task.task_id, 1, TaskState.NOT_APPLICABLE, "coil 'BODY\0' \udcff is unknown", at(12))
+    assert _series(database) == (
+        Outcome.NOT_APPLICABLE,
+        r"fat_fraction not applicable: coil 'BODY\x00' \udcff is unknown",
+    )
 
 
 def test_the_loudest_task_decides_the_outcome_of_a_series() -> None:

@@ -13,6 +13,7 @@ from dicomnode.domain.identity import AETitle, StudyInstanceUID
 from dicomnode.domain.instance import Received
 from dicomnode.errors import (
     DuplicateInstance,
+    InDoubt,
     NotThisClass,
     NotUnderstood,
     OtherPatient,
@@ -129,7 +130,7 @@ def test_a_full_disk_is_out_of_resources_and_nothing_is_kept(
     assert (index.instances, index.quarantined, list(quarantine.keys())) == ({}, {}, [])
 
 
-@pytest.mark.parametrize("refusal", [OtherPatient("other"), DuplicateInstance("other content")])
+@pytest.mark.parametrize("refusal", [OtherPatient("other"), DuplicateInstance("other content"), OutOfResources("away")])
 def test_what_the_index_refuses_is_removed(
     admission: Admission, store: FileStore, index: FakeIndex, refusal: ReceiveError
 ) -> None:
@@ -142,7 +143,7 @@ def test_what_the_index_refuses_is_removed(
 def test_a_file_whose_row_is_in_doubt_stays_until_recovery(
     admission: Admission, store: FileStore, index: FakeIndex, quarantine: FileStore
 ) -> None:
-    index.failure = OutOfResources("the index does not take instances now")
+    index.failure = InDoubt("the index does not take instances now")
     with pytest.raises(OutOfResources):
         admission.admit(request())
     (key,) = store.keys()

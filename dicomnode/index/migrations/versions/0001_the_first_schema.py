@@ -202,7 +202,7 @@ def upgrade() -> None:
         sa.Column("task_id", sa.String(length=64), nullable=False),
         sa.Column("role", sa.String(length=64), nullable=False),
         sa.Column("series_instance_uid", sa.String(length=64), nullable=False),
-        sa.Column("frame_of_reference_uid", sa.String(length=64), nullable=False),
+        sa.Column("frame_of_reference_uid", sa.Text(), nullable=False),
         sa.Column("geometry", sa.JSON(), nullable=False),
         sa.Column("instances", sa.JSON(), nullable=False),
         sa.ForeignKeyConstraint(
