@@ -46,7 +46,7 @@ class Node:
         Raises
         ------
         SettingsError
-            When another node uses the data folder, or a setting does not fit what is installed.
+            When another node uses the data folder or the database, or a setting does not fit what is installed.
         """
         data = settings.node.data.absolute()
         data.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -55,6 +55,7 @@ class Node:
         self._settings = settings
         self._database = Database(settings.database.url, data)
         self._closing.callback(self._database.close)
+        self._closing.enter_context(self._database.held())
         self._database.upgrade()
         self._intake = Intake(self._database)
         self._store = FileStore(data / "store")
@@ -73,7 +74,6 @@ class Node:
         self._tend("reconcile", pipeline.reconcile, _RECONCILE_S)
         admission = Admission(self._store, self._intake, self._quarantine, _now)
         self._scp = StorageSCP(settings.dicom, settings.peers, admission.admit, admission.released)
-        self._closing.callback(self._stopping.set)
         self._scp.start()
         self._closing.callback(self._scp.stop)
         log.info("listening", extra={"aet": settings.dicom.aet, "port": self._scp.port})
@@ -152,9 +152,13 @@ class Node:
                 except Exception:  # the last border: a database that is away for a while must not end the duty for ever
                     log.exception("%s failed, will be tried again", name)
 
+        def end() -> None:
+            self._stopping.set()
+            thread.join()
+
         thread = threading.Thread(target=loop, name=name)
         thread.start()
-        self._closing.callback(thread.join)
+        self._closing.callback(end)
 
 
 def _now() -> datetime:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -27,15 +29,21 @@ def read_settings(config: Path | None, overrides: list[str] | None) -> settings.
     return settings.load(config, overrides or ())
 
 
-def open_index(configured: settings.Settings) -> Database:
+@contextmanager
+def open_index(configured: settings.Settings) -> Iterator[Database]:
     """The index of a node that has run at least once.
 
     Raises
     ------
     SettingsError
-        When no node has made one there.
+        When no node has made one there, or the database does not answer.
     """
     data = configured.node.data.absolute()
     if not configured.database.url and not (data / "dicomnode.sqlite").exists():
         raise SettingsError(f"no node has run in {data}: start one with 'dicomnode serve', or name its --config")
-    return Database(configured.database.url, data)
+    database = Database(configured.database.url, data)
+    try:
+        database.check()
+        yield database
+    finally:
+        database.close()

@@ -14,7 +14,7 @@ app = typer.Typer(help="Received bytes that were refused and kept.")
 @app.command("list")
 def list_(config: ConfigOption = None, overrides: SetOption = None, as_json: JsonOption = False) -> None:
     """List refused instances, the newest first."""
-    with open_index(read_settings(config, overrides)).read() as session:
+    with open_index(read_settings(config, overrides)) as database, database.read() as session:
         rows = views.quarantine(session)
     columns = {
         "arrived": "Arrived",

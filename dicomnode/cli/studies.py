@@ -22,7 +22,7 @@ Wanted = Annotated[
 @app.command("list")
 def list_(config: ConfigOption = None, overrides: SetOption = None, as_json: JsonOption = False) -> None:
     """List all studies, the newest first."""
-    with open_index(read_settings(config, overrides)).read() as session:
+    with open_index(read_settings(config, overrides)) as database, database.read() as session:
         rows = views.studies(session)
     columns = {
         "study_instance_uid": "Study",
@@ -39,7 +39,7 @@ def show_(
     wanted: Wanted, config: ConfigOption = None, overrides: SetOption = None, as_json: JsonOption = False
 ) -> None:
     """Show a study's series, stacks, tasks, result objects and history."""
-    with open_index(read_settings(config, overrides)).read() as session:
+    with open_index(read_settings(config, overrides)) as database, database.read() as session:
         study = _one(session, wanted)
         uid = study["study_instance_uid"]
         found: dict[str, Any] = {
@@ -77,7 +77,7 @@ _TABLES = {
 @app.command()
 def why(wanted: Wanted, config: ConfigOption = None, overrides: SetOption = None, as_json: JsonOption = False) -> None:
     """Say in one line for each series, plugin and destination what was decided or happened, and why."""
-    with open_index(read_settings(config, overrides)).read() as session:
+    with open_index(read_settings(config, overrides)) as database, database.read() as session:
         uid = _one(session, wanted)["study_instance_uid"]
         found = {
             "series": views.series(session, uid),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -26,7 +27,7 @@ def list_(
     as_json: JsonOption = False,
 ) -> None:
     """List tasks, the newest first."""
-    with open_index(read_settings(config, overrides)).read() as session:
+    with open_index(read_settings(config, overrides)) as database, database.read() as session:
         rows = views.tasks(session, study)
     short = rows if as_json else [{**row, "task_id": row["task_id"][:12]} for row in rows]
     columns = {
@@ -48,16 +49,13 @@ def retry(
     as_json: JsonOption = False,
 ) -> None:
     """Run an ended task again; results keep their UIDs, so no destination gets a second object."""
-    database = open_index(read_settings(config, overrides))
-    with database.read() as session:
-        found = views.task_ids(session, task)
-    if len(found) != 1:
-        raise SettingsError(f"{len(found) or 'no'} tasks begin with {task!r}; 'dicomnode tasks list' shows all")
-    submitter = Submitter(database.workflow_engine)
-    try:
-        attempt = retry_task(database, submitter, Digest(found[0]), datetime.now(UTC))
-    finally:
-        submitter.close()
+    with open_index(read_settings(config, overrides)) as database:
+        with database.read() as session:
+            found = views.task_ids(session, task)
+        if len(found) != 1:
+            raise SettingsError(f"{len(found) or 'no'} tasks begin with {task!r}; 'dicomnode tasks list' shows all")
+        with closing(Submitter(database.workflow_engine)) as submitter:
+            attempt = retry_task(database, submitter, Digest(found[0]), datetime.now(UTC))
     if attempt is None:
         raise SettingsError("this task has not ended, or changed input has replaced it")
     rows = [{"task_id": found[0], "attempt": attempt}]

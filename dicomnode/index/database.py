@@ -10,13 +10,15 @@ from typing import Any
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError, InterfaceError, OperationalError
 from sqlalchemy.orm import Session
 
 from dicomnode.errors import SettingsError
 
 _BUSY_TIMEOUT_S = 30.0
+_NODE_LOCK_WAIT_S = 3
+_NODE_LOCK = 0x6469636F6D  # any number that others are unlikely to choose
 
 
 Transaction = Session
@@ -75,6 +77,49 @@ class Database:
         """Run one read-only transaction; it never waits for a writer."""
         with Session(self.engine.execution_options(sqlite_begin="BEGIN")) as session, session.begin():
             yield session
+
+    def check(self) -> None:
+        """Ask whether the database answers.
+
+        Raises
+        ------
+        SettingsError
+            When it does not; with the server's own words, which hold no data.
+        """
+        try:
+            with self.read() as session:
+                session.execute(text("SELECT 1"))
+        except DATABASE_AWAY as error:
+            raise SettingsError(f"the database does not answer: {str(error.orig).strip().splitlines()[0]}") from error
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Hold the database for this node: two nodes would take up each other's running work.
+
+        SQLite lies in the data folder, which the node holds already. On PostgreSQL an advisory lock of one connection
+        does it; it ends with the connection, whatever becomes of the node.
+
+        Raises
+        ------
+        SettingsError
+            When another node holds it, or it does not answer.
+        """
+        self.check()
+        if self.engine.dialect.name == "sqlite":
+            yield
+            return
+        with self.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            try:
+                # The server may still have to notice that the node before this one was killed.
+                connection.execute(text(f"SET lock_timeout = '{_NODE_LOCK_WAIT_S}s'"))
+                connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": _NODE_LOCK})
+            except OperationalError as error:
+                connection.invalidate()
+                raise SettingsError("another node uses this database; give this one its own database.url") from error
+            try:
+                yield
+            finally:
+                connection.invalidate()  # back in the pool it would go on holding the lock
 
     def upgrade(self) -> None:
         """Bring the schema to this release, from empty or from any earlier release."""

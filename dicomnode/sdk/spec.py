@@ -20,6 +20,7 @@ FindingKind = Literal[
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,47}")
 _ROLE = re.compile(r"[a-z][a-z0-9_-]{0,47}")
+_LONGEST_VERSION = 64
 _ENTRY = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 
 
@@ -97,6 +98,8 @@ class PluginSpec:
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):
             raise ValueError(f"plugin name must be lower-case letters, digits and underscores: {self.name!r}")
+        if not 0 < len(self.version) <= _LONGEST_VERSION:
+            raise ValueError(f"a version has 1 to {_LONGEST_VERSION} characters: {self.version!r}")
         if not _ENTRY.fullmatch(self.entry):
             raise ValueError(f"entry must be 'package.module:function': {self.entry!r}")
         if self.sdk > SDK_VERSION:

@@ -38,6 +38,25 @@ def test_other_databases_are_refused_by_name(url: str, tmp_path: Path) -> None:
         Database(url, tmp_path)
 
 
+def test_a_database_that_does_not_answer_is_named(tmp_path: Path) -> None:
+    database = Database("postgresql://nobody@127.0.0.1:1/none", tmp_path)
+    with pytest.raises(SettingsError, match=r"the database does not answer: .*refused"):
+        database.check()
+    database.close()
+
+
+def test_one_node_holds_a_postgresql_database(postgresql_url: str, tmp_path: Path) -> None:
+    one, other = Database(postgresql_url, tmp_path), Database(postgresql_url, tmp_path)
+    with one.held():
+        with pytest.raises(SettingsError, match="another node uses this database"), other.held():
+            pass
+        one.upgrade()
+    with other.held():
+        pass
+    for database in (one, other):
+        database.close()
+
+
 def test_a_reader_does_not_wait_for_a_writer(database: Database) -> None:
     with database.write() as writer:
         writer.execute(Table.metadata.tables["event"].select())

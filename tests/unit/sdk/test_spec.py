@@ -45,6 +45,8 @@ def test_it_survives_json_unchanged() -> None:
     [
         ({"name": "Fat Fraction"}, "plugin name must be"),
         ({"name": "../x"}, "plugin name must be"),
+        ({"version": ""}, "a version has 1 to 64 characters"),
+        ({"version": "1" * 65}, "a version has 1 to 64 characters"),
         ({"entry": "module"}, "entry must be"),
         ({"sdk": SDK_VERSION + 1}, f"needs SDK {SDK_VERSION + 1}, this node has {SDK_VERSION}"),
         ({"inputs": ()}, "input roles must be there and unique"),
