@@ -53,8 +53,9 @@ class Node:
         self._database = Database(settings.database.url, data)
         self._database.upgrade()
         self._intake = Intake(self._database)
-        self._store = FileStore(data / "store")
-        self._quarantine = FileStore(data / "quarantine")
+        strict = settings.dicom.durability == "strict"
+        self._store = FileStore(data / "store", strict=strict)
+        self._quarantine = FileStore(data / "quarantine", strict=strict)
         self.plugins = catalog.enabled(catalog.discover(), settings)
         self._stopping = threading.Event()
         self._threads: list[threading.Thread] = []
@@ -68,8 +69,10 @@ class Node:
         self._runner.start()
         self._tend("stability clock", self._pipeline.watch, _SWEEP_S)
         self._tend("reconcile", self._pipeline.reconcile, _RECONCILE_S)
-        admission = Admission(self._store, self._intake, self._quarantine, _now)
-        self._scp = StorageSCP(settings.dicom, settings.peers, admission.admit, admission.released)
+        admission = Admission(self._store, self._intake, self._quarantine, _now, settings.limits)
+        self._scp = StorageSCP(
+            settings.dicom, settings.peers, admission.admit, admission.released, limits=settings.limits
+        )
         self._scp.start()
         log.info("listening", extra={"aet": settings.dicom.aet, "port": self._scp.port})
 

@@ -90,6 +90,11 @@ class Intake:
             for exam in rows:
                 exam.last_release = at
 
+    def knows(self, study: StudyInstanceUID) -> bool:
+        """Whether instances of the study were recorded before."""
+        with self._database.read() as session:
+            return session.get(StudyRow, study) is not None
+
     def keys(self) -> set[str]:
         """Store keys that an instance or a result object owns."""
         with self._database.read() as session:
