@@ -6,9 +6,9 @@ import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from dicomnode.errors import SettingsError
 
@@ -52,17 +52,6 @@ class NodeSettings(_Section):
     """Plugins that run at the same time."""
 
 
-class TLSSettings(_Section):
-    """TLS for the C-STORE SCP, after BCP 195 (PS3.15 B.12): 1.2 or 1.3, and both sides show a certificate."""
-
-    certificate: Path
-    """Our certificate and those between it and its root, PEM."""
-    key: Path
-    """Our private key, PEM, without a password."""
-    trusted: Path
-    """Certificates of the authorities that vouch for our peers, PEM."""
-
-
 class DicomSettings(_Section):
     """The C-STORE SCP."""
 
@@ -84,8 +73,21 @@ class DicomSettings(_Section):
     """``stock`` is pynetdicom's own server: slower, without TLS, bounds and streaming; for when ours is in doubt."""
     durability: Literal["default", "strict"] = "default"
     """``strict`` flushes the folder of each new file too; not needed on ext4 and XFS."""
-    tls: TLSSettings | None = None
-    """Speak TLS only."""
+    tls_certificate: str = ""
+    """File with our certificate and those between it and its root, PEM; then we speak TLS only (PS3.15 B.12)."""
+    tls_key: str = ""
+    """File with our private key, PEM, without a password."""
+    tls_trusted: str = ""
+    """File with the authorities that vouch for our peers, PEM; every peer must show a certificate."""
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        given = [bool(file) for file in (self.tls_certificate, self.tls_key, self.tls_trusted)]
+        if any(given) and not all(given):
+            raise ValueError("TLS needs tls_certificate, tls_key and tls_trusted")
+        if any(given) and self.transport == "stock":
+            raise ValueError("the stock transport does not speak TLS: use event")
+        return self
 
 
 class LimitsSettings(_Section):

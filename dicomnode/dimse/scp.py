@@ -102,10 +102,8 @@ class StorageSCP:
             budgets=Budgets(self._limits, settings.max_associations),
             storing=self._storing,
         )
-        context = tls.server_context(settings.tls) if settings.tls else None
+        context = tls.server_context(settings) if settings.tls_certificate else None
         return Server(settings.host, settings.port, rules, context)
 
     def _stock(self) -> Transport:
-        if self._settings.tls:
-            raise SettingsError("dicom.transport: the stock transport does not speak TLS; use event")
         return StockServer(self._settings, self._callers, self._storing)

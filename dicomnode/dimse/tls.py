@@ -5,10 +5,10 @@ from __future__ import annotations
 import ssl
 
 from dicomnode.errors import SettingsError
-from dicomnode.settings import TLSSettings
+from dicomnode.settings import DicomSettings
 
 
-def server_context(settings: TLSSettings) -> ssl.SSLContext:
+def server_context(settings: DicomSettings) -> ssl.SSLContext:
     """TLS 1.2 and 1.3 with forward secrecy and authenticated encryption (RFC 9325), for peers that are vouched for.
 
     Raises
@@ -22,13 +22,13 @@ def server_context(settings: TLSSettings) -> ssl.SSLContext:
     context.verify_mode = ssl.CERT_REQUIRED
     context.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_COMPRESSION
     try:
-        context.load_cert_chain(settings.certificate, settings.key)
+        context.load_cert_chain(settings.tls_certificate, settings.tls_key)
     except OSError as error:  # ssl.SSLError is one
-        raise SettingsError(f"dicom.tls.certificate, dicom.tls.key: cannot be used: {_why(error)}") from error
+        raise SettingsError(f"dicom.tls_certificate, dicom.tls_key: cannot be used: {_why(error)}") from error
     try:
-        context.load_verify_locations(settings.trusted)
+        context.load_verify_locations(settings.tls_trusted)
     except OSError as error:
-        raise SettingsError(f"dicom.tls.trusted: cannot be used: {_why(error)}") from error
+        raise SettingsError(f"dicom.tls_trusted: cannot be used: {_why(error)}") from error
     return context
 
 

@@ -48,7 +48,7 @@ def head(meta: FileMeta) -> bytes:
     return _PREAMBLE + _GROUP_LENGTH.pack(2, 0, b"UL", 4, len(group)) + group
 
 
-def split(file: memoryview) -> tuple[FileMeta, memoryview]:
+def split(file: bytes | memoryview) -> tuple[FileMeta, memoryview]:
     """File Meta Information and data set of a file of this node.
 
     Raises
@@ -71,7 +71,7 @@ def split(file: memoryview) -> tuple[FileMeta, memoryview]:
         )
     except (KeyError, struct.error, UnicodeDecodeError) as error:
         raise NotUnderstood("the file meta information is torn") from error
-    return meta, file[end:]
+    return meta, memoryview(file)[end:]
 
 
 def _element(number: int, vr: bytes, text: str) -> bytes:

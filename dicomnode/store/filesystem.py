@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import logging
 import mmap
 import os
 import re
@@ -14,6 +15,8 @@ from types import TracebackType
 from typing import Self
 
 from dicomnode.errors import StoreError
+
+logger = logging.getLogger(__name__)
 
 _KEY = re.compile(r"[0-9a-f]{2}/[0-9a-f]{32}\.dcm")
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
@@ -203,9 +206,11 @@ class Draft:
 
     def discard(self) -> None:
         """Forget the object, kept or not."""
-        # Only tidiness: should this fail, the leftover has no row in the index and recovery finds it.
-        with suppress(OSError):
+        try:
             self._path.unlink(missing_ok=True)
+        except OSError as error:
+            # Only tidiness: the leftover has no row in the index.
+            logger.error("a file without a row stays behind until recovery: %s", error.strerror)
 
     @contextmanager
     def mapped(self, start: int) -> Iterator[memoryview]:

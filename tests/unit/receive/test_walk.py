@@ -12,7 +12,7 @@ import pytest
 from dicomnode.dicom.header import data_set_of
 from dicomnode.errors import NotUnderstood
 from dicomnode.receive.inflate import DEFLATE_FREE
-from dicomnode.receive.walk import DEEPEST, Identity, Walk, walk
+from dicomnode.receive.walk import DEEPEST, Identity, walk
 from tests.datasets import (
     DEFLATED_LITTLE,
     EXPLICIT_BIG,
