@@ -37,7 +37,7 @@ class StandInPACS:
         self._scp.stop()
 
     def _file(self, received: Received) -> StudyInstanceUID:
-        data_set = b"".join(received.data_set)
+        data_set = b"".join(map(bytes, received.data_set))
         proof = Proof(received)
         proof.feed(data_set)
         header = proof.finish(lambda: nullcontext(memoryview(data_set)))
