@@ -1,14 +1,14 @@
 """The node's receiver alone, without the rest of the node: what the peers are compared with.
 
-    python benchmarks/ingest/receiver.py --data FOLDER --port 11112 --any-peer
+python benchmarks/ingest/receiver.py --data FOLDER --port 11112 --any-peer
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import signal
 import sys
-import threading
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -34,7 +34,9 @@ def main() -> None:
     parser.add_argument("--aet", default="DICOMNODE")
     parser.add_argument("--peer", action="append", default=[], help="AE title that may store")
     parser.add_argument("--any-peer", action="store_true")
-    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="any key of the node's settings")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="any key of the node's settings"
+    )
     parser.add_argument("--volatile", action="store_true", help="flush nothing: only to see what flushing costs")
     parser.add_argument("--log", action="store_true", help="show the log")
     arguments = parser.parse_args()
@@ -67,8 +69,6 @@ def _with_peers(data: Path, peers: str) -> Path:
 
 
 def _flush_nothing() -> None:
-    import os
-
     from sqlalchemy import event
     from sqlalchemy.engine import Engine
 
@@ -76,7 +76,7 @@ def _flush_nothing() -> None:
     event.listen(Engine, "connect", lambda connection, _: connection.execute("PRAGMA synchronous=OFF"), insert=False)
 
 
-def serve(settings, data: Path) -> None:  # noqa: ANN001
+def serve(settings, data: Path) -> None:
     database = Database(settings.database.url, data)
     database.upgrade()
     strict = settings.dicom.durability == "strict"
@@ -85,12 +85,12 @@ def serve(settings, data: Path) -> None:  # noqa: ANN001
     recover(store, intake, quarantine, now)
     admission = Admission(store, intake, quarantine, now, settings.limits)
     scp = StorageSCP(settings.dicom, settings.peers, admission.admit, admission.released, settings.limits)
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+    # Blocked in every thread and waited for: a handler would run in any of them, and need not wake the main one.
+    endings = {signal.SIGTERM, signal.SIGINT}
+    signal.pthread_sigmask(signal.SIG_BLOCK, endings)
     scp.start()
-    print(f"listening on {scp.port}", flush=True)
-    stop.wait()
+    print(f"listening on {scp.port} as {os.getpid()}", flush=True)
+    signal.sigwait(endings)
     scp.stop()
     database.close()
     sys.exit(0)
