@@ -50,9 +50,9 @@ def pdus(box: Inbox) -> Iterator[tuple[Kind, bytes]]:
 @given(st.lists(st.tuples(st.sampled_from([Kind.ASSOCIATE_RQ, Kind.P_DATA]), st.binary(max_size=600)), max_size=6))
 def test_pdus_arrive_as_they_were_sent(sent: list[tuple[Kind, bytes]]) -> None:
     heard: list[tuple[Kind, bytes]] = []
-    with inbox(*(struct.pack(">BBL", kind, 0, len(body)) + body for kind, body in sent)) as box:
-        with suppress(Interrupted):
-            heard.extend(pdus(box))
+    said = [struct.pack(">BBL", kind, 0, len(body)) + body for kind, body in sent]
+    with inbox(*said) as box, suppress(Interrupted):
+        heard.extend(pdus(box))
     assert heard == sent
 
 
