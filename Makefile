@@ -4,10 +4,10 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test lint format peers bench clean
+.PHONY: help venv demo test test-kill lint format peers bench clean
 
 help:  ## list what can be made
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 14
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 18
 
 venv: .venv/built  ## build .venv from constraints.txt; the others do it themselves
 
@@ -25,6 +25,9 @@ demo: .venv/built  ## a liver exam goes in, results come out: a node and a PACS 
 
 test: .venv/built  ## the whole suite, linters included
 	$(BIN)/python -m pytest -n 2 --dist worksteal
+
+test-kill: .venv/built  ## the long form of the crash test: kill -9 at 20 random moments
+	DICOMNODE_KILLS=20 $(BIN)/python -m pytest --timeout 3600 tests/e2e/test_crash.py
 
 lint: .venv/built  ## ruff, mypy, import-linter
 	$(BIN)/ruff check .

@@ -6,6 +6,7 @@ import fcntl
 import logging
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO
@@ -18,7 +19,7 @@ from dicomnode.engine.runner import Runner, Workflow
 from dicomnode.engine.submitter import Submitter
 from dicomnode.errors import SettingsError
 from dicomnode.execute.workers import Workers
-from dicomnode.index.database import Database
+from dicomnode.index.database import Database, Transaction
 from dicomnode.index.intake import Intake
 from dicomnode.pipeline import Parts, Pipeline
 from dicomnode.receive.admit import Admission
@@ -30,8 +31,9 @@ log = logging.getLogger(__name__)
 
 _SWEEP_S = 0.5
 _RECONCILE_S = 60.0
-_DRAIN_S = 25.0
 _DELIVERIES = 4
+_NODE_WORK = ("dicomnode.execute.stage", "dicomnode.encode.encode")
+"""Loaded ahead of time in the workers, like what plugins ask for."""
 _EXECUTOR = "node-1"
 
 
@@ -48,9 +50,11 @@ class Node:
         """
         data = settings.node.data.absolute()
         data.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._lock = _only_node(data)
+        self._closing = ExitStack()
+        self._closing.enter_context(_only_node(data))
         self._settings = settings
         self._database = Database(settings.database.url, data)
+        self._closing.callback(self._database.close)
         self._database.upgrade()
         self._intake = Intake(self._database)
         strict = settings.dicom.durability == "strict"
@@ -58,22 +62,23 @@ class Node:
         self._quarantine = FileStore(data / "quarantine", strict=strict)
         self.plugins = catalog.enabled(catalog.discover(), settings)
         self._stopping = threading.Event()
-        self._threads: list[threading.Thread] = []
+        self._idle = True
 
     def start(self) -> None:
         """Recover what a crash left, then take work and associations."""
         settings = self._settings
         recover(self._store, self._intake, self._quarantine, _now)
-        self._pipeline = Pipeline(self._parts())
-        self._runner = Runner(self._database.workflow_engine, _EXECUTOR, self._workflows())
-        self._runner.start()
-        self._tend("stability clock", self._pipeline.watch, _SWEEP_S)
-        self._tend("reconcile", self._pipeline.reconcile, _RECONCILE_S)
+        pipeline = Pipeline(self._parts())
+        self._run(pipeline)
+        self._tend("stability clock", pipeline.watch, _SWEEP_S)
+        self._tend("reconcile", pipeline.reconcile, _RECONCILE_S)
         admission = Admission(self._store, self._intake, self._quarantine, _now, settings.limits)
         self._scp = StorageSCP(
             settings.dicom, settings.peers, admission.admit, admission.released, limits=settings.limits
         )
+        self._closing.callback(self._stopping.set)
         self._scp.start()
+        self._closing.callback(self._scp.stop)
         log.info("listening", extra={"aet": settings.dicom.aet, "port": self._scp.port})
 
     @property
@@ -81,45 +86,61 @@ class Node:
         """The port associations are taken on."""
         return self._scp.port
 
-    def stop(self) -> None:
-        """Take nothing more, let running work finish for a while; the rest is recovered at the next start."""
+    def look(self) -> AbstractContextManager[Transaction]:
+        """Open a read-only transaction on the index, for those who watch."""
+        return self._database.read()
+
+    def stop(self) -> bool:
+        """Take nothing more and let running work finish for a while.
+
+        Returns
+        -------
+        bool
+            False when work still runs. Then the process must end at once, as in a crash: the engine would write down a
+            failure for work that is broken off in order, but takes it up again at the next start if it just ends.
+        """
         log.info("stopping")
-        self._scp.stop()
-        self._stopping.set()
-        for thread in self._threads:
-            thread.join()
-        self._runner.stop(_DRAIN_S)
-        self._node_workers.stop()
-        self._plugin_workers.stop()
-        self._submitter.close()
-        self._database.close()
-        self._lock.close()
+        self._closing.close()
+        return self._idle
 
     def _parts(self) -> Parts:
         processes = self._settings.node.plugin_processes
-        preload = sorted({module for plugin in self.plugins.values() for module in plugin.spec.preload})
-        self._node_workers = Workers(processes=processes, preload=preload)
-        self._plugin_workers = Workers(processes=processes, preload=preload)
-        self._submitter = Submitter(self._database.workflow_engine)
+        specs = [plugin.spec for plugin in self.plugins.values()]
+        preload = sorted({module for spec in specs for module in spec.preload})
+        threads = max((spec.resources.cpus for spec in specs), default=1)
+        node_workers = Workers(processes=processes, preload=_NODE_WORK)
+        plugin_workers = Workers(processes=processes, preload=preload, threads=threads)
+        submitter = Submitter(self._database.workflow_engine)
+        for close in (submitter.close, node_workers.stop, plugin_workers.stop):
+            self._closing.callback(close)
         return Parts(
             settings=self._settings,
             database=self._database,
             store=self._store,
-            submitter=self._submitter,
+            submitter=submitter,
             plugins=self.plugins,
-            node_workers=self._node_workers,
-            plugin_workers=self._plugin_workers,
+            node_workers=node_workers,
+            plugin_workers=plugin_workers,
             send=self._send,
             now=_now,
         )
 
-    def _workflows(self) -> dict[str, Workflow]:
-        pipeline = self._pipeline
-        return {
+    def _run(self, pipeline: Pipeline) -> None:
+        """Let the engine work; when it is stopped with work left, nothing under that work is taken away."""
+        workflows = {
             "assess": Workflow(run=pipeline.assess, concurrency=1),
             "execute": Workflow(run=pipeline.execute, concurrency=self._settings.node.plugin_processes),
             "deliver": Workflow(run=pipeline.deliver, concurrency=_DELIVERIES),
         }
+        runner = Runner(self._database.workflow_engine, _EXECUTOR, workflows)
+
+        def drain() -> None:
+            self._idle = runner.stop(self._settings.node.drain)
+            if not self._idle:
+                self._closing.pop_all()
+
+        self._closing.callback(drain)
+        runner.start()
 
     def _send(self, peer: PeerSettings, files: Sequence[Path]) -> Iterator[scu.Sent]:
         return scu.send(peer, AETitle(self._settings.dicom.aet), [scu.outgoing(path) for path in files])
@@ -136,7 +157,7 @@ class Node:
 
         thread = threading.Thread(target=loop, name=name)
         thread.start()
-        self._threads.append(thread)
+        self._closing.callback(thread.join)
 
 
 def _now() -> datetime:

@@ -50,6 +50,8 @@ class NodeSettings(_Section):
     """Keep the case directory of every task for replay, not only of those that failed. They hold pixel data."""
     plugin_processes: Annotated[int, Field(ge=1, le=64)] = 1
     """Plugins that run at the same time."""
+    drain: Seconds = 25.0
+    """Seconds that running work gets to finish when the node is stopped; what is left is done after the next start."""
 
 
 class DicomSettings(_Section):

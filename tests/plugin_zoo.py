@@ -53,6 +53,18 @@ def raises(case: Case, context: Context) -> list[Finding]:
     raise ZeroDivisionError("a bug")
 
 
+class TooSmall(Unsuitable):
+    """A verdict of the plugin's own."""
+
+    def __init__(self, size: int, least: int) -> None:
+        super().__init__(f"{size} voxels, at least {least} are needed")
+
+
+def unsuitable_in_its_own_words(case: Case, context: Context) -> list[Finding]:
+    """A verdict with a class the node does not know."""
+    raise TooSmall(24, 100)
+
+
 class UnpicklableError(Exception):
     """Cannot cross a process border."""
 
@@ -74,6 +86,18 @@ def crashes(case: Case, context: Context) -> list[Finding]:
 def exits(case: Case, context: Context) -> list[Finding]:
     """Leaves without a word."""
     os._exit(0)
+
+
+def leaves_politely(case: Case, context: Context) -> list[Finding]:
+    """Thinks it is a program."""
+    sys.exit(3)
+
+
+def hangs_and_lets_nobody_else_run(case: Case, context: Context) -> list[Finding]:
+    """A long step in C that keeps the interpreter's lock: no thread and no signal handler of this process runs."""
+    Path(os.environ.get("ZOO_NOTE", "/nonexistent")).write_text(str(os.getpid()))
+    pow(7, 9**8)
+    return []
 
 
 def hangs_with_a_child(case: Case, context: Context) -> list[Finding]:

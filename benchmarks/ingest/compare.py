@@ -229,12 +229,8 @@ def measure(receiver: Receiver, associations: int, images: int) -> dict[str, flo
     processes = multiprocessing.get_context("fork")
     barrier, times = processes.Barrier(associations), processes.Queue()
     share = max(1, images // associations)
-    senders = [
-        processes.Process(
-            target=_send, args=(receiver.port, generate_uid(prefix="1.2.826.0.1."), share, barrier, times)
-        )
-        for _ in range(associations)
-    ]
+    studies = [f"1.2.826.0.1.{random.getrandbits(60)}" for _ in range(associations)]
+    senders = [processes.Process(target=_send, args=(receiver.port, study, share, barrier, times)) for study in studies]
     before = receiver.cpu_s()
     for sender in senders:
         sender.start()

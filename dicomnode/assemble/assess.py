@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from dicomnode.assemble.conditions import failures
 from dicomnode.assemble.identity import disagreement
@@ -23,9 +23,7 @@ _Judged = tuple[Outcome, str]
 _TELLING = (Outcome.PENDING, Outcome.HELD, Outcome.NOT_APPLICABLE, Outcome.REFUSED)
 
 
-def assess(
-    instances: Sequence[Instance], specs: Sequence[Wanted], own_results: Collection[SOPInstanceUID] = frozenset()
-) -> Assessment:
+def assess(instances: Sequence[Instance], specs: Sequence[Wanted]) -> Assessment:
     """Everything there is to decide about the instances of one study.
 
     Parameters
@@ -34,22 +32,20 @@ def assess(
         All that the index holds of the study, in any order.
     specs : sequence of (PluginSpec, parameters)
         The enabled plugins with this site's parameters.
-    own_results : collection of SOP Instance UID
-        Results of this node, which may come back from a PACS; never input.
 
     Returns
     -------
     Assessment
         ``verdicts`` has exactly one entry for every series, ``refusals`` one for every plugin that will not run.
     """
-    own = [instance for instance in instances if _is_own(instance, own_results)]
-    received = {i.header.sop_instance_uid: i for i in instances if not _is_own(i, own_results)}
+    own = [instance for instance in instances if _is_own(instance)]
+    received = {i.header.sop_instance_uid: i for i in instances if not _is_own(i)}
     found = stacks([instance.header for instance in received.values()])
     planned, refusals = match(found, specs, {uid: instance.stored.digest for uid, instance in received.items()})
     tasks, strangers = _of_one_patient(planned, received)
     refusals += strangers
     verdicts = {
-        SeriesInstanceUID(instance.header.series_instance_uid): (Outcome.NOT_APPLICABLE, "a result of this node")
+        SeriesInstanceUID(instance.header.series_instance_uid): (Outcome.NOT_APPLICABLE, "a result of a dicomnode")
         for instance in own
     }
     verdicts |= _verdicts(found, specs, tasks, refusals)
@@ -64,9 +60,9 @@ def assess(
     )
 
 
-def _is_own(instance: Instance, own_results: Collection[SOPInstanceUID]) -> bool:
-    manufacturer = str(instance.header.facts.get("Manufacturer", ""))
-    return instance.header.sop_instance_uid in own_results or manufacturer.casefold() == OWN_MANUFACTURER
+def _is_own(instance: Instance) -> bool:
+    """Made by a node like this one; what this very node has made is not among the instances at all."""
+    return str(instance.header.facts.get("Manufacturer", "")).casefold() == OWN_MANUFACTURER
 
 
 def _of_one_patient(

@@ -8,8 +8,8 @@ import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib.metadata import Distribution, EntryPoint, entry_points
-from typing import cast
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any
 
 from dicomnode.errors import SettingsError
 from dicomnode.sdk.spec import ParameterValue, PluginSpec
@@ -86,24 +86,28 @@ def _enable(spec: PluginSpec, site: PluginSettings | None, settings: Settings) -
         raise SettingsError(f"plugins.{spec.name}.parameters: {error}") from error
 
 
-def _judge(point: EntryPoint, answer: Mapping[str, object], claims: int) -> Installed:
-    dist = cast("Distribution | None", point.dist)
-    distribution = f"{dist.name} {dist.version}" if dist else "unknown"
-    problem = str(answer.get("problem", ""))
-    spec = None
-    if not problem:
-        try:
-            spec = PluginSpec.from_json(answer["spec"])  # type: ignore[arg-type]  # checked by from_json itself
-        except (ValueError, TypeError, KeyError) as error:
-            problem = f"its specification is not one: {error}"
-    if spec is not None and spec.name != point.name:
-        spec, problem = None, f"its specification is called {spec.name!r}, its entry point {point.name!r}"
-    if claims > 1:
-        spec, problem = None, f"{claims} distributions bring a plugin of this name; uninstall all but one"
+def _judge(point: EntryPoint, answer: Mapping[str, Any], claims: int) -> Installed:
+    distribution = f"{point.dist.name} {point.dist.version}" if point.dist else "unknown"
+    spec, problem = _read(point.name, answer, claims)
     return Installed(name=point.name, distribution=distribution, spec=spec, problem=problem)
 
 
-def _ask(entries: Sequence[str]) -> dict[str, dict[str, object]]:
+def _read(name: str, answer: Mapping[str, Any], claims: int) -> tuple[PluginSpec | None, str]:
+    """The specification, or what is wrong with the plugin."""
+    if claims > 1:
+        return None, f"{claims} distributions bring a plugin of this name; uninstall all but one"
+    if "problem" in answer:
+        return None, str(answer["problem"])
+    try:
+        spec = PluginSpec.from_json(answer["spec"])
+    except (ValueError, TypeError, KeyError) as error:
+        return None, f"its specification is not one: {error}"
+    if spec.name != name:
+        return None, f"its specification is called {spec.name!r}, its entry point {name!r}"
+    return spec, ""
+
+
+def _ask(entries: Sequence[str]) -> dict[str, dict[str, Any]]:
     """Probe all at once; those that a hanging or crashing one kept from answering are asked again, one by one."""
     answers = _probe(entries)
     for entry in entries:
@@ -113,7 +117,7 @@ def _ask(entries: Sequence[str]) -> dict[str, dict[str, object]]:
     return answers
 
 
-def _probe(entries: Sequence[str]) -> dict[str, dict[str, object]]:
+def _probe(entries: Sequence[str]) -> dict[str, dict[str, Any]]:
     if not entries:
         return {}
     command = [sys.executable, "-m", "dicomnode.catalog.probe", *entries]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import os
 import sys
 
 from dicomnode.sdk.spec import PluginSpec
@@ -26,9 +27,10 @@ def probe(entry: str) -> dict[str, object]:
 
 def main() -> None:
     """Answer for each entry point named on the command line, one line each, at once."""
-    answers, sys.stdout = sys.stdout, sys.stderr  # what a plugin prints while it is imported is no answer
-    for entry in sys.argv[1:]:
-        print(json.dumps(probe(entry)), file=answers, flush=True)
+    with os.fdopen(os.dup(1), "w") as answers:
+        os.dup2(2, 1)  # what a plugin prints while it is imported is no answer
+        for entry in sys.argv[1:]:
+            print(json.dumps(probe(entry)), file=answers, flush=True)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Annotated
 import typer
 
 from dicomnode.cli.options import ConfigOption, SetOption, read_settings
-from dicomnode.demo import run as demonstration
+from dicomnode.demo.run import run
 from dicomnode.node import Node
 from dicomnode.observe import logging as observe
 
@@ -30,7 +31,8 @@ def serve(
         node.start()
         stop.wait()
     finally:
-        node.stop()
+        if not node.stop():
+            os._exit(0)
 
 
 def demo(
@@ -39,4 +41,4 @@ def demo(
     ),
 ) -> None:
     """Send a synthetic liver exam through a node to a stand-in PACS and show what came back."""
-    demonstration.run(output)
+    run(output)

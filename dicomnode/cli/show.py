@@ -29,7 +29,9 @@ def records(rows: Sequence[Record], columns: dict[str, str], *, as_json: bool, e
     if not rows:
         typer.echo(empty)
         return
-    table = Table(*columns.values(), box=None, pad_edge=False, header_style="bold")
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in columns.values():
+        table.add_column(heading, overflow="fold")  # half a UID is of no use to anybody
     for row in rows:
         table.add_row(*(_text(row.get(key)) for key in columns))
     Console().print(table)

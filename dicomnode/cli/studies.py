@@ -76,7 +76,7 @@ _TABLES = {
 
 @app.command()
 def why(wanted: Wanted, config: ConfigOption = None, overrides: SetOption = None, as_json: JsonOption = False) -> None:
-    """Say in one line for each series and each plugin what was decided, and why."""
+    """Say in one line for each series, plugin and destination what was decided or happened, and why."""
     with open_index(read_settings(config, overrides)).read() as session:
         uid = _one(session, wanted)["study_instance_uid"]
         found = {
@@ -84,6 +84,7 @@ def why(wanted: Wanted, config: ConfigOption = None, overrides: SetOption = None
             "stacks": views.stacks(session, uid),
             "no_match": views.no_matches(session, uid),
             "tasks": views.tasks(session, uid),
+            "deliveries": views.deliveries(session, uid),
         }
     if as_json:
         typer.echo(json.dumps(found, ensure_ascii=False, indent=2))
@@ -100,6 +101,9 @@ def why(wanted: Wanted, config: ConfigOption = None, overrides: SetOption = None
         typer.echo(f"{refusal['plugin']}: {'held' if refusal['held'] else 'not run'}: {refusal['reason']}")
     for task in found["tasks"]:
         typer.echo(f"{task['plugin']}: {task['state']}" + (f": {task['reason']}" if task["reason"] else ""))
+    for delivery in found["deliveries"]:
+        line = f"{delivery['peer']}: {delivery['objects']} objects {delivery['state']}"
+        typer.echo(line + (f": {delivery['reason']}" if delivery["reason"] else ""))
 
 
 def _one(session: Transaction, wanted: str) -> show.Record:

@@ -50,7 +50,9 @@ def attempt(
     receipts: list[Receipt] = []
     lost = "the association ended early"
     try:
-        for parcel, answer in zip(parcels, store(peer, [path(parcel.store_key) for parcel in parcels]), strict=False):
+        answers = store(peer, [path(parcel.store_key) for parcel in parcels])
+        # Answers first: only an iterator that is asked once more after its last answer releases its association.
+        for answer, parcel in zip(answers, parcels, strict=False):
             receipts.append(_receipt(parcel, answer))
     except (Unreachable, Refused) as error:
         lost = str(error)

@@ -148,7 +148,8 @@ def _regions(random: np.random.Generator, liver_fat: float, spared_fat: float) -
 
 def _moved(region: Ellipsoid, random: np.random.Generator) -> Ellipsoid:
     """The same region with slightly other size; its centre stays, so that regions keep their neighbours."""
-    x, y, z = (radius * float(factor) for radius, factor in zip(region.radii, random.uniform(0.97, 1.03, 3)))
+    factors = random.uniform(0.97, 1.03, 3)
+    x, y, z = (radius * float(factor) for radius, factor in zip(region.radii, factors, strict=True))
     return Ellipsoid(tissue=region.tissue, centre=region.centre, radii=(x, y, z))
 
 
@@ -163,7 +164,8 @@ def _axes(geometry: Geometry) -> tuple[FloatArray, FloatArray, FloatArray]:
 
 def _share(region: Ellipsoid, x: FloatArray, y: FloatArray, z: FloatArray) -> FloatArray:
     """Part of each voxel that the region fills: 1 inside, 0 outside, a smooth edge between."""
-    distance = np.sqrt(sum(((axis - c) / r) ** 2 for axis, c, r in zip((x, y, z), region.centre, region.radii)))
+    axes = zip((x, y, z), region.centre, region.radii, strict=True)
+    distance = np.sqrt(sum(((axis - centre) / radius) ** 2 for axis, centre, radius in axes))
     thickness = min(region.radii)
     share: FloatArray = np.clip(0.5 + (1 - distance) * thickness / _EDGE, 0, 1).astype(np.float32)
     return np.broadcast_to(share, np.broadcast_shapes(x.shape, y.shape, z.shape))

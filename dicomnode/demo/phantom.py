@@ -210,7 +210,8 @@ def _noisy(signal: FloatArray, sigma: float, random: np.random.Generator) -> Flo
     """Magnitude of the signal with normal noise in both channels (Rice distribution)."""
     real = random.standard_normal(signal.shape, np.float32)
     imaginary = random.standard_normal(signal.shape, np.float32)
-    return np.hypot(signal + np.float32(sigma) * real, np.float32(sigma) * imaginary)
+    noisy: FloatArray = np.hypot(signal + np.float32(sigma) * real, np.float32(sigma) * imaginary)
+    return noisy
 
 
 def _regions(body: Anatomy, exam: Exam) -> tuple[Region, ...]:

@@ -25,7 +25,7 @@ _TOWARDS = (("R", "L"), ("A", "P"), ("F", "H"))
 
 def build(finding: SecondaryCapture, context: Context, series: Series) -> Iterator[Dataset]:
     """Write each picture as its own instance, in slice order."""
-    common = _common(finding, context, series)
+    common = _attributes(finding, context, series)
     for number, picture in enumerate(pictures(finding, context), start=1):
         image = deepcopy(common)
         image.SOPInstanceUID = series.instance_uid(number)
@@ -44,7 +44,7 @@ def pictures(finding: SecondaryCapture, context: Context) -> Iterator[Picture]:
     return (mark(frame) if context.work.mode == "research" else frame for frame in finding.frames)
 
 
-def _common(finding: SecondaryCapture, context: Context, series: Series) -> Dataset:
+def _attributes(finding: SecondaryCapture, context: Context, series: Series) -> Dataset:
     """All that the instances of the series share."""
     image = Dataset()
     image.SOPClassUID = SOP_CLASS

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sqlite3
 import sys
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -58,9 +59,10 @@ class Runner:
             "notification_listener_polling_interval_sec": 1.0,
         }
         self._workflows = workflows
+        self._running, self._count = 0, threading.Lock()
         self._dbos: Any = DBOS(config=config)
         for name, workflow in workflows.items():
-            DBOS.workflow(name=name, max_recovery_attempts=RECOVERY_ATTEMPTS)(_named(name, workflow.run))
+            DBOS.workflow(name=name, max_recovery_attempts=RECOVERY_ATTEMPTS)(self._counted(name, workflow.run))
 
     def start(self) -> None:
         """Create or migrate the engine's tables, recover unfinished work, begin to take work from the queues."""
@@ -68,17 +70,23 @@ class Runner:
         for name, workflow in self._workflows.items():
             DBOS.register_queue(name, worker_concurrency=workflow.concurrency, polling_interval_sec=_POLLING_S)
 
-    def stop(self, finish_within_s: float) -> None:
-        """Take no more work and let running work finish; what does not is recovered at the next start."""
+    def stop(self, finish_within_s: float) -> bool:
+        """Take no more work and let running work finish for a while; False when some of it still runs."""
         DBOS.destroy(workflow_completion_timeout_sec=int(finish_within_s), destroy_registry=True)
+        return self._running == 0
 
+    def _counted(self, name: str, run: Callable[..., None]) -> Callable[..., None]:
+        def workflow(*arguments: str | int) -> None:
+            with self._count:
+                self._running += 1
+            try:
+                run(*arguments)
+            finally:
+                with self._count:
+                    self._running -= 1
 
-def _named(name: str, run: Callable[..., None]) -> Callable[..., None]:
-    def workflow(*arguments: str | int) -> None:
-        run(*arguments)
-
-    workflow.__qualname__ = workflow.__name__ = name
-    return workflow
+        workflow.__qualname__ = workflow.__name__ = name
+        return workflow
 
 
 def _check_clock(engine: Engine) -> None:

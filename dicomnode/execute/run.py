@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from dicomnode.errors import BadFinding
-from dicomnode.execute.child import run_case
 from dicomnode.execute.workers import Workers
 from dicomnode.sdk import wire
 from dicomnode.sdk.findings import Finding
+from dicomnode.sdk.running import run_case
 from dicomnode.sdk.spec import PluginSpec
+from dicomnode.sdk.verify import declared
 
 
 def run(workers: Workers, spec: PluginSpec, directory: Path) -> list[Finding]:
@@ -22,6 +22,7 @@ def run(workers: Workers, spec: PluginSpec, directory: Path) -> list[Finding]:
     PluginError
         When it failed, timed out, crashed, or found something that cannot be written.
     """
+    case = wire.read_case(directory)  # before the plugin can write there
     (directory / wire.FINDINGS).unlink(missing_ok=True)
     resources = spec.resources
     workers.run(
@@ -32,8 +33,6 @@ def run(workers: Workers, spec: PluginSpec, directory: Path) -> list[Finding]:
         timeout_s=resources.timeout_s,
         memory_mib=resources.memory_mib,
     )
-    findings = wire.read_findings(directory, wire.read_case(directory))
-    undeclared = sorted({type(finding).__name__ for finding in findings} - set(spec.produces))
-    if undeclared:
-        raise BadFinding(f"{spec.name} returned {', '.join(undeclared)}, which its specification does not declare")
+    findings = wire.read_findings(directory, case)
+    declared(findings, spec)
     return findings

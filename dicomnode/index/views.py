@@ -144,6 +144,7 @@ def tasks(session: Transaction, study: str = "") -> list[Record]:
             "reason": row.reason,
             "attempt": row.attempt,
             "created": row.created.isoformat(),
+            "started": row.started.isoformat() if row.started else None,
             "ended": row.ended.isoformat() if row.ended else None,
             "deliveries": _deliveries(session, row.task_id),
         }
@@ -162,6 +163,18 @@ def _deliveries(session: Transaction, task_id: str) -> dict[str, dict[str, int]]
     for peer, state, count in rows:
         peers.setdefault(peer, {})[state] = count
     return peers
+
+
+def deliveries(session: Transaction, study: str) -> list[Record]:
+    """How a study's results stand at each destination: objects by state, with what the destination said last."""
+    rows = session.execute(
+        select(DeliveryRow.peer, DeliveryRow.state, DeliveryRow.reason, func.count())
+        .join(TaskRow, TaskRow.task_id == DeliveryRow.task_id)
+        .where(TaskRow.study_instance_uid == study)
+        .group_by(DeliveryRow.peer, DeliveryRow.state, DeliveryRow.reason)
+        .order_by(DeliveryRow.peer, DeliveryRow.state, DeliveryRow.reason)
+    )
+    return [{"peer": peer, "state": state, "reason": reason, "objects": count} for peer, state, reason, count in rows]
 
 
 def task_ids(session: Transaction, beginning: str) -> list[str]:

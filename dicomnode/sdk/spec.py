@@ -19,6 +19,7 @@ FindingKind = Literal[
 ]
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,47}")
+_ROLE = re.compile(r"[a-z][a-z0-9_-]{0,47}")
 _ENTRY = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 
 
@@ -104,6 +105,8 @@ class PluginSpec:
         if not roles or len(set(roles)) != len(roles):
             raise ValueError(f"input roles must be there and unique: {roles}")
         for role in self.inputs:
+            if not _ROLE.fullmatch(role.role):  # it names a file of the case directory
+                raise ValueError(f"a role must be lower-case letters, digits, hyphens and underscores: {role.role!r}")
             for other in (role.same_frame_as, role.same_grid_as):
                 if other and other not in roles:
                     raise ValueError(f"role {role.role!r} refers to unknown role {other!r}")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import re
+import unicodedata
 from collections.abc import Sequence
 
 import numpy as np
@@ -19,9 +21,11 @@ from dicomnode.sdk.findings import (
     Segment,
     Segmentation,
 )
+from dicomnode.sdk.spec import PluginSpec
 
 _LABEL = 64
 _TEXT = 1024
+_CODE_STRING = re.compile(r"[A-Z0-9_ ]{1,16}")
 
 
 def verify(findings: Sequence[Finding], case: Case) -> None:
@@ -32,12 +36,28 @@ def verify(findings: Sequence[Finding], case: Case) -> None:
     BadFinding
         With the number and kind of the first finding that is wrong, and what is wrong with it.
     """
-    segments = {s.label for finding in findings if isinstance(finding, Segmentation) for s in finding.segments}
+    if not findings:
+        raise BadFinding("the plugin said nothing; what it did not find is a qualitative evaluation, or Unsuitable")
+    labels = [s.label for finding in findings if isinstance(finding, Segmentation) for s in finding.segments]
     for number, finding in enumerate(findings):
         try:
-            _verify(finding, case, segments)
+            _verify(finding, case, set(labels))
         except BadFinding as error:
             raise BadFinding(f"finding {number} ({type(finding).__name__}): {error}") from None
+    if twice := sorted({label for label in labels if labels.count(label) > 1}):
+        raise BadFinding(f"segment {twice[0]!r} is in two segmentations; measurements could mean either")
+
+
+def declared(findings: Sequence[Finding], spec: PluginSpec) -> None:
+    """Hold findings against what the plugin's specification says it produces.
+
+    Raises
+    ------
+    BadFinding
+        With the kinds that the specification does not declare.
+    """
+    if undeclared := sorted({type(finding).__name__ for finding in findings} - set(spec.produces)):
+        raise BadFinding(f"{spec.name} returned {', '.join(undeclared)}, which its specification does not declare")
 
 
 def _verify(finding: Finding, case: Case, segments: set[str]) -> None:
@@ -77,8 +97,7 @@ def _segmentation(finding: Segmentation, case: Case) -> None:
 
 
 def _segment(segment: Segment) -> None:
-    if not 0 < len(segment.label) <= _LABEL:
-        raise BadFinding(f"a segment's label has 1 to {_LABEL} characters")
+    _line(segment.label, "a segment's label")
     if not all(0 <= value <= 255 for value in segment.colour):
         raise BadFinding(f"the colour of {segment.label!r} is not three numbers from 0 to 255")
 
@@ -90,9 +109,12 @@ def _map(finding: ParametricMap, case: Case) -> None:
         raise BadFinding("the map holds infinite values; use NaN where there is no value")
     if np.isnan(finding.array).all():
         raise BadFinding("the map holds no value at all; raise Unsuitable instead")
-    low, high = finding.value_range
-    if not low < high or finding.window[1] <= 0:
-        raise BadFinding("the value range must rise and the window must have a width")
+    _line(finding.title, "the title")
+    if not _CODE_STRING.fullmatch(finding.label):
+        raise BadFinding(f"the label {finding.label!r} is not 1 to 16 capitals, digits, spaces and underscores")
+    (low, high), (centre, width) = finding.value_range, finding.window
+    if not (all(map(math.isfinite, (low, high, centre, width))) and low < high and width > 0):
+        raise BadFinding("the value range must rise and the window must have a width, all of them finite")
 
 
 def _capture(finding: SecondaryCapture, case: Case) -> None:
@@ -105,8 +127,7 @@ def _capture(finding: SecondaryCapture, case: Case) -> None:
         wanted = case.volume(finding.on).array.shape
         if frames.shape[:3] != wanted:
             raise BadFinding(f"frames are {frames.shape[:3]}, the input {finding.on!r} is {wanted}")
-    if not 0 < len(finding.title) <= _LABEL:
-        raise BadFinding(f"the title has 1 to {_LABEL} characters")
+    _line(finding.title, "the title")
 
 
 def _grid(array: np.ndarray, dtype: type, on: str, case: Case) -> None:
@@ -130,5 +151,15 @@ def _segment_known(of: str, segments: set[str]) -> None:
 
 
 def _words(value: object) -> None:
-    if isinstance(value, str) and not 0 < len(value) <= _TEXT:
-        raise BadFinding(f"a text has 1 to {_TEXT} characters")
+    if isinstance(value, str) and not (0 < len(value) <= _TEXT and _printable(value.replace("\n", ""))):
+        raise BadFinding(f"a text has 1 to {_TEXT} characters, line feeds but no other control characters")
+
+
+def _line(text: str, name: str) -> None:
+    """VR LO (PS3.5 6.2)."""
+    if not (0 < len(text) <= _LABEL and _printable(text) and "\\" not in text):
+        raise BadFinding(f"{name} has 1 to {_LABEL} characters, no backslash and no control characters")
+
+
+def _printable(text: str) -> bool:
+    return not any(unicodedata.category(character) in ("Cc", "Cs") for character in text)

@@ -6,14 +6,14 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from pathlib import Path
-from typing import Any
+from types import UnionType
+from typing import Any, get_args, get_origin, get_type_hints
 
 import numpy as np
 import numpy.typing as npt
 
 from dicomnode.errors import BadFinding
 from dicomnode.sdk.case import Case
-from dicomnode.sdk.codes import Code
 from dicomnode.sdk.findings import (
     Finding,
     Measurement,
@@ -21,7 +21,6 @@ from dicomnode.sdk.findings import (
     QualitativeEvaluation,
     Recommendation,
     SecondaryCapture,
-    Segment,
     Segmentation,
 )
 from dicomnode.sdk.spec import SDK_VERSION, ParameterValue
@@ -30,6 +29,20 @@ from dicomnode.sdk.volume import Volume
 
 CASE = "case.json"
 FINDINGS = "findings.json"
+
+_LARGEST_ARRAY = 4 << 30
+_LARGEST_TEXT = 16 << 20
+_KINDS = {
+    kind.__name__: kind
+    for kind in (
+        Segmentation,
+        Measurement,
+        QualitativeEvaluation,
+        ParametricMap,
+        SecondaryCapture,
+        Recommendation,
+    )
+}
 
 
 def write_case(directory: Path, volumes: Mapping[str, Volume], parameters: Mapping[str, ParameterValue]) -> None:
@@ -76,21 +89,18 @@ def write_findings(directory: Path, findings: Sequence[Finding]) -> None:
     Raises
     ------
     BadFinding
-        When something in the sequence is not a finding.
+        When it is not a sequence of findings, or holds what neither JSON nor an array file can.
     """
+    if not isinstance(findings, Sequence):
+        raise BadFinding(f"the plugin returned a {type(findings).__name__}, not a list of findings")
     entries = []
     for number, finding in enumerate(findings):
-        if type(finding) not in _READERS:
+        if _KINDS.get(type(finding).__name__) is not type(finding):
             raise BadFinding(f"finding {number} is a {type(finding).__name__}, which is not a kind of finding")
-        entry: dict[str, Any] = {"kind": type(finding).__name__}
-        for field in fields(finding):
-            value = getattr(finding, field.name)
-            if isinstance(value, np.ndarray):
-                name = f"finding-{number}-{field.name}.npy"
-                np.save(directory / name, value, allow_pickle=False)
-                value = name
-            entry[field.name] = value
-        entries.append(entry)
+        try:
+            entries.append(_entry(directory, number, finding))
+        except (TypeError, ValueError) as error:
+            raise BadFinding(f"finding {number} ({type(finding).__name__}) cannot be written: {error}") from error
     _write(directory / FINDINGS, entries)
 
 
@@ -102,11 +112,14 @@ def read_findings(directory: Path, case: Case) -> list[Finding]:
     BadFinding
         When it is missing, not readable, or says something the node cannot write; the message names the finding.
     """
+    path = directory / FINDINGS
+    if not path.exists():
+        raise BadFinding("the plugin ended without writing findings")
+    if not _is_plain_file(path) or path.stat().st_size > _LARGEST_TEXT:
+        raise BadFinding(f"{FINDINGS} is not a file of at most {_LARGEST_TEXT >> 20} MiB")
     try:
-        entries = json.loads((directory / FINDINGS).read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise BadFinding("the plugin ended without writing findings") from error
-    except (ValueError, OSError) as error:
+        entries = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, OSError, RecursionError) as error:
         raise BadFinding(f"{FINDINGS} cannot be read: {error}") from error
     if not isinstance(entries, list):
         raise BadFinding(f"{FINDINGS} is not a list")
@@ -115,101 +128,94 @@ def read_findings(directory: Path, case: Case) -> list[Finding]:
     return findings
 
 
+def _entry(directory: Path, number: int, finding: Finding) -> dict[str, Any]:
+    """A finding as JSON-safe data; its arrays go into files."""
+    entry: dict[str, Any] = {"kind": type(finding).__name__}
+    for field in fields(finding):
+        value = getattr(finding, field.name)
+        if isinstance(value, np.ndarray):
+            name = f"finding-{number}-{field.name}.npy"
+            np.save(directory / name, value, allow_pickle=False)
+            value = name
+        entry[field.name] = value
+    plain: dict[str, Any] = json.loads(_json(entry))
+    return plain
+
+
 def _read(directory: Path, number: int, entry: Any) -> Finding:
     kind = entry.get("kind") if isinstance(entry, dict) else None
-    reader = next((reader for type_, reader in _READERS.items() if type_.__name__ == kind), None)
-    if reader is None:
+    if not isinstance(kind, str) or kind not in _KINDS:
         raise BadFinding(f"finding {number} is of kind {kind!r}, which is not a kind of finding")
+    said = {name: value for name, value in entry.items() if name != "kind"}
     try:
-        return reader(directory, {name: value for name, value in entry.items() if name != "kind"})
-    except (TypeError, ValueError, KeyError, OSError, EOFError) as error:
+        finding: Finding = _built(_KINDS[kind], said, directory)
+    except (TypeError, ValueError, OSError, OverflowError) as error:
         raise BadFinding(f"finding {number} ({kind}) cannot be read: {error}") from error
+    return finding
 
 
-def _segmentation(directory: Path, entry: dict[str, Any]) -> Finding:
-    segments = tuple(
-        Segment(
-            label=segment["label"],
-            category=_code(segment["category"]),
-            type=_code(segment["type"]),
-            colour=_triple(segment["colour"]),
-        )
-        for segment in entry["segments"]
-    )
-    return Segmentation(on=entry["on"], labels=_array(directory, entry["labels"]), segments=segments)
+def _built(wanted: Any, value: Any, directory: Path) -> Any:
+    """What a JSON value stands for, strictly of the type a field is annotated with."""
+    origin, parts = get_origin(wanted), get_args(wanted)
+    if is_dataclass(wanted):
+        return _dataclass(wanted, value, directory)
+    if origin is np.ndarray:
+        return _array(directory, value)
+    if origin is tuple and isinstance(value, list):
+        kinds = parts[:1] * len(value) if parts[-1] is Ellipsis else parts
+        return tuple(_built(kind, part, directory) for kind, part in zip(kinds, value, strict=True))
+    if origin is UnionType:
+        wanted = next((kind for kind in parts if is_dataclass(kind) == isinstance(value, dict)), None)
+        return None if value is None and type(None) in parts else _built(wanted, value, directory)
+    if wanted is float and type(value) is int:
+        return float(value)
+    if type(value) is not wanted:
+        raise TypeError(f"{value!r:.60} is not a {getattr(wanted, '__name__', wanted)}")
+    return value
 
 
-def _measurement(_directory: Path, entry: dict[str, Any]) -> Finding:
-    derivation = entry["derivation"]
-    coded = {
-        "name": _code(entry["name"]),
-        "unit": _code(entry["unit"]),
-        "derivation": None if derivation is None else _code(derivation),
-        "value": float(entry["value"]),
-        "decimals": int(entry["decimals"]),
-    }
-    return Measurement(**{**entry, **coded})
+def _dataclass(wanted: Any, value: Any, directory: Path) -> Any:
+    if not isinstance(value, dict):
+        raise TypeError(f"{value!r:.60} is not a {wanted.__name__}")
+    hints, built = get_type_hints(wanted), {}
+    if unknown := sorted(set(value) - set(hints)):
+        raise TypeError(f"a {wanted.__name__} has no {', '.join(unknown)}")
+    for name, part in value.items():
+        try:
+            built[name] = _built(hints[name], part, directory)
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"{name}: {error}") from error
+    return wanted(**built)
 
 
-def _evaluation(_directory: Path, entry: dict[str, Any]) -> Finding:
-    return QualitativeEvaluation(name=_code(entry["name"]), value=_words(entry["value"]), of=entry["of"])
-
-
-def _map(directory: Path, entry: dict[str, Any]) -> Finding:
-    (low, high), (centre, width) = entry["value_range"], entry["window"]
-    rebuilt = {
-        "derived_from": tuple(entry["derived_from"]),
-        "array": _array(directory, entry["array"]),
-        "quantity": _code(entry["quantity"]),
-        "unit": _code(entry["unit"]),
-        "value_range": (low, high),
-        "window": (centre, width),
-    }
-    return ParametricMap(**{**entry, **rebuilt})
-
-
-def _capture(directory: Path, entry: dict[str, Any]) -> Finding:
-    rebuilt = {"derived_from": tuple(entry["derived_from"]), "frames": _array(directory, entry["frames"])}
-    return SecondaryCapture(**{**entry, **rebuilt})
-
-
-def _recommendation(_directory: Path, entry: dict[str, Any]) -> Finding:
-    return Recommendation(value=_words(entry["value"]))
-
-
-_READERS = {
-    Segmentation: _segmentation,
-    Measurement: _measurement,
-    QualitativeEvaluation: _evaluation,
-    ParametricMap: _map,
-    SecondaryCapture: _capture,
-    Recommendation: _recommendation,
-}
-
-
-def _code(value: Any) -> Code:
-    return Code(**value)
-
-
-def _words(value: Any) -> Code | str:
-    return _code(value) if isinstance(value, dict) else str(value)
-
-
-def _triple(value: Sequence[int]) -> tuple[int, int, int]:
-    red, green, blue = map(int, value)
-    return red, green, blue
-
-
-def _array(directory: Path, name: str) -> npt.NDArray[Any]:
-    if Path(name).name != name:
+def _array(directory: Path, name: Any) -> npt.NDArray[Any]:
+    """An array of the case directory, and of no other place a name or a link may lead to."""
+    path = directory / str(name)
+    if path.parent != directory or path.is_symlink():
         raise ValueError("an array lies outside the case directory")
-    array: npt.NDArray[Any] = np.load(directory / name, allow_pickle=False)
+    if not _is_plain_file(path):
+        raise ValueError(f"there is no array {name!r}")
+    mapped = np.lib.format.open_memmap(path, mode="r")  # never opens a pickle, never allocates more than there is
+    if mapped.nbytes > _LARGEST_ARRAY:
+        raise ValueError(f"an array of {mapped.nbytes >> 20} MiB is too large")
+    array: npt.NDArray[Any] = np.array(mapped)
     return array
 
 
+def _is_plain_file(path: Path) -> bool:
+    """Neither a link to somewhere else nor a pipe that never answers."""
+    return path.is_file() and not path.is_symlink()
+
+
 def _write(path: Path, data: Any) -> None:
-    text = json.dumps(data, default=_plain, ensure_ascii=False, indent=1, allow_nan=True)
-    path.write_text(text, encoding="utf-8")
+    """Write JSON whole or not at all."""
+    fresh = path.with_name(f"{path.name}.new")
+    fresh.write_text(_json(data), encoding="utf-8")
+    fresh.replace(path)
+
+
+def _json(data: Any) -> str:
+    return json.dumps(data, default=_plain, indent=1)
 
 
 def _plain(value: Any) -> Any:

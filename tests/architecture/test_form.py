@@ -24,6 +24,7 @@ LAST_BORDERS = {
     ("dicomnode/execute/forkserver.py", "_load"): "one plugin's broken module must not stop the others",
     ("dicomnode/node.py", "loop"): "a fault of one round must not end a duty for ever",
     ("dicomnode/pipeline.py", "execute"): "a fault of ours must end the task as failed, not leave it running",
+    ("dicomnode/sdk/testing.py", "_behaviour"): "whatever a plugin raises is what is wrong with that plugin",
     ("dicomnode/receive/admit.py", "_set_aside"): "a refusal keeps its own status even when quarantine fails",
 }
 

@@ -68,7 +68,7 @@ def test_nothing_under_the_gpl_comes_along() -> None:
     for name in set(_brought_along()):
         about = metadata.metadata(name)
         texts[name] = " ".join([*(about.get_all("License-Expression") or ()), *(about.get_all("Classifier") or ())])
-    # LGPL is used as an unmodified library: pebble and psycopg (decision 5).
+    # The LGPL lets an unmodified library be used, as psycopg is.
     gpl = {name for name, text in texts.items() if re.search(r"(?<!L)GPL|(?<!Lesser )General Public", text)}
     assert not gpl
     assert "pylibjpeg-libjpeg" not in _pins()

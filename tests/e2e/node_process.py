@@ -27,14 +27,19 @@ def until(condition: Callable[[], Any], seconds: float, what: str) -> Any:
 class NodeProcess:
     """Start, kill, restart and ask a node; its data folder outlives its process."""
 
-    def __init__(self, folder: Path, port: int, peers: str, database_url: str = "", extra: str = "") -> None:
+    def __init__(
+        self, folder: Path, port: int, peers: str, database_url: str = "", *, extra: str = "", drain: float = 20.0
+    ) -> None:
         self.port = port
+        self.data = folder / "var"
         self.log = folder / "node.log"
         self.config = folder / "node.toml"
         self.config.write_text(
             f"""
 [node]
-data = "{folder / "var"}"
+data = "{self.data}"
+keep_cases = true
+drain = {drain}
 [dicom]
 host = "127.0.0.1"
 port = {port}
@@ -72,11 +77,22 @@ longest_retry = 2.0
 
         until(listening, 60, "the node listens")
 
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        assert self._process is not None
+        return self._process.pid
+
+    def wait(self) -> None:
+        """Wait until the process is gone."""
+        assert self._process is not None
+        self._process.wait(60)
+
     def kill(self) -> None:
         """Power off the process: SIGKILL, no goodbye."""
         assert self._process is not None
         self._process.kill()
-        self._process.wait()
+        self.wait()
 
     def stop(self) -> int:
         """End it as systemd does, and return its exit code."""

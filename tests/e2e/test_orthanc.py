@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import random
 import subprocess
+import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -13,8 +14,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import SimpleITK
 from pydicom import Dataset, dcmread
 
+from dicomnode.sdk import Segmentation, wire
 from tests.e2e.node_process import NodeProcess, until
 from tests.integration.dciodvfy import unexpected
 from tests.peers.orthanc import Orthanc, orthanc
@@ -86,7 +89,7 @@ def walk(test_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     assert len(files) == 2 * SLICES
     folder = tmp_path_factory.mktemp("orthanc")
     with orthanc(folder) as pacs:
-        node = NodeProcess(folder, free_port(), peers_of(pacs), extra="")
+        node = NodeProcess(folder, free_port(), peers_of(pacs))
         node.start()
         shuffled_over_two_associations(node.port, files, seed=1)
         start = time.monotonic()
@@ -123,7 +126,7 @@ def test_dciodvfy_finds_no_error_outside_the_list(walk: Walk, tmp_path: Path) ->
         kind = KINDS[dcmread(io.BytesIO(content), stop_before_pixels=True).SOPClassUID]
         file = tmp_path / f"{kind}.dcm"
         file.write_bytes(content)
-        assert unexpected(program, file, kind, body_part_known=False) == set()
+        assert unexpected(program, file, kind, source=walk.files[0]) == set()
 
 
 def frames_of(dataset: Dataset) -> tuple[np.ndarray, list[tuple[float, ...]]]:
@@ -200,8 +203,7 @@ def test_sending_the_exam_again_and_running_the_task_again_add_nothing(walk: Wal
 def test_a_field_map_that_looks_like_a_dual_echo_yields_no_fat_fraction(walk: Walk, test_data: Path) -> None:
     files = sorted((test_data / "head-siemens-dual-echo-gre").rglob("*.dcm"))
     before = walk.pacs.count()
-    sender = dcmsend(walk.node.port, files)
-    assert sender.wait(120) == 0
+    shuffled_over_two_associations(walk.node.port, files, seed=3)
     study = str(dcmread(files[0], stop_before_pixels=True).StudyInstanceUID)
 
     def outcome() -> str:
@@ -209,6 +211,43 @@ def test_a_field_map_that_looks_like_a_dual_echo_yields_no_fat_fraction(walk: Wa
         return "" if "pending" in series else str(series)
 
     assert until(outcome, 60, "the field map is judged") == "{'not applicable': 1}"
-    (line,) = [line for line in walk.node.cli("studies", "why", study).stdout.splitlines() if "fat_fraction" in line[:12]]
+    (line,) = [
+        line for line in walk.node.cli("studies", "why", study).stdout.splitlines() if "fat_fraction" in line[:12]
+    ]
     assert "neither in phase nor opposed" in line
     assert walk.pacs.count() == before
+
+
+def test_dcmqi_reads_the_mask_that_the_plugin_drew(walk: Walk, tmp_path: Path) -> None:
+    program = require_tool("segimage2itkimage", str(Path(sys.executable).parent))
+    (tmp_path / "seg.dcm").write_bytes(walk.pacs.file(_id_of(walk, SEG)))
+    arguments = ["--inputDICOM", tmp_path / "seg.dcm", "--outputDirectory", tmp_path, "--outputType", "nrrd"]
+    done = subprocess.run([program, *arguments], capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stdout
+    image = SimpleITK.ReadImage(str(tmp_path / "1.nrrd"))
+    (case_directory,) = (walk.node.data / "cases").glob("*-1")
+    case = wire.read_case(case_directory)
+    (drawn,) = [f for f in wire.read_findings(case_directory, case) if isinstance(f, Segmentation)]
+    found = _points(SimpleITK.GetArrayFromImage(image) == 1, itk_affine(image))
+    assert len(found) > 100_000
+    np.testing.assert_allclose(found, _points(drawn.labels == 1, case.volume("in_phase").affine), atol=0.01)
+
+
+def _id_of(walk: Walk, sop_class: str) -> str:
+    (found,) = [e["ID"] for e in walk.pacs.instances() if walk.pacs.dataset(e["ID"]).SOPClassUID == sop_class]
+    return str(found)
+
+
+def itk_affine(image: SimpleITK.Image) -> np.ndarray:
+    """From voxel (x, y, z, 1) to LPS mm."""
+    affine = np.eye(4)
+    affine[:3, :3] = np.reshape(image.GetDirection(), (3, 3)) * image.GetSpacing()
+    affine[:3, 3] = image.GetOrigin()
+    return affine
+
+
+def _points(mask: np.ndarray, affine: np.ndarray) -> np.ndarray:
+    """Positions of the voxels of a mask, LPS mm, in an order of their own."""
+    z, y, x = np.nonzero(mask)
+    points = (affine @ np.stack([x, y, z, np.ones_like(x)]))[:3].T
+    return points[np.lexsort(points.round(1).T)]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -19,14 +18,13 @@ from dicomnode.domain.task import ResultObject
 from dicomnode.encode import Work, encode
 from dicomnode.sdk import Finding, Measurement, ParametricMap, Segmentation, codes
 from tests import builders, cases
+from tests.integration.dciodvfy import complaints
 from tests.integration.dciodvfy_allowed import ALLOWED, ILLEGAL_UID, SIDE_UNKNOWN
 
 SHAPE = (6, 72, 64)
 OBLIQUE = ((0.96, 0.2, 0.1), (-0.19, 0.97, -0.12))
-LINE = re.compile(r"(?:Error|Warning) - (?:<(?P<path>[^>]*)> - )?(?P<text>.*)")
 
 Tool = Callable[..., Path]
-Complaint = tuple[str, str]
 
 
 @pytest.fixture(scope="module")
@@ -65,16 +63,6 @@ def write(results: Sequence[ResultObject], folder: Path) -> dict[str, Path]:
 
 def run(program: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run([program, *map(str, arguments)], capture_output=True, text=True, timeout=120, check=False)
-
-
-def complaints(program: Path, file: Path) -> set[Complaint]:
-    """Keyword of the attribute and message of every line that dciodvfy has to say."""
-    matches = map(LINE.match, run(program, "-new", file).stderr.splitlines())
-    return {(keyword(match["path"] or ""), match["text"]) for match in matches if match}
-
-
-def keyword(path: str) -> str:
-    return path.rsplit("/", 1)[-1].split("(", 1)[0]
 
 
 @pytest.mark.parametrize("kind", ["SEG", "PM", "SC", "SR"])

@@ -8,15 +8,16 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from dicomnode.errors import BadFinding, BrokenPlugin, PluginCrashed, PluginFailed, PluginTimedOut, Unsuitable
-from dicomnode.execute.child import PROGRESS, TRACEBACK
 from dicomnode.execute.run import run
 from dicomnode.execute.workers import Workers
 from dicomnode.sdk import Measurement, wire
+from dicomnode.sdk.running import PROGRESS, TRACEBACK
 from tests import plugin_zoo
 from tests.unit.sdk.test_wire import case
 
@@ -56,6 +57,8 @@ def test_a_good_plugin(workers: Workers, directory: Path) -> None:
     ("function", "error", "says"),
     [
         ("unsuitable", Unsuitable, "^this image is too small$"),
+        ("unsuitable_in_its_own_words", Unsuitable, "^24 voxels, at least 100 are needed$"),
+        ("leaves_politely", PluginFailed, "^SystemExit: 3$"),
         ("raises", PluginFailed, "^ZeroDivisionError: a bug$"),
         ("raises_unpicklable", PluginFailed, "^UnpicklableError: unpicklable$"),
         ("crashes", PluginCrashed, "killed by SIGSEGV"),
@@ -114,7 +117,8 @@ def test_a_timeout_kills_the_plugin_and_what_it_started(directory: Path, monkeyp
     until(lambda: not plugin_zoo.child_of(int(note.read_text())))
 
 
-def test_workers_and_what_they_started_die_with_the_node(directory: Path) -> None:
+@pytest.mark.parametrize("function", ["hangs_with_a_child", "hangs_and_lets_nobody_else_run"])
+def test_a_plugin_and_what_it_started_die_with_the_node(directory: Path, function: str) -> None:
     note = directory / "note"
     script = (
         "import sys; from pathlib import Path\n"
@@ -122,16 +126,30 @@ def test_workers_and_what_they_started_die_with_the_node(directory: Path) -> Non
         "from dicomnode.execute.run import run\n"
         "from tests import plugin_zoo\n"
         "if __name__ == '__main__':\n"
-        "    run(Workers(processes=1), plugin_zoo.spec('hangs_with_a_child'), Path(sys.argv[1]))\n"
+        f"    run(Workers(processes=1), plugin_zoo.spec('{function}'), Path(sys.argv[1]))\n"
     )
     node = _python(script, directory, note)
     until(lambda: note.exists() and bool(note.read_text()))
-    child = int(note.read_text())
-    worker = int(Path(f"/proc/{child}/stat").read_text().rsplit(")", 1)[1].split()[1])
-    assert worker != node.pid
+    started = int(note.read_text())
+    family = {started, *_group_of(started)}
+    assert node.pid not in family
+    killed = time.monotonic()
     node.send_signal(signal.SIGKILL)
     node.communicate()
-    until(lambda: not plugin_zoo.child_of(worker) and not plugin_zoo.child_of(child), seconds=5)
+    until(lambda: not any(map(plugin_zoo.child_of, family)), seconds=5)
+    assert time.monotonic() - killed < 2
+
+
+def _group_of(pid: int) -> list[int]:
+    """Every process of a process's group."""
+    group = os.getpgid(pid)
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            with suppress(ProcessLookupError):
+                if os.getpgid(int(entry.name)) == group:
+                    found.append(int(entry.name))
+    return found
 
 
 def _python(script: str, directory: Path, note: Path) -> subprocess.Popen[bytes]:

@@ -42,7 +42,7 @@ SPEC = PluginSpec(
             maximum=20.0,
         ),
         Parameter(
-            name="display_maximum",
+            name="display_limit",
             default=40.0,
             unit="%",
             description="fat fraction at the upper end of the colour bar and of the display window",

@@ -67,14 +67,14 @@ def body_mask(in_phase: Volume) -> Mask:
         When nothing stands out from the background.
     """
     spacing = in_phase.spacing
-    smooth = ndimage.uniform_filter(in_phase.array, tuple(_odd(_SMOOTHING, step) for step in spacing))
+    smooth = ndimage.uniform_filter(in_phase.array, tuple(odd(_SMOOTHING, step) for step in spacing))
     root = np.sqrt(np.maximum(smooth, 0, out=smooth), out=smooth)
     signal = root[root > 0]
     if signal.size == 0 or np.ptp(signal) == 0:
         raise Unsuitable("the in-phase image is empty: no body stands out from the background")
     mask = _largest(root > _BELOW_OTSU * otsu(signal))
-    closed = _dilated(mask, _GAP, spacing)
-    closed = ~_dilated(~closed, _GAP, spacing)
+    closed = dilated(mask, _GAP, spacing)
+    closed = ~dilated(~closed, _GAP, spacing)
     axial = int(np.argmax(np.abs(in_phase.affine[2, 2::-1])))
     planes = np.moveaxis(closed, axial, 0)
     return np.moveaxis(np.stack([ndimage.binary_fill_holes(plane) for plane in planes]), 0, axial)
@@ -87,7 +87,7 @@ def noise(image: FloatArray, body: Mask, spacing: Spacing) -> Noise:
     there is none, from the median absolute second difference inside the body. Of the three directions the middle one
     counts: across thick slices anatomy adds to it, along an interpolated one noise is missing.
     """
-    air = image[~_dilated(body, _AIR_MARGIN, spacing)]
+    air = image[~dilated(body, _AIR_MARGIN, spacing)]
     if air.size >= _LEAST_AIR and np.count_nonzero(air) > 0.7 * air.size:
         return Noise(sigma=float(np.median(air) / _RAYLEIGH_MEDIAN), source="air around the body (Rayleigh)")
     estimates = [_second_difference_sigma(image, body, axis) for axis in range(3) if image.shape[axis] >= 3]
@@ -108,6 +108,20 @@ def otsu(values: FloatArray, bins: int = 256) -> float:
     return float(middles[both][np.argmax(below[both] * above[both] * difference**2)])
 
 
+def dilated(mask: Mask, width: float, spacing: Spacing) -> Mask:
+    """The mask widened by half of ``width``, mm, on each side: a box, one axis after the other."""
+    wide = mask.view(np.uint8)
+    for axis, step in enumerate(spacing):
+        if (size := odd(width, step)) > 1:
+            wide = ndimage.maximum_filter1d(wide, size, axis)
+    return wide.view(np.bool_)
+
+
+def odd(width: float, step: float) -> int:
+    """Odd number of voxels that does not exceed a width."""
+    return 2 * int(width / 2 / step) + 1
+
+
 def _second_difference_sigma(image: FloatArray, body: Mask, axis: int) -> float:
     lines, inside = np.moveaxis(image, axis, 0), np.moveaxis(body, axis, 0)
     second = lines[2:] - 2 * lines[1:-1] + lines[:-2]
@@ -121,17 +135,3 @@ def _largest(mask: Mask) -> Mask:
     sizes[0] = 0
     largest: Mask = labels == np.argmax(sizes)
     return largest
-
-
-def _dilated(mask: Mask, width: float, spacing: Spacing) -> Mask:
-    """The mask widened by half of ``width``, mm, on each side; a box, one axis after the other."""
-    wide = mask.view(np.uint8)
-    for axis, step in enumerate(spacing):
-        if (size := _odd(width, step)) > 1:
-            wide = ndimage.maximum_filter1d(wide, size, axis)
-    return wide.view(np.bool_)
-
-
-def _odd(width: float, step: float) -> int:
-    """Odd number of voxels that does not exceed a width."""
-    return 2 * int(width / 2 / step) + 1

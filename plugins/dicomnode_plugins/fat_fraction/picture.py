@@ -9,9 +9,14 @@ from dicomnode_plugins.fat_fraction.dual_echo import FloatArray, Mask
 
 Pixels = npt.NDArray[np.uint8]
 
-_STOPS = np.array([(0, 0, 80), (0, 60, 220), (0, 190, 200), (60, 200, 60), (250, 220, 40), (230, 40, 20)], np.float32)
-"""Cold to hot; dark blue is no fat."""
-_OVERLAY = np.float32(0.55)
+_STOPS = np.array(
+    [(20, 30, 110), (30, 90, 230), (0, 190, 200), (70, 200, 70), (250, 220, 40), (230, 40, 20)], np.float32
+)
+"""Cold to hot, evenly spaced; dark blue is no fat."""
+_WEIGHTS = (np.float32(0.3), np.float32(0.65))
+"""Of the colour over the gray at both ends of the scale: tissue without fat keeps its anatomy."""
+_BRIGHTEST = 97.0
+"""Percentile of the body's signal that is shown white."""
 
 _GLYPHS = {
     "0": ("###", "# #", "# #", "# #", "###"),
@@ -30,14 +35,28 @@ _GLYPHS = {
 
 
 def overlay(in_phase: FloatArray, percent: FloatArray, body: Mask, limit: float) -> Pixels:
-    """Frames (z, y, x, 3): gray outside the measured body, colour from 0 % to ``limit`` inside."""
-    top = float(np.percentile(in_phase[body], 99.5)) or 1.0
-    gray = np.clip(in_phase / np.float32(top), 0, 1) * np.float32(255)
-    frames = np.repeat(gray[..., None], 3, axis=3)
-    measured = body & ~np.isnan(percent)
-    colour = _colours(np.clip(percent[measured] / np.float32(limit), 0, 1))
-    frames[measured] = (1 - _OVERLAY) * frames[measured] + _OVERLAY * colour
-    pixels = frames.astype(np.uint8)
+    """Draw every slice.
+
+    Parameters
+    ----------
+    in_phase, percent : (z, y, x) float32
+        Signal, and fat fraction, NaN where there is none.
+    body : (z, y, x) bool
+    limit : float
+        Fat fraction, percent, at the upper end of the colours; they begin at 0 %.
+
+    Returns
+    -------
+    (z, y, x, 3) uint8
+        RGB; the lower edge in the middle is left free for the node's research mark.
+    """
+    white = float(np.percentile(in_phase[body], _BRIGHTEST)) or 1.0
+    gray = (np.clip(in_phase / np.float32(white), 0, 1) * np.float32(255)).astype(np.uint8)
+    pixels = np.repeat(gray[..., None], 3, axis=3)
+    measured = ~np.isnan(percent)
+    share = np.clip(percent[measured] / np.float32(limit), 0, 1)
+    weight = (_WEIGHTS[0] + (_WEIGHTS[1] - _WEIGHTS[0]) * share)[:, None]
+    pixels[measured] = (1 - weight) * pixels[measured] + weight * _colours(share)
     for plane in pixels:
         _draw_bar(plane, limit)
     return pixels
@@ -52,11 +71,12 @@ def _colours(share: FloatArray) -> FloatArray:
 
 
 def _draw_bar(plane: Pixels, limit: float) -> None:
-    """Draw the scale at the right edge: bar, ticks at quarters, numbers in percent."""
+    """Draw the scale at the right edge on a dark ground: bar, ticks at quarters, numbers in percent."""
     rows, columns, _ = plane.shape
     size = max(1, columns // 256)
     width, height = 6 * size, rows // 2
     top, left = rows // 4, columns - width - 3 * size
+    plane[top - 5 * size : top + height + 5 * size, left - 20 * size :] //= 4
     shares = np.linspace(1, 0, height, dtype=np.float32)
     plane[top : top + height, left : left + width] = _colours(shares)[:, None, :].astype(np.uint8)
     for quarter in range(5):

@@ -9,7 +9,6 @@ import pytest
 
 from dicomnode.assemble.assess import assess
 from dicomnode.domain.exam import Assessment, Outcome
-from dicomnode.domain.identity import SOPInstanceUID
 from dicomnode.domain.instance import InstanceHeader, Patient
 from tests.slices import plugin, stored, volume
 
@@ -19,8 +18,8 @@ REPORT = volume("1.5", slices=1, series="1.2.3.5", SeriesNumber=5, sop_class="1.
 SCOUT = volume("1.4", slices=2, series="1.2.3.4", SeriesNumber=4)
 
 
-def judged(headers: list[InstanceHeader], *own: str) -> Assessment:
-    return assess(stored(headers), [(plugin(), {})], frozenset(map(SOPInstanceUID, own)))
+def judged(headers: list[InstanceHeader]) -> Assessment:
+    return assess(stored(headers), [(plugin(), {})])
 
 
 def verdicts(assessment: Assessment) -> dict[str, tuple[Outcome, str]]:
@@ -83,14 +82,7 @@ def test_own_results_are_never_input(manufacturer: str) -> None:
     returned += volume("1.1", EchoTime=2.3, series="1.2.3.2", Manufacturer=manufacturer)
     assessment = judged(returned)
     assert (assessment.tasks, assessment.stacks) == ((), ())
-    assert verdicts(assessment) == {"1.2.3.2": (Outcome.NOT_APPLICABLE, "a result of this node")}
-
-
-def test_own_results_are_known_by_their_uids_too() -> None:
-    returned = volume("1.2", EchoTime=4.6, series="1.2.3.2")
-    assessment = judged(PAIR + returned, *(header.sop_instance_uid for header in returned))
-    assert verdicts(assessment)["1.2.3.2"] == (Outcome.NOT_APPLICABLE, "a result of this node")
-    assert assessment.tasks == judged(PAIR).tasks
+    assert verdicts(assessment) == {"1.2.3.2": (Outcome.NOT_APPLICABLE, "a result of a dicomnode")}
 
 
 def test_inputs_of_two_patients_make_no_task() -> None:

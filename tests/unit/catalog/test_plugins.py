@@ -131,3 +131,29 @@ def test_clinical_mode_runs_validated_plugins_only() -> None:
     asked = Settings(node=NodeSettings(mode="clinical"), plugins={"zoo": PluginSettings()})
     with pytest.raises(SettingsError, match="its status is 'research'"):
         enabled(_installed(), asked)
+
+
+def test_what_a_plugin_writes_to_standard_output_is_no_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "loud.py").write_text("import os\nos.write(1, b'{hello}\\n')\nfrom tests.plugin_zoo import SPEC\n")
+    _install(tmp_path, "zoo = loud:SPEC", monkeypatch)
+    (found,) = _found("zoo")
+    assert found.spec == SPEC
+
+
+def test_a_hanging_plugin_is_reported_and_hides_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dicomnode.catalog.plugins._PROBE_TIMEOUT_S", 3.0)
+    (tmp_path / "hanging.py").write_text("import time\ntime.sleep(600)\n")
+    _install(tmp_path, "a_hanging_one = hanging:SPEC\nzoo = tests.plugin_zoo:SPEC", monkeypatch)
+    found = {plugin.name: plugin for plugin in discover()}
+    assert found["a_hanging_one"].problem == "its import ends the process or does not end at all"
+    assert found["zoo"].spec == SPEC
+
+
+def test_the_example_plugin_is_found_where_it_is_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = Path(__file__).resolve().parents[3]
+    _install(tmp_path, "signal_statistics = signal_statistics:SPEC", monkeypatch)
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}:{root}:{root / 'examples' / 'third-party-plugin'}")
+    (found,) = _found("signal_statistics")
+    assert found.problem == ""
+    assert found.spec is not None
+    assert found.spec.title == "Signal statistics"

@@ -41,6 +41,7 @@ def _parcels(count: int) -> list[Parcel]:
 
 def _attempt(*replies: Reply | Exception, parcels: int, now: float = 1) -> list[tuple[int, DeliveryState, str]]:
     asked: list[Path] = []
+    released: list[bool] = []
 
     def store(peer: PeerSettings, files: Sequence[Path]) -> Iterable[Answer]:
         assert peer is PEER
@@ -49,9 +50,11 @@ def _attempt(*replies: Reply | Exception, parcels: int, now: float = 1) -> list[
             if isinstance(reply, Exception):
                 raise reply
             yield reply
+        released.append(True)
 
     receipts = attempt(PEER, _parcels(parcels), Path, store, POLICY, at(now))
     assert asked == [Path(f"k{n}") for n in range(parcels)]
+    assert released or any(isinstance(reply, Exception) for reply in replies)
     return [(receipt.delivery_id, receipt.state, receipt.reason) for receipt in receipts]
 
 

@@ -66,3 +66,35 @@ def test_a_broken_rule_is_named_with_its_finding(which: int, changes: dict[str, 
 
 def test_a_free_standing_picture_may_have_any_size() -> None:
     verify(_changed(CAPTURE, on="", frames=np.zeros((1, 50, 60, 3), np.uint8)), case())
+
+
+@pytest.mark.parametrize(
+    ("which", "changes", "says"),
+    [
+        (SEGMENTATION, {"segments": _segment(label="Left\\right")}, "label has 1 to 64 characters, no backslash"),
+        (MAP, {"label": "too small"}, "'too small' is not 1 to 16 capitals"),
+        (MAP, {"title": ""}, "title has 1 to 64"),
+        (MAP, {"window": (float("nan"), 1.0)}, "all of them finite"),
+        (MAP, {"value_range": (0.0, float("inf"))}, "all of them finite"),
+        (CAPTURE, {"title": "two\nlines"}, "no control characters"),
+        (WORDS, {"value": "bell \a"}, "no other control characters"),
+        (WORDS, {"value": "half \ud800"}, "no other control characters"),
+    ],
+)
+def test_what_dicom_could_not_write_is_named(which: int, changes: dict[str, Any], says: str) -> None:
+    with pytest.raises(BadFinding, match=f"finding {which} .*{says}"):
+        verify(_changed(which, **changes), case())
+
+
+def test_a_text_may_have_several_lines() -> None:
+    verify(_changed(WORDS, value="one\ntwo"), case())
+
+
+def test_saying_nothing_is_no_result() -> None:
+    with pytest.raises(BadFinding, match="said nothing"):
+        verify([], case())
+
+
+def test_a_segment_label_is_used_once_in_a_case() -> None:
+    with pytest.raises(BadFinding, match="segment 'Liver' is in two segmentations"):
+        verify([*findings(), findings()[SEGMENTATION]], case())

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -118,6 +120,30 @@ def test_any_volume_comes_back_to_the_bit(
     assert got.acquisition == acquisition
 
 
+WORDS = st.text(st.characters(exclude_categories=("Cc", "Cs")), min_size=1, max_size=64)
+CODES = st.builds(Code, WORDS, WORDS, WORDS)
+SAID = st.one_of(
+    st.builds(
+        Measurement,
+        name=CODES,
+        value=st.floats(allow_nan=False, allow_infinity=False),
+        unit=CODES,
+        derivation=st.none() | CODES,
+        decimals=st.integers(0, 9),
+    ),
+    st.builds(QualitativeEvaluation, name=CODES, value=CODES | WORDS),
+    st.builds(Recommendation, value=CODES | WORDS),
+)
+
+
+@settings(max_examples=100, deadline=None)
+@given(said=st.lists(SAID, min_size=1, max_size=4))
+def test_whatever_is_said_comes_back_as_it_was(tmp_path_factory: pytest.TempPathFactory, said: list[Finding]) -> None:
+    folder = tmp_path_factory.mktemp("findings")
+    wire.write_findings(folder, said)
+    assert wire.read_findings(folder, case()) == said
+
+
 def test_writing_twice_gives_the_same_bytes(tmp_path: Path) -> None:
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
@@ -161,3 +187,84 @@ def test_a_pickle_in_an_array_file_is_not_opened(tmp_path: Path) -> None:
 def test_what_is_no_finding_is_not_written(tmp_path: Path) -> None:
     with pytest.raises(BadFinding, match="finding 0 is a str"):
         wire.write_findings(tmp_path, ["text"])  # type: ignore[list-item]
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"name": 7}, "name: 7 is not a Code"),
+        ({"name": {"value": "1", "scheme": "S", "meaning": "x" * 65}}, "name: code meaning is longer than 64"),
+        ({"value": "12"}, "value: '12' is not a float"),
+        ({"value": True}, "value: True is not a float"),
+        ({"decimals": 1.0}, "decimals: 1.0 is not a int"),
+        ({"of": None}, "of: None is not a str"),
+        ({"extra": 1}, "a Measurement has no extra"),
+    ],
+)
+def test_a_field_of_another_type_is_named(tmp_path: Path, change: dict[str, object], says: str) -> None:
+    wire.write_findings(tmp_path, [Measurement(name=FAT_FRACTION, value=1.0, unit=PERCENT)])
+    (entry,) = json.loads((tmp_path / wire.FINDINGS).read_text())
+    (tmp_path / wire.FINDINGS).write_text(json.dumps([entry | change]))
+    with pytest.raises(BadFinding, match=f"finding 0 .*{says}"):
+        wire.read_findings(tmp_path, case())
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda parts: st.lists(parts, max_size=3) | st.dictionaries(st.text(max_size=5), parts, max_size=3),
+    max_leaves=5,
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(which=st.integers(0, 6), choice=st.integers(0, 20), value=JSON)
+def test_whatever_a_field_holds_is_read_or_named(
+    tmp_path_factory: pytest.TempPathFactory, which: int, choice: int, value: object
+) -> None:
+    folder = tmp_path_factory.mktemp("findings")
+    wire.write_findings(folder, findings())
+    entries = json.loads((folder / wire.FINDINGS).read_text())
+    names = sorted(entries[which])
+    entries[which][names[choice % len(names)]] = value
+    (folder / wire.FINDINGS).write_text(json.dumps(entries))
+    with suppress(BadFinding):
+        wire.read_findings(folder, case())
+
+
+def test_a_link_out_of_the_directory_is_not_followed(tmp_path: Path) -> None:
+    inside = tmp_path / "case"
+    inside.mkdir()
+    wire.write_findings(inside, findings())
+    labels = inside / "finding-0-labels.npy"
+    labels.rename(tmp_path / "elsewhere.npy")
+    labels.symlink_to(tmp_path / "elsewhere.npy")
+    with pytest.raises(BadFinding, match="outside the case directory"):
+        wire.read_findings(inside, case())
+
+
+def test_a_pipe_in_place_of_the_findings_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / wire.FINDINGS)
+    with pytest.raises(BadFinding, match="is not a file"):
+        wire.read_findings(tmp_path, case())
+
+
+def test_an_array_larger_than_its_file_is_not_made(tmp_path: Path) -> None:
+    wire.write_findings(tmp_path, findings())
+    with (tmp_path / "finding-0-labels.npy").open("wb") as labels:
+        header = {"descr": "|u1", "fortran_order": False, "shape": (10**6, 10**4, 10**3)}
+        np.lib.format.write_array_header_1_0(labels, header)
+    with pytest.raises(BadFinding, match=r"finding 0 .*cannot be read: labels: mmap length"):
+        wire.read_findings(tmp_path, case())
+
+
+@pytest.mark.parametrize(
+    ("returned", "says"),
+    [
+        (None, "returned a NoneType"),
+        ([Recommendation(value={1, 2})], "finding 0 .Recommendation. cannot be written: set"),  # type: ignore[arg-type]
+    ],
+)
+def test_what_cannot_be_written_is_named(tmp_path: Path, returned: object, says: str) -> None:
+    with pytest.raises(BadFinding, match=says):
+        wire.write_findings(tmp_path, returned)  # type: ignore[arg-type]
+    assert not (tmp_path / wire.FINDINGS).exists()

@@ -1,0 +1,109 @@
+"""Dual-echo cases for the plugin, in memory or through DICOM files and the node's own assembly."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dicomnode.assemble.matching import match
+from dicomnode.demo.phantom import Exam, Truth, acquire
+from dicomnode.dicom import volume
+from dicomnode.dicom.header import read_file
+from dicomnode.dicom.stacks import stacks
+from dicomnode.domain.exam import PlannedTask
+from dicomnode.domain.identity import digest_of
+from dicomnode.errors import Unsuitable
+from dicomnode.sdk import Case, Finding, Measurement, ParametricMap, Segmentation, Volume
+from dicomnode.sdk.verify import verify
+from dicomnode_plugins.fat_fraction import SPEC
+from dicomnode_plugins.fat_fraction.run import run
+
+SMALL = (12, 96, 128)
+
+
+@dataclass
+class Steps:
+    """A context that remembers what it was told."""
+
+    threads: int = 1
+    told: list[tuple[float, str]] = field(default_factory=list)
+
+    def progress(self, fraction: float, step: str) -> None:
+        self.told.append((fraction, step))
+
+
+def case(exam: Exam, **parameters: Any) -> tuple[Case, Truth]:
+    """The exam without any file."""
+    signals, truth = acquire(exam)
+    affine = np.array(truth.geometry.affine())
+    opposed, in_phase = (
+        Volume(
+            array=array,
+            affine=affine,
+            acquisition={"EchoTime": time, "MagneticFieldStrength": exam.field_strength, "RepetitionTime": 150.0},
+        )
+        for array, time in zip((signals.opposed, signals.in_phase), exam.echo_times, strict=True)
+    )
+    return Case(volumes={"in_phase": in_phase, "opposed_phase": opposed}, parameters=SPEC.resolve(parameters)), truth
+
+
+def findings(case: Case) -> list[Finding]:
+    """What the plugin finds, proven to be writable."""
+    found = run(case, Steps())
+    verify(found, case)
+    return found
+
+
+def percent(found: Sequence[Finding]) -> np.ndarray[Any, np.dtype[np.float32]]:
+    """The map among the findings."""
+    (only,) = (finding for finding in found if isinstance(finding, ParametricMap))
+    return only.array
+
+
+def body(found: Sequence[Finding]) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    """The segmented voxels."""
+    (only,) = (finding for finding in found if isinstance(finding, Segmentation))
+    inside: np.ndarray[Any, np.dtype[np.bool_]] = only.labels == 1
+    return inside
+
+
+def numbers(found: Sequence[Finding]) -> dict[str, float]:
+    """Measurements by what they are."""
+    return {
+        finding.derivation.meaning if finding.derivation else finding.name.meaning: finding.value
+        for finding in found
+        if isinstance(finding, Measurement)
+    }
+
+
+def planned(folder: Path) -> tuple[PlannedTask, dict[str, Path]]:
+    """What the node would run on the files of a folder, and its files by SOP Instance UID.
+
+    Raises
+    ------
+    Unsuitable
+        With the node's reasons, for the plugin and for each stack, when the plugin's roles cannot be filled.
+    """
+    headers = {path: read_file(path) for path in sorted(folder.rglob("*.dcm"))}
+    digests = {header.sop_instance_uid: digest_of([header.sop_instance_uid]) for header in headers.values()}
+    found = stacks(list(headers.values()))
+    tasks, refusals = match(found, [(SPEC, {})], digests)
+    if not tasks:
+        raise Unsuitable("; ".join([refusals[0].reason, *(stack.role.reasons[0] for stack in found)]))
+    return tasks[0], {header.sop_instance_uid: path for path, header in headers.items()}
+
+
+def case_of(folder: Path) -> Case:
+    """The case that the node would give to the plugin for the files of a folder."""
+    task, paths = planned(folder)
+    volumes = {}
+    for chosen in task.inputs:
+        stack = chosen.stack
+        assert stack.geometry is not None
+        array, acquisition = volume.read([paths[uid] for uid in stack.instances], stack.geometry)
+        volumes[chosen.role] = Volume(array=array, affine=np.array(stack.geometry.affine()), acquisition=acquisition)
+    return Case(volumes=volumes, parameters=task.parameters)

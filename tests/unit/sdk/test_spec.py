@@ -1,0 +1,80 @@
+"""A specification is data that can be trusted: checked when it is made, unchanged by its way through JSON."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from dicomnode.sdk import SDK_VERSION, Code, InputRole, Match, Parameter, PluginSpec, Resources
+
+IN_PHASE = InputRole(role="in_phase", match=(Match(keyword="Role", op="eq", value="in-phase"),))
+OPPOSED = InputRole(
+    role="opposed_phase",
+    match=(Match(keyword="ScanOptions", op="excludes", value=("FS", "SPIR")),),
+    same_grid_as="in_phase",
+)
+SPEC = PluginSpec(
+    name="fat_fraction",
+    version="1.2.3",
+    title="Fat fraction",
+    intended_use="tests",
+    status="research",
+    inputs=(IN_PHASE, OPPOSED),
+    produces=("ParametricMap",),
+    entry="package.module:run",
+    family=Code("123110", "DCM", "Artificial Intelligence"),
+    parameters=(
+        Parameter(name="gate", default=5.0, description="", minimum=1.0, maximum=9.0),
+        Parameter(name="count", default=3, description=""),
+        Parameter(name="on", default=True, description=""),
+    ),
+    resources=Resources(cpus=2, timeout_s=1.5),
+    preload=("numpy",),
+)
+
+
+def test_it_survives_json_unchanged() -> None:
+    assert PluginSpec.from_json(json.loads(json.dumps(SPEC.to_json()))) == SPEC
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"name": "Fat Fraction"}, "plugin name must be"),
+        ({"name": "../x"}, "plugin name must be"),
+        ({"entry": "module"}, "entry must be"),
+        ({"sdk": SDK_VERSION + 1}, f"needs SDK {SDK_VERSION + 1}, this node has {SDK_VERSION}"),
+        ({"inputs": ()}, "input roles must be there and unique"),
+        ({"inputs": (IN_PHASE, IN_PHASE)}, "input roles must be there and unique"),
+        ({"inputs": (OPPOSED,)}, "role 'opposed_phase' refers to unknown role 'in_phase'"),
+        ({"inputs": (replace(IN_PHASE, role="../x"),)}, "a role must be"),
+    ],
+)
+def test_a_wrong_specification_is_named(change: dict[str, Any], says: str) -> None:
+    with pytest.raises(ValueError, match=says):
+        replace(SPEC, **change)
+
+
+def test_parameters_are_resolved_over_their_defaults() -> None:
+    assert SPEC.resolve({"gate": 7}) == {"gate": 7.0, "count": 3, "on": True}
+    assert type(SPEC.resolve({"gate": 7})["gate"]) is float
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"gaet": 1.0}, "fat_fraction has no parameter gaet; it has gate, count, on"),
+        ({"gate": "5"}, "gate must be float, got '5'"),
+        ({"gate": True}, "gate must be float, got True"),
+        ({"count": 3.0}, "count must be int"),
+        ({"on": 1}, "on must be bool"),
+        ({"gate": 0.9}, r"gate must lie in \[1.0, 9.0\], got 0.9"),
+        ({"gate": 9.1}, r"gate must lie in \[1.0, 9.0\], got 9.1"),
+    ],
+)
+def test_a_parameter_that_does_not_fit_is_named(given: dict[str, Any], says: str) -> None:
+    with pytest.raises(ValueError, match=says):
+        SPEC.resolve(given)
