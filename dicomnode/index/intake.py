@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict
 from datetime import datetime
 
@@ -13,6 +15,7 @@ from dicomnode.domain.exam import ExamState, Outcome
 from dicomnode.domain.identity import AETitle, StudyInstanceUID
 from dicomnode.domain.instance import Instance, InstanceHeader, Recorded
 from dicomnode.errors import DuplicateInstance, OtherPatient, OutOfResources
+from dicomnode.index import arrival
 from dicomnode.index.database import Database
 from dicomnode.index.schema import ExamRow, InstanceRow, ObjectRow, PatientRow, QuarantineRow, SeriesRow, StudyRow
 
@@ -24,6 +27,10 @@ class Intake:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        # SQLite has one writer at a time and lets the others sleep and ask again, some of them for a second; here they
+        # queue. PostgreSQL's writers do not meet.
+        sqlite = database.engine.dialect.name == "sqlite"
+        self._turn: AbstractContextManager[object] = threading.Lock() if sqlite else nullcontext()
 
     def record(self, instance: Instance, arrived: datetime) -> Recorded:
         """Commit one instance; a new one opens its exam, or the next revision of an assessed one.
@@ -40,7 +47,9 @@ class Intake:
         try:
             for _ in range(_RACES):
                 try:
-                    with self._database.write() as session:
+                    with self._turn, self._database.write() as session:
+                        if arrival.one_more(session, instance, arrived):
+                            return Recorded.STORED
                         return _record(session, instance, arrived)
                 except IntegrityError:
                     continue
