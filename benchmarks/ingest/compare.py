@@ -210,9 +210,9 @@ def message(study: str, number: int, pixels: bytes) -> bytes:
     return b"".join(struct.pack(">BBLLBB", 4, 0, len(p) + 6, len(p) + 2, 1, kind) + p for kind, p in parts)
 
 
-def _send(port: int, study: str, count: int, barrier: object, times: object) -> None:
-    pixels = random.Random(count).randbytes(131072)
-    messages = [message(study, number, pixels) for number in range(count)]
+def _send(port: int, study: str, numbers: range, barrier: object, times: object) -> None:
+    pixels = random.Random(study).randbytes(131072)
+    messages = [message(study, number, pixels) for number in numbers]
     barrier.wait()  # type: ignore[attr-defined]
     begun = time.monotonic()
     association = Association(port)
@@ -229,8 +229,9 @@ def measure(receiver: Receiver, associations: int, images: int) -> dict[str, flo
     processes = multiprocessing.get_context("fork")
     barrier, times = processes.Barrier(associations), processes.Queue()
     share = max(1, images // associations)
-    studies = [f"1.2.826.0.1.{random.getrandbits(60)}" for _ in range(associations)]
-    senders = [processes.Process(target=_send, args=(receiver.port, study, share, barrier, times)) for study in studies]
+    study = f"1.2.826.0.1.{random.getrandbits(60)}"  # one study of four series, spread over all associations
+    shares = [range(n * share, (n + 1) * share) for n in range(associations)]
+    senders = [processes.Process(target=_send, args=(receiver.port, study, part, barrier, times)) for part in shares]
     before = receiver.cpu_s()
     for sender in senders:
         sender.start()

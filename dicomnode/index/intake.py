@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import threading
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 from dataclasses import asdict
 from datetime import datetime
 
@@ -18,6 +17,7 @@ from dicomnode.errors import DuplicateInstance, OtherPatient, OutOfResources
 from dicomnode.index import arrival
 from dicomnode.index.database import Database
 from dicomnode.index.schema import ExamRow, InstanceRow, ObjectRow, PatientRow, QuarantineRow, SeriesRow, StudyRow
+from dicomnode.index.turns import Turns
 
 _RACES = 5  # two associations may bring the first instances of one study at once; the loser looks again
 
@@ -27,10 +27,8 @@ class Intake:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        # SQLite has one writer at a time and lets the others sleep and ask again, some of them for a second; here they
-        # queue. PostgreSQL's writers do not meet.
-        sqlite = database.engine.dialect.name == "sqlite"
-        self._turn: AbstractContextManager[object] = threading.Lock() if sqlite else nullcontext()
+        # PostgreSQL has many writers at a time and flushes for all of them together by itself.
+        self._turns = Turns(database) if database.engine.dialect.name == "sqlite" else None
 
     def record(self, instance: Instance, arrived: datetime) -> Recorded:
         """Commit one instance; a new one opens its exam, or the next revision of an assessed one.
@@ -47,8 +45,10 @@ class Intake:
         try:
             for _ in range(_RACES):
                 try:
-                    with self._turn, self._database.write() as session:
-                        if arrival.one_more(session, instance, arrived):
+                    if self._turns is not None and self._turns.one_more(instance, arrived):
+                        return Recorded.STORED
+                    with self._turns.alone() if self._turns else nullcontext(), self._database.write() as session:
+                        if self._turns is None and arrival.one_more(session, instance, arrived):
                             return Recorded.STORED
                         return _record(session, instance, arrived)
                 except IntegrityError:
