@@ -44,8 +44,8 @@ def _send(node: NodeProcess, files: list[Path], acknowledged: set[Path]) -> None
 # pynetdicom leaves the socket of a refused connection to the garbage collector
 @pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
 @pytest.mark.filterwarnings("ignore:Exception ignored in. <socket:pytest.PytestUnraisableExceptionWarning")
-def test_the_node_dies_at_random_moments(orthanc: Orthanc, tmp_path: Path) -> None:
-    node = NodeProcess(tmp_path, free_port(), peers_of(orthanc))
+def test_the_node_dies_at_random_moments(orthanc: Orthanc, tmp_path: Path, database_url: str) -> None:
+    node = NodeProcess(tmp_path, free_port(), peers_of(orthanc), database_url)
     choose = random.Random(KILLS)
     for number in range(KILLS):
         exam = Exam(seed=100 + number, shape=(SLICES, 96, 128))
@@ -136,8 +136,10 @@ def test_work_that_outlasts_the_stop_is_done_after_the_next_start(
     assert node.stop() == 0
 
 
-def test_a_stopped_node_leaves_its_work_for_the_next_start(orthanc: Orthanc, tmp_path: Path) -> None:
-    node = NodeProcess(tmp_path, free_port(), peers_of(orthanc))
+def test_a_stopped_node_leaves_its_work_for_the_next_start(
+    orthanc: Orthanc, tmp_path: Path, database_url: str
+) -> None:
+    node = NodeProcess(tmp_path, free_port(), peers_of(orthanc), database_url)
     write_liver_exam(tmp_path / "exam", Exam(seed=7, shape=(SLICES, 96, 128)))
     acknowledged: set[Path] = set()
     node.start()
