@@ -136,9 +136,7 @@ def test_work_that_outlasts_the_stop_is_done_after_the_next_start(
     assert node.stop() == 0
 
 
-def test_a_stopped_node_leaves_its_work_for_the_next_start(
-    orthanc: Orthanc, tmp_path: Path, database_url: str
-) -> None:
+def test_a_stopped_node_leaves_its_work_for_the_next_start(orthanc: Orthanc, tmp_path: Path, database_url: str) -> None:
     node = NodeProcess(tmp_path, free_port(), peers_of(orthanc), database_url)
     write_liver_exam(tmp_path / "exam", Exam(seed=7, shape=(SLICES, 96, 128)))
     acknowledged: set[Path] = set()
