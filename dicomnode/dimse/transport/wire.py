@@ -15,6 +15,7 @@ from typing import Final, TypeVar
 
 _TIMEVAL: Final = struct.Struct("ll").pack
 _MICROSECONDS: Final = 1_000_000
+_HIGHEST_MARK: Final = 1 << 15  # well below any receive window: a sender must never wait for us to read, and we for it
 _LINGER_S: Final = 0.5
 _MOST_READS_WHILE_LINGERING: Final = 64
 
@@ -125,9 +126,10 @@ class Stream:
             timeout = _TIMEVAL(int(left), int(left % 1 * _MICROSECONDS) or 1)
             connected.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, timeout)
             connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
-            if count != self._low:
-                self._low = count
-                connected.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, count)
+            low = min(count, _HIGHEST_MARK)
+            if low != self._low:
+                self._low = low
+                connected.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, low)
         except OSError as error:
             raise Gone("connection reset") from error
 
