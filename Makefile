@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test test-kill lint format peers bench clean
+.PHONY: help venv demo test test-kill test-receiver bench-ingest lint format peers bench clean
 
 help:  ## list what can be made
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 18
@@ -28,6 +28,12 @@ test: .venv/built  ## the whole suite, linters included
 
 test-kill: .venv/built  ## the long form of the crash test: kill -9 at 20 random moments
 	DICOMNODE_KILLS=20 $(BIN)/python -m pytest --timeout 3600 tests/e2e/test_crash.py
+
+test-receiver: .venv/built  ## the long form of the receiver's fault tests: 200 kills, 10,000 instances
+	DICOMNODE_KILLS=200 DICOMNODE_INSTANCES=10000 $(BIN)/python -m pytest --timeout 7200 tests/integration/test_receiver_faults.py
+
+bench-ingest: .venv/built  ## receiving, beside DCMTK and Orthanc
+	$(BIN)/python benchmarks/ingest/compare.py
 
 lint: .venv/built  ## ruff, mypy, import-linter
 	$(BIN)/ruff check .

@@ -58,8 +58,9 @@ class Node:
         self._closing.enter_context(self._database.held())
         self._database.upgrade()
         self._intake = Intake(self._database)
-        self._store = FileStore(data / "store")
-        self._quarantine = FileStore(data / "quarantine")
+        strict = settings.dicom.durability == "strict"
+        self._store = FileStore(data / "store", strict=strict)
+        self._quarantine = FileStore(data / "quarantine", strict=strict)
         self.plugins = catalog.enabled(catalog.discover(), settings)
         self._stopping = threading.Event()
         self._idle = True
@@ -72,8 +73,10 @@ class Node:
         self._run(pipeline)
         self._tend("stability clock", pipeline.watch, _SWEEP_S)
         self._tend("reconcile", pipeline.reconcile, _RECONCILE_S)
-        admission = Admission(self._store, self._intake, self._quarantine, _now)
-        self._scp = StorageSCP(settings.dicom, settings.peers, admission.admit, admission.released)
+        admission = Admission(self._store, self._intake, self._quarantine, _now, settings.limits)
+        self._scp = StorageSCP(
+            settings.dicom, settings.peers, admission.admit, admission.released, limits=settings.limits
+        )
         self._scp.start()
         self._closing.callback(self._scp.stop)
         log.info("listening", extra={"aet": settings.dicom.aet, "port": self._scp.port})

@@ -6,9 +6,9 @@ import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from dicomnode.errors import SettingsError
 
@@ -22,7 +22,15 @@ def _ae_title(value: str) -> str:
     return value
 
 
+def _fingerprint(value: str) -> str:
+    digits = value.replace(":", "").lower()
+    if not re.fullmatch(r"[0-9a-f]{64}", digits):
+        raise ValueError("a SHA-256 fingerprint has 64 hexadecimal digits, with or without colons")
+    return digits
+
+
 AETitleText = Annotated[str, AfterValidator(_ae_title)]
+Fingerprint = Annotated[str, AfterValidator(_fingerprint)]
 Port = Annotated[int, Field(ge=0, le=65535)]
 Seconds = Annotated[float, Field(gt=0, le=366 * 86400)]
 
@@ -63,6 +71,54 @@ class DicomSettings(_Section):
     """Take instances from AE titles that are not configured. For closed test networks only."""
     network_timeout: Seconds = 60.0
     """Seconds of silence after which an association is aborted."""
+    transport: Literal["event", "stock"] = "event"
+    """``stock`` is pynetdicom's own server: slower, without TLS, bounds and streaming; for when ours is in doubt."""
+    durability: Literal["default", "strict"] = "default"
+    """``strict`` flushes the folder of each new file too; not needed on ext4 and XFS."""
+    tls_certificate: str = ""
+    """File with our certificate and those between it and its root, PEM; then we speak TLS only (PS3.15 B.12)."""
+    tls_key: str = ""
+    """File with our private key, PEM, without a password."""
+    tls_trusted: str = ""
+    """File with the authorities that vouch for our peers, PEM; every peer must show a certificate."""
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        given = [bool(file) for file in (self.tls_certificate, self.tls_key, self.tls_trusted)]
+        if any(given) and not all(given):
+            raise ValueError("TLS needs tls_certificate, tls_key and tls_trusted")
+        if any(given) and self.transport == "stock":
+            raise ValueError("the stock transport does not speak TLS: use event")
+        return self
+
+
+class LimitsSettings(_Section):
+    """What one peer may cost. Every time is a deadline, not a pause between two bytes."""
+
+    sockets: Annotated[int, Field(ge=1)] = 512
+    """Connections open at once."""
+    unnegotiated: Annotated[int, Field(ge=1)] = 384
+    """Those among them that are no association yet; the oldest gives way to a new one."""
+    per_address: Annotated[int, Field(ge=1)] = 320
+    """Connections from one address."""
+    per_peer: Annotated[int, Field(ge=1)] = 48
+    """Associations of one AE title."""
+    handshake_time: Seconds = 5.0
+    """Seconds for a TLS handshake."""
+    negotiation_time: Seconds = 5.0
+    """Seconds until the A-ASSOCIATE-RQ is complete."""
+    pdu_time: Seconds = 10.0
+    """Seconds for one PDU, once it has begun, and for one of ours to leave."""
+    message_time: Seconds = 60.0
+    """Seconds for one message; its bytes prolong it at the rate of ``slowest``."""
+    slowest: Annotated[int, Field(ge=1)] = 32768
+    """Bytes a second below which a sender is too slow."""
+    object_bytes: Annotated[int, Field(ge=1)] = 16 << 30
+    """Largest instance, bytes."""
+    free_for_new_studies: Annotated[int, Field(ge=0)] = 512 << 20
+    """Free bytes below which studies not seen before are refused with A700."""
+    free_for_any: Annotated[int, Field(ge=0)] = 64 << 20
+    """Free bytes below which every instance is refused with A700."""
 
 
 class DatabaseSettings(_Section):
@@ -105,6 +161,8 @@ class PeerSettings(_Section):
     """Its port."""
     may_store: bool = False
     """It may send instances to us."""
+    certificates: tuple[Fingerprint, ...] = ()
+    """SHA-256 fingerprints, hexadecimal, of the TLS certificates its AE title is bound to; empty binds it to none."""
     receives: tuple[ResultKind, ...] = ()
     """Which results go to it; empty means none."""
     commitment: bool = False
@@ -125,6 +183,7 @@ class Settings(_Section):
 
     node: NodeSettings = Field(default_factory=NodeSettings)
     dicom: DicomSettings = Field(default_factory=DicomSettings)
+    limits: LimitsSettings = Field(default_factory=LimitsSettings)
     database: DatabaseSettings = Field(default_factory=DatabaseSettings)
     completeness: CompletenessSettings = Field(default_factory=CompletenessSettings)
     delivery: DeliverySettings = Field(default_factory=DeliverySettings)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from threading import Lock
 
 from dicomnode.dimse.scp import StorageSCP
 from dicomnode.domain.identity import AETitle, StudyInstanceUID
 from dicomnode.domain.instance import Received
-from dicomnode.receive.admit import prove
 from dicomnode.receive.part10 import FileMeta, head
+from dicomnode.receive.proof import Proof
 from dicomnode.settings import DicomSettings
 
 AET = AETitle("STANDIN")
@@ -36,7 +37,10 @@ class StandInPACS:
         self._scp.stop()
 
     def _file(self, received: Received) -> StudyInstanceUID:
-        header = prove(received)
+        data_set = b"".join(map(bytes, received.data_set))
+        proof = Proof(received)
+        proof.feed(data_set)
+        header = proof.finish(lambda: nullcontext(memoryview(data_set)))
         meta = FileMeta(
             sop_class_uid=received.sop_class_uid,
             sop_instance_uid=received.sop_instance_uid,
@@ -45,7 +49,7 @@ class StandInPACS:
         )
         with self._lock:
             name = f"{header.facts.get('Modality', 'OT')}-{header.sop_instance_uid}.dcm"
-            (self._folder / name).write_bytes(head(meta) + received.data_set)
+            (self._folder / name).write_bytes(head(meta) + data_set)
         return header.study_instance_uid
 
 

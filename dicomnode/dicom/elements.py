@@ -44,7 +44,7 @@ class Element:
     end: int
 
 
-def open_data_set(data_set: bytes, transfer_syntax_uid: str) -> tuple[bytes, Encoding]:
+def open_data_set(data_set: bytes | memoryview, transfer_syntax_uid: str) -> tuple[bytes | memoryview, Encoding]:
     """The readable form of an encoded data set: inflated where it is deflated, and how it is written.
 
     A transfer syntax we have not heard of is explicit little endian, as every encapsulated one is
@@ -66,7 +66,7 @@ def open_data_set(data_set: bytes, transfer_syntax_uid: str) -> tuple[bytes, Enc
     )
 
 
-def walk(data_set: bytes, encoding: Encoding, stop_at: int = 0xFFFFFFFF) -> Iterator[Element]:
+def walk(data_set: bytes | memoryview, encoding: Encoding, stop_at: int = 0xFFFFFFFF) -> Iterator[Element]:
     """The top-level elements in order, up to the tag ``stop_at``; sequences are stepped over, at any depth.
 
     Raises
@@ -86,19 +86,19 @@ def walk(data_set: bytes, encoding: Encoding, stop_at: int = 0xFFFFFFFF) -> Iter
         position = end
 
 
-def _tag(data_set: bytes, position: int, encoding: Encoding) -> int:
+def _tag(data_set: bytes | memoryview, position: int, encoding: Encoding) -> int:
     group, number = _TAG[encoding.order](data_set, position)
     return int(group) << 16 | int(number)
 
 
-def _element(data_set: bytes, position: int, encoding: Encoding) -> tuple[int, bytes, int, int]:
+def _element(data_set: bytes | memoryview, position: int, encoding: Encoding) -> tuple[int, bytes, int, int]:
     """Tag, VR, length and start of the value of the element at ``position``."""
     if position + 8 > len(data_set):
         raise NotUnderstood("the data set ends inside an element header")
     tag = _tag(data_set, position, encoding)
     if encoding.implicit or tag >> 16 == 0xFFFE:
         return tag, b"", _LONG[encoding.order](data_set, position + 4)[0], position + 8
-    vr = data_set[position + 4 : position + 6]
+    vr = bytes(data_set[position + 4 : position + 6])
     if not (vr.isalpha() and vr.isupper()):
         raise NotUnderstood(f"element {_name(tag)} has no value representation")
     if vr not in _LONG_VRS:
@@ -108,7 +108,7 @@ def _element(data_set: bytes, position: int, encoding: Encoding) -> tuple[int, b
     return tag, vr, _LONG[encoding.order](data_set, position + 8)[0], position + 12
 
 
-def _end_of_undefined(data_set: bytes, position: int, vr: bytes, encoding: Encoding) -> int:
+def _end_of_undefined(data_set: bytes | memoryview, position: int, vr: bytes, encoding: Encoding) -> int:
     """Position behind the delimiter that closes a value of undefined length; items may nest without limit."""
     implicit = Encoding(implicit=True, order="<")
     open_items = [implicit if vr == b"UN" else encoding]  # PS3.5 section 6.2.2, note 2

@@ -69,7 +69,7 @@ _NUMERIC = frozenset({"DS", "IS", *_BINARY})
 _LOCALIZED = frozenset({"LO", "SH", "ST", "LT", "UT", "UC", "PN"})
 
 
-def read(data_set: bytes, transfer_syntax_uid: str) -> InstanceHeader:
+def read(data_set: bytes | memoryview, transfer_syntax_uid: str) -> InstanceHeader:
     """The header of an encoded data set without file meta information, as C-STORE brings it.
 
     Parameters

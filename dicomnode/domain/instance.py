@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import TypeAlias
@@ -73,7 +73,7 @@ class Instance:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Received:
-    """One C-STORE request, whole but not yet believed."""
+    """One C-STORE request, not yet believed."""
 
     sop_class_uid: str
     """Affected SOP Class UID (0000,0002)."""
@@ -83,8 +83,9 @@ class Received:
     """SOP class for which the presentation context was accepted."""
     transfer_syntax_uid: str
     """Transfer syntax of the presentation context."""
-    data_set: bytes
-    """The encoded data set exactly as it came."""
+    data_set: Iterable[bytes | memoryview]
+    """The encoded data set exactly as it comes, in pieces. It may still be on its way: it can be gone through once, and
+    a piece is only lent until the next is asked for."""
     calling_aet: AETitle
 
 

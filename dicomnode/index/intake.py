@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import asdict
 from datetime import datetime
 
@@ -13,9 +14,11 @@ from dicomnode.domain.exam import ExamState, Outcome
 from dicomnode.domain.identity import AETitle, StudyInstanceUID
 from dicomnode.domain.instance import Instance, InstanceHeader, Recorded
 from dicomnode.errors import DuplicateInstance, InDoubt, OtherPatient, OutOfResources
+from dicomnode.index import arrival
 from dicomnode.index.database import Database
 from dicomnode.index.exams import hold_study
 from dicomnode.index.schema import ExamRow, InstanceRow, ObjectRow, PatientRow, QuarantineRow, SeriesRow, StudyRow
+from dicomnode.index.turns import Turns
 
 _RACES = 5  # two associations may bring the first instances of one study at once; the loser looks again
 
@@ -25,6 +28,8 @@ class Intake:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        # PostgreSQL has many writers at a time and flushes for all of them together by itself.
+        self._turns = Turns(database) if database.engine.dialect.name == "sqlite" else None
 
     def record(self, instance: Instance, arrived: datetime) -> Recorded:
         """Commit one instance; a new one opens its exam, or the next revision of an assessed one.
@@ -41,10 +46,13 @@ class Intake:
         failure: type[OutOfResources] = OutOfResources
         try:
             for _ in range(_RACES):
-                failure = OutOfResources
                 try:
-                    with self._database.write() as session:
-                        recorded = _record(session, instance, arrived)
+                    failure = InDoubt  # together with others: only a failed commit is told
+                    if self._turns is not None and self._turns.one_more(instance, arrived):
+                        return Recorded.STORED
+                    failure = OutOfResources
+                    with self._turns.alone() if self._turns else nullcontext(), self._database.write() as session:
+                        recorded = self._alone(session, instance, arrived)
                         session.flush()
                         failure = InDoubt  # from here on only the commit can fail
                     return recorded
@@ -53,6 +61,13 @@ class Intake:
         except SQLAlchemyError as error:
             raise failure("the index does not take instances now") from error
         raise OutOfResources("the index is too busy with this study")
+
+    def _alone(self, session: Session, instance: Instance, arrived: datetime) -> Recorded:
+        if self._turns is None:
+            hold_study(session, instance.header.study_instance_uid)
+            if arrival.one_more(session, instance, arrived):
+                return Recorded.STORED
+        return _record(session, instance, arrived)
 
     def quarantine(
         self,
@@ -95,6 +110,11 @@ class Intake:
             )
             for exam in rows:
                 exam.last_release = at
+
+    def knows(self, study: StudyInstanceUID) -> bool:
+        """Whether instances of the study were recorded before."""
+        with self._database.read() as session:
+            return session.get(StudyRow, study) is not None
 
     def keys(self) -> set[str]:
         """Store keys that an instance or a result object owns."""

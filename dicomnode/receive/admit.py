@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from collections.abc import Callable
 from datetime import datetime
 from typing import Protocol
 
-from dicomnode.dicom import header
 from dicomnode.domain.identity import AETitle, Digest, StudyInstanceUID
 from dicomnode.domain.instance import Instance, InstanceHeader, Received, Recorded, StoredObject
-from dicomnode.errors import InDoubt, NotThisClass, OutOfResources, ReceiveError, StoreError
-from dicomnode.receive import guard
+from dicomnode.errors import InDoubt, OutOfResources, ReceiveError, StoreError
 from dicomnode.receive.part10 import FileMeta, head
-from dicomnode.receive.walk import walk
-from dicomnode.store.filesystem import FileStore
+from dicomnode.receive.proof import Proof
+from dicomnode.settings import LimitsSettings
+from dicomnode.store.filesystem import Draft, FileStore
 
 logger = logging.getLogger(__name__)
-
-_NOT_KEPT = (OutOfResources, NotThisClass)  # nothing is wrong with these bytes: the sender may bring them again
 
 
 class Intake(Protocol):
@@ -43,6 +39,9 @@ class Intake(Protocol):
     def released(self, calling_aet: AETitle, studies: frozenset[StudyInstanceUID], at: datetime) -> None:
         """Note that a sender said it is done with these studies."""
 
+    def knows(self, study: StudyInstanceUID) -> bool:
+        """Whether instances of the study were recorded before."""
+
     def keys(self) -> set[str]:
         """Store keys that have a row."""
 
@@ -54,19 +53,22 @@ class Quarantine:
         self._store = store
         self._index = index
 
-    def keep(self, refused: Received, refusal: ReceiveError, arrived: datetime) -> None:
-        """Keep what C-STORE brought, as a file others can open.
+    def keep(self, draft: Draft, refusal: ReceiveError, refused: Received, arrived: datetime) -> None:
+        """Move what was written of a refused instance here, as a file others can open.
 
         Raises
         ------
         StoreError, OutOfResources
             When it cannot be kept.
         """
-        self.keep_file((head(_meta(refused)), refused.data_set), refusal, refused, arrived)
+        draft.move(self._store)
+        self._note(draft.key, draft.size, refusal, refused, arrived)
 
-    def keep_file(self, parts: tuple[bytes, ...], refusal: ReceiveError, refused: Received, arrived: datetime) -> None:
+    def keep_file(self, file: bytes | memoryview, refusal: ReceiveError, refused: Received, arrived: datetime) -> None:
         """Keep the bytes of a file; `refused` says what is known about them."""
-        key, size = self._store.put(parts)
+        self._note(*self._store.put([file]), refusal, refused, arrived)
+
+    def _note(self, key: str, size: int, refusal: ReceiveError, refused: Received, arrived: datetime) -> None:
         self._index.quarantine(
             key, size, refusal.status, str(refusal), refused.calling_aet, refused.sop_instance_uid, arrived
         )
@@ -82,19 +84,31 @@ class Admission:
     index : Intake
         Takes their rows.
     quarantine : FileStore
-        Takes what is refused.
+        Takes what is refused; on the same file system as `store`.
     clock : callable
         Now, as an aware moment.
+    limits : LimitsSettings
+        How large an object and how full the disk may be.
     """
 
-    def __init__(self, store: FileStore, index: Intake, quarantine: FileStore, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        store: FileStore,
+        index: Intake,
+        quarantine: FileStore,
+        clock: Callable[[], datetime],
+        limits: LimitsSettings | None = None,
+    ) -> None:
         self._store = store
         self._index = index
         self._quarantine = Quarantine(quarantine, index)
         self._clock = clock
+        self._limits = limits or LimitsSettings()
 
     def admit(self, received: Received) -> StudyInstanceUID:
         """Take an instance; once this returns it is safe and may be acknowledged with 0000.
+
+        Its bytes are written as they come: memory holds one piece at a time.
 
         Returns
         -------
@@ -107,72 +121,68 @@ class Admission:
             With the status owed to the sender. Refused bytes are in quarantine then, unless the sender may simply
             bring them again.
         """
-        arrived = self._clock()
+        proof = Proof(received)
+        free = self._store.free_bytes()
+        if free < self._limits.free_for_any:
+            raise OutOfResources("no room left for instances")
         try:
-            instance_header = prove(received)
-            self._keep(instance_header, received, arrived)
-        except ReceiveError as refusal:
-            if not isinstance(refusal, _NOT_KEPT):
-                self._set_aside(received, refusal, arrived)
-            raise
-        return instance_header.study_instance_uid
+            with self._store.create() as draft:
+                self._write(draft, received, proof)
+                return self._decide(draft, received, proof, free)
+        except StoreError as error:
+            raise OutOfResources(str(error)) from error
 
     def released(self, calling_aet: AETitle, studies: frozenset[StudyInstanceUID]) -> None:
         """An association that brought these studies ended in good order."""
         self._index.released(calling_aet, studies, self._clock())
 
-    def _keep(self, instance_header: InstanceHeader, received: Received, arrived: datetime) -> None:
+    def _write(self, draft: Draft, received: Received, proof: Proof) -> None:
+        draft.write(head(_meta(received)))
+        for piece in received.data_set:
+            if draft.size + len(piece) > self._limits.object_bytes:
+                raise OutOfResources("the instance is larger than this node takes")
+            draft.write(piece)
+            proof.feed(piece)
+
+    def _decide(self, draft: Draft, received: Received, proof: Proof, free: int) -> StudyInstanceUID:
+        arrived = self._clock()
         try:
-            key, size = self._store.put((head(_meta(received)), received.data_set))
-        except StoreError as error:
-            raise OutOfResources(str(error)) from error
-        stored = StoredObject(key=key, size=size, digest=digest(received.data_set))
-        instance = Instance(header=instance_header, stored=stored, calling_aet=received.calling_aet)
+            header = proof.finish(lambda: draft.mapped(len(head(_meta(received)))))
+            study = header.study_instance_uid
+            if free < self._limits.free_for_new_studies and not self._index.knows(study):
+                raise OutOfResources("no room left for new studies")
+            self._record(draft, header, proof.digest, received.calling_aet, arrived)
+        except OutOfResources:
+            raise  # nothing is wrong with these bytes: the sender may bring them again
+        except ReceiveError as refusal:
+            self._set_aside(draft, refusal, received, arrived)
+            raise
+        return study
+
+    def _record(
+        self, draft: Draft, header: InstanceHeader, digest: Digest, calling_aet: AETitle, arrived: datetime
+    ) -> None:
+        draft.keep()
+        stored = StoredObject(key=draft.key, size=draft.size, digest=digest)
         try:
-            recorded = self._index.record(instance, arrived)
+            recorded = self._index.record(Instance(header=header, stored=stored, calling_aet=calling_aet), arrived)
         except InDoubt:
             # Whether the commit took place is unknown: were the file removed now and the row there, the next attempt
             # would count as a duplicate of nothing. Recovery settles it at the next start.
             logger.error("an instance is on disk but its row is in doubt")
             raise
-        except ReceiveError:
-            self._drop(key)
+        except OutOfResources:
+            draft.discard()
             raise
         if recorded is Recorded.DUPLICATE:
-            self._drop(key)
+            draft.discard()
 
-    def _drop(self, key: str) -> None:
+    def _set_aside(self, draft: Draft, refusal: ReceiveError, received: Received, arrived: datetime) -> None:
         try:
-            self._store.remove(key)
-        except StoreError as error:
-            logger.error("a file without a row stays behind until recovery: %s", error)
-
-    def _set_aside(self, received: Received, refusal: ReceiveError, arrived: datetime) -> None:
-        try:
-            self._quarantine.keep(received, refusal, arrived)
+            self._quarantine.keep(draft, refusal, received, arrived)
         except Exception as error:  # noqa: BLE001 - whatever fails here, the sender is owed the refusal's own status
+            draft.discard()
             logger.error("refused bytes could not be quarantined: %s", type(error).__name__)
-
-
-def prove(received: Received) -> InstanceHeader:
-    """Read the header of an instance that is whole and agrees with its request.
-
-    Raises
-    ------
-    ReceiveError
-        Any of its kinds but those that storing and indexing add.
-    """
-    guard.check_request(received)
-    identity = walk(received.data_set, received.transfer_syntax_uid)
-    guard.check_identity(identity, received)
-    instance_header = header.read(received.data_set, received.transfer_syntax_uid)
-    guard.check_reading(instance_header, identity)
-    return instance_header
-
-
-def digest(data_set: bytes) -> Digest:
-    """SHA-256 of an encoded data set: equal for the same bytes whatever file they came in."""
-    return Digest(hashlib.sha256(data_set).hexdigest())
 
 
 def _meta(received: Received) -> FileMeta:

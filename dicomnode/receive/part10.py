@@ -48,7 +48,7 @@ def head(meta: FileMeta) -> bytes:
     return _PREAMBLE + _GROUP_LENGTH.pack(2, 0, b"UL", 4, len(group)) + group
 
 
-def split(file: bytes) -> tuple[FileMeta, bytes]:
+def split(file: bytes | memoryview) -> tuple[FileMeta, memoryview]:
     """File Meta Information and data set of a file of this node.
 
     Raises
@@ -56,13 +56,13 @@ def split(file: bytes) -> tuple[FileMeta, bytes]:
     NotUnderstood
         When the file was not finished.
     """
-    if len(file) < _GROUP_AT or not file.startswith(_PREAMBLE):
+    if len(file) < _GROUP_AT or file[: len(_PREAMBLE)] != _PREAMBLE:
         raise NotUnderstood("the file ends before its data set")
     end = _GROUP_AT + _GROUP_LENGTH.unpack_from(file, _GROUP_LENGTH_AT)[4]
     if len(file) < end:
         raise NotUnderstood("the file ends before its data set")
     try:
-        texts = _texts(file[_GROUP_AT:end])
+        texts = _texts(bytes(file[_GROUP_AT:end]))
         meta = FileMeta(
             sop_class_uid=texts[0x0002],
             sop_instance_uid=texts[0x0003],
@@ -71,7 +71,7 @@ def split(file: bytes) -> tuple[FileMeta, bytes]:
         )
     except (KeyError, struct.error, UnicodeDecodeError) as error:
         raise NotUnderstood("the file meta information is torn") from error
-    return meta, file[end:]
+    return meta, memoryview(file)[end:]
 
 
 def _element(number: int, vr: bytes, text: str) -> bytes:

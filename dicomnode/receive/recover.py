@@ -8,17 +8,22 @@ would judge files that are only milliseconds from their row.
 from __future__ import annotations
 
 import logging
+import mmap
+import os
 from collections import Counter
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from pathlib import Path
 
 from dicomnode.domain.identity import AETitle
 from dicomnode.domain.instance import Instance, Received, Recorded, StoredObject
 from dicomnode.errors import OutOfResources, ReceiveError
-from dicomnode.receive.admit import Intake, Quarantine, digest, prove
-from dicomnode.receive.part10 import split
+from dicomnode.receive.admit import Intake, Quarantine
+from dicomnode.receive.part10 import FileMeta, split
+from dicomnode.receive.proof import Proof
 from dicomnode.store.filesystem import FileStore
 
 logger = logging.getLogger(__name__)
@@ -69,20 +74,25 @@ def recover(store: FileStore, index: Intake, quarantine: FileStore, clock: Calla
 
 
 def _settle(key: str, store: FileStore, index: Intake, aside: Quarantine, now: datetime) -> Found:
-    file = store.path(key).read_bytes()
-    received = _NOTHING_KNOWN
+    file, received = _mapped(store.path(key)), _NOTHING_KNOWN
     try:
-        received = _as_received(file)
+        meta, data_set = split(file)
+        received = _as_received(meta, data_set)
         if not received.calling_aet:
             store.remove(key)
             return Found.UNFINISHED
-        stored = StoredObject(key=key, size=len(file), digest=digest(received.data_set))
-        instance = Instance(header=prove(received), stored=stored, calling_aet=received.calling_aet)
+        proof = Proof(received)
+        proof.feed(data_set)
+        instance = Instance(
+            header=proof.finish(lambda: nullcontext(data_set)),
+            stored=StoredObject(key=key, size=len(file), digest=proof.digest),
+            calling_aet=received.calling_aet,
+        )
         recorded = index.record(instance, now)
     except OutOfResources:
         return Found.UNDECIDED
     except ReceiveError as refusal:
-        aside.keep_file((file,), refusal, received, now)
+        aside.keep_file(file, refusal, received, now)
         store.remove(key)
         return Found.QUARANTINED
     if recorded is Recorded.STORED:
@@ -96,19 +106,26 @@ _NOTHING_KNOWN = Received(
     sop_instance_uid="",
     abstract_syntax="",
     transfer_syntax_uid="",
-    data_set=b"",
+    data_set=(),
     calling_aet=AETitle(""),
 )
 
 
-def _as_received(file: bytes) -> Received:
+def _as_received(meta: FileMeta, data_set: memoryview) -> Received:
     """The C-STORE request a file came from."""
-    meta, data_set = split(file)
     return Received(
         sop_class_uid=meta.sop_class_uid,
         sop_instance_uid=meta.sop_instance_uid,
         abstract_syntax=meta.sop_class_uid,
         transfer_syntax_uid=meta.transfer_syntax_uid,
-        data_set=data_set,
+        data_set=(data_set,),
         calling_aet=meta.calling_aet,
     )
+
+
+def _mapped(path: Path) -> memoryview:
+    """A file's bytes, however many, without reading them into memory."""
+    with path.open("rb") as file:
+        if not os.fstat(file.fileno()).st_size:
+            return memoryview(b"")  # nothing to map
+        return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))

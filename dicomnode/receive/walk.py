@@ -2,19 +2,21 @@
 
 PS3.5 clause 7 describes the encoding. The walk is a loop, not a recursion, so no nesting can exhaust the stack. It
 visits every element header, steps over values, and keeps the few that identify the instance. Pixel data are never
-decoded: of encapsulated pixel data (PS3.5 annex A.4) the fragments are counted off to their delimiter.
+decoded: of encapsulated pixel data (PS3.5 annex A.4) the fragments are counted off to their delimiter. The data set
+may come in pieces cut anywhere; of each the walk keeps no more than the header, or identifying value, that was cut.
 """
 
 from __future__ import annotations
 
 import struct
-import zlib
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any, NamedTuple
 
 from dicomnode.errors import NotUnderstood
+from dicomnode.receive.inflate import Inflation
 
 IMPLICIT_LITTLE = "1.2.840.10008.1.2"
 EXPLICIT_LITTLE = "1.2.840.10008.1.2.1"
@@ -24,12 +26,13 @@ NATIVE = frozenset({IMPLICIT_LITTLE, EXPLICIT_LITTLE, DEFLATED_LITTLE, EXPLICIT_
 
 DEEPEST = 64
 """Sequences inside sequences; real objects stay below ten."""
-DEFLATE_FREE, DEFLATE_RATIO = 64 << 20, 32
-"""A deflated data set may grow to the first figure in bytes, above that only to this multiple of what came."""
+LONGEST_IDENTIFIER = 0xFFFE
+"""Bytes of an identifying value: what a length of 16 bits can say."""
 
 _SOP_CLASS, _SOP_INSTANCE, _PATIENT_ID, _STUDY, _SERIES = 0x00080016, 0x00080018, 0x00100020, 0x0020000D, 0x0020000E
 _IDENTIFYING = frozenset({_SOP_CLASS, _SOP_INSTANCE, _PATIENT_ID, _STUDY, _SERIES})
-_PIXEL_DATA = 0x7FE00010
+_PIXELS, _PIXEL_DATA = 0x7FE00008, 0x7FE00010  # Float Pixel Data comes first of its kind
+_UNKNOWN = sys.maxsize  # where the data set ends, as long as pieces may come
 _DELIMITERS, _ITEM, _END_OF_ITEM, _END_OF_SEQUENCE = 0xFFFE, 0xE000, 0xE00D, 0xE0DD
 _UNDEFINED = 0xFFFFFFFF
 _SHORT_VRS = frozenset(
@@ -50,54 +53,71 @@ class Identity:
     patient_id: bytes
 
 
-def walk(data_set: bytes, transfer_syntax_uid: str) -> Identity:
-    """Prove that a data set is whole and take its identity from it.
-
-    Parameters
-    ----------
-    data_set : bytes
-        The encoded data set, without preamble and File Meta Information.
-    transfer_syntax_uid : str
-        Any that is not one of the four native ones is explicit VR little endian with encapsulated pixel data.
+def walk(data_set: bytes | memoryview, transfer_syntax_uid: str) -> Identity:
+    """Prove that a data set is whole and take its identity from it: `Walk` in one step.
 
     Raises
     ------
     NotUnderstood
         When any length, tag or delimiter is not what the transfer syntax demands.
     """
-    if transfer_syntax_uid == DEFLATED_LITTLE:
-        data_set = _inflate(data_set)
-    if not data_set:
-        raise NotUnderstood("the data set is empty")
-    coding = {IMPLICIT_LITTLE: _IMPLICIT, EXPLICIT_BIG: _BIG}.get(transfer_syntax_uid, _EXPLICIT)
-    walker = _Walker(memoryview(data_set), coding, encapsulated=transfer_syntax_uid not in NATIVE)
-    walker.run()
-    return Identity(
-        sop_class_uid=walker.found.get(_SOP_CLASS, b""),
-        sop_instance_uid=walker.found.get(_SOP_INSTANCE, b""),
-        study_instance_uid=walker.found.get(_STUDY, b""),
-        series_instance_uid=walker.found.get(_SERIES, b""),
-        patient_id=walker.found.get(_PATIENT_ID, b""),
-    )
+    whole = Walk(transfer_syntax_uid)
+    whole.feed(data_set)
+    return whole.finish()
 
 
-def _inflate(deflated: bytes) -> bytes:
-    """PS3.5 annex A.5: a bare RFC 1951 stream, padded to even length with one zero byte."""
-    most = max(DEFLATE_FREE, DEFLATE_RATIO * len(deflated))
-    stream = zlib.decompressobj(-zlib.MAX_WBITS)
-    try:
-        data_set = stream.decompress(deflated, most)
-    except zlib.error as error:
-        raise NotUnderstood("not a deflated stream") from error
-    if len(data_set) >= most:
-        raise NotUnderstood("the deflated data set grows beyond reason")
-    if not stream.eof:
-        raise NotUnderstood("the deflated stream is cut short")
-    # Writers that took gzip for deflate leave its trailer (RFC 1952 2.3.1) behind; it may stay where it is true.
-    gzip_trailer = struct.pack("<LL", zlib.crc32(data_set), len(data_set))
-    if stream.unused_data.removeprefix(gzip_trailer) not in (b"", b"\0"):
-        raise NotUnderstood("bytes after the deflated stream")
-    return data_set
+class Walk:
+    """The proof that a data set is whole, piece by piece.
+
+    Parameters
+    ----------
+    transfer_syntax_uid : str
+        Any that is not one of the four native ones is explicit VR little endian with encapsulated pixel data.
+    """
+
+    def __init__(self, transfer_syntax_uid: str) -> None:
+        coding = {IMPLICIT_LITTLE: _IMPLICIT, EXPLICIT_BIG: _BIG}.get(transfer_syntax_uid, _EXPLICIT)
+        self._walker = _Walker(coding, encapsulated=transfer_syntax_uid not in NATIVE)
+        self._inflation = Inflation() if transfer_syntax_uid == DEFLATED_LITTLE else None
+
+    @property
+    def pixels_at(self) -> int | None:
+        """Where in the data set, as it is encoded, its pixel data begin; None when that is not known (yet)."""
+        return None if self._inflation else self._walker.pixels_at
+
+    def feed(self, piece: bytes | memoryview) -> None:
+        """Walk on through the next bytes of the encoded data set, without preamble and File Meta Information.
+
+        Raises
+        ------
+        NotUnderstood
+            When any length, tag or delimiter is not what the transfer syntax demands.
+        """
+        if self._inflation is None:
+            self._walker.feed(piece)
+        else:
+            for inflated in self._inflation.feed(piece):
+                self._walker.feed(inflated)
+
+    def finish(self) -> Identity:
+        """Whose instance it is, when there are no more bytes.
+
+        Raises
+        ------
+        NotUnderstood
+            When the data set is not over where its bytes are.
+        """
+        if self._inflation is not None:
+            self._inflation.finish()
+        self._walker.finish()
+        found = self._walker.found
+        return Identity(
+            sop_class_uid=found.get(_SOP_CLASS, b""),
+            sop_instance_uid=found.get(_SOP_INSTANCE, b""),
+            study_instance_uid=found.get(_STUDY, b""),
+            series_instance_uid=found.get(_SERIES, b""),
+            patient_id=found.get(_PATIENT_ID, b""),
+        )
 
 
 class _Coding(NamedTuple):
@@ -134,35 +154,55 @@ class _Level(NamedTuple):
 
 
 class _Walker:
-    """The walk's place in the data set and what is open around it."""
+    """The walk's place in the data set and what is open around it. Places count from the start of the data set."""
 
-    def __init__(self, data_set: memoryview, coding: _Coding, *, encapsulated: bool) -> None:
+    def __init__(self, coding: _Coding, *, encapsulated: bool) -> None:
         self.found: dict[int, bytes] = {}
-        self._data_set = data_set
+        self.pixels_at: int | None = None
         self._encapsulated = encapsulated
-        self._at = 0
-        self._level = _Level(_Holds.ELEMENTS, len(data_set), False, coding)
+        self._window = memoryview(b"")
+        self._base = 0  # place of the window's first byte
+        self._end = 0  # place behind the last byte that came
+        self._at = 0  # place of the next header; may lie ahead of the bytes that came
+        self._level = _Level(_Holds.ELEMENTS, _UNKNOWN, False, coding)
         self._outer: list[_Level] = []
         self._last_tag = -1
 
-    def run(self) -> None:
-        """Visit every header once."""
-        while True:
-            while self._outer and self._at == self._level.stop and not self._level.delimited:
-                self._level = self._outer.pop()
-            if not self._outer and self._at == self._level.stop:
-                return
-            self._need(8)
-            group, element = self._level.coding.tag(self._data_set, self._at)
-            if group == _DELIMITERS:
-                self._delimiter(element)
-            elif self._level.holds is _Holds.ELEMENTS:
-                self._element(group << 16 | element)
-            else:
-                raise NotUnderstood("an element stands where an item must")
+    def feed(self, piece: bytes | memoryview) -> None:
+        """Visit every header that is there as a whole."""
+        cut = self._window[max(0, self._at - self._base) :]
+        self._window = memoryview(b"".join((cut, piece)) if cut else piece)
+        self._base, self._end = self._end - len(cut), self._end + len(piece)
+        while self._step():
+            pass
+        # The piece is lent to us until we return: what is cut off is copied, at most an identifying value.
+        self._window = memoryview(bytes(self._window[max(0, self._at - self._base) :]))
+        self._base = self._end - len(self._window)
+
+    def finish(self) -> None:
+        """There are no more bytes: everything must be closed here."""
+        if not self._end:
+            raise NotUnderstood("the data set is empty")
+        if self._at != self._end or self._outer:
+            raise _ends()
+
+    def _step(self) -> bool:
+        """Visit one header; False when it has not come yet."""
+        while self._outer and self._at == self._level.stop and not self._level.delimited:
+            self._level = self._outer.pop()
+        self._need(8 if self._outer else 0)
+        if self._end - self._at < 8:
+            return False
+        group, element = self._level.coding.tag(self._window, self._at - self._base)
+        if group == _DELIMITERS:
+            self._delimiter(element)
+            return True
+        if self._level.holds is _Holds.ELEMENTS:
+            return self._element(group << 16 | element)
+        raise NotUnderstood("an element stands where an item must")
 
     def _delimiter(self, element: int) -> None:
-        (length,) = self._level.coding.long(self._data_set, self._at + 4)
+        (length,) = self._level.coding.long(self._window, self._at - self._base + 4)
         self._at += 8
         holds = self._level.holds
         if element == _ITEM and holds is _Holds.ITEMS:
@@ -178,13 +218,16 @@ class _Walker:
         else:
             raise NotUnderstood("an item or delimiter in the wrong place")
 
-    def _element(self, tag: int) -> None:
-        vr, length, head = self._header()
+    def _element(self, tag: int) -> bool:
+        header = self._header()
+        if header is None:
+            return False
+        vr, length, head = header
         undefined = length == _UNDEFINED
         sequence = vr == b"SQ" or (undefined and vr in (b"UN", b""))
+        if not self._outer and not self._note(tag, head, length, simple=not sequence and not undefined):
+            return False
         self._at += head
-        if not self._outer:
-            self._note(tag, length, simple=not sequence and not undefined)
         if tag == _PIXEL_DATA and undefined and self._encapsulated:
             self._enter(_Holds.FRAGMENTS, length, self._level.coding)
         elif sequence and tag != _PIXEL_DATA:
@@ -194,30 +237,38 @@ class _Walker:
             raise NotUnderstood("an undefined length without a sequence")
         else:
             self._skip(length)
+        return True
 
-    def _header(self) -> tuple[bytes, int, int]:
-        """VR (empty when implicit), length of the value and length of the header."""
-        data_set, at, coding = self._data_set, self._at, self._level.coding
+    def _header(self) -> tuple[bytes, int, int] | None:
+        """VR (empty when implicit), length of the value and length of the header; None when it has not come yet."""
+        window, at, coding = self._window, self._at - self._base, self._level.coding
         if not coding.explicit:
-            return b"", coding.long(data_set, at + 4)[0], 8
-        vr = bytes(data_set[at + 4 : at + 6])
+            return b"", coding.long(window, at + 4)[0], 8
+        vr = bytes(window[at + 4 : at + 6])
         if vr in _SHORT_VRS:
-            return vr, coding.short(data_set, at + 6)[0], 8
+            return vr, coding.short(window, at + 6)[0], 8
         if vr[0] not in _LETTERS or vr[1] not in _LETTERS:
             raise NotUnderstood("no value representation where one must be")
         self._need(12)
-        return vr, coding.long(data_set, at + 8)[0], 12
+        return (vr, coding.long(window, at + 8)[0], 12) if len(window) - at >= 12 else None
 
-    def _note(self, tag: int, length: int, *, simple: bool) -> None:
+    def _note(self, tag: int, head: int, length: int, *, simple: bool) -> bool:
         """Keep identifying values; they must be unmistakable: simple, once, and in their place."""
         if tag < 0x00080000:
             raise NotUnderstood("a group that has no place in a data set")
         if tag in _IDENTIFYING:
             if not simple or tag <= self._last_tag:
                 raise NotUnderstood("an identifying element is repeated, out of order or a sequence")
-            self._need(length)
-            self.found[tag] = bytes(self._data_set[self._at : self._at + length])
+            if length > LONGEST_IDENTIFIER:
+                raise NotUnderstood("an identifying value is longer than any can be")
+            value = self._at - self._base + head
+            if len(self._window) < value + length:
+                return False
+            self.found[tag] = bytes(self._window[value : value + length])
+        if tag >= _PIXELS and self.pixels_at is None:
+            self.pixels_at = self._at
         self._last_tag = tag
+        return True
 
     def _enter(self, holds: _Holds, length: int, coding: _Coding) -> None:
         self._outer.append(self._level)
@@ -235,4 +286,8 @@ class _Walker:
 
     def _need(self, length: int) -> None:
         if length > self._level.stop - self._at:
-            raise NotUnderstood("the data set ends, or an item does, in the middle of an element")
+            raise _ends()
+
+
+def _ends() -> NotUnderstood:
+    return NotUnderstood("the data set ends, or an item does, in the middle of an element")

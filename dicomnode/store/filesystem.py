@@ -1,16 +1,22 @@
-"""Objects as files: once `put` returns, the bytes and their name survive a power cut."""
+"""Objects as files: once kept, the bytes and their name survive a power cut."""
 
 from __future__ import annotations
 
 import errno
+import logging
+import mmap
 import os
 import re
 import secrets
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 from dicomnode.errors import StoreError
+
+logger = logging.getLogger(__name__)
 
 _KEY = re.compile(r"[0-9a-f]{2}/[0-9a-f]{32}\.dcm")
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
@@ -27,6 +33,9 @@ class FileStore:
     ----------
     root : Path
         Created, with all its parents, when absent; readable by our user only.
+    strict : bool
+        Flush the folder as well as the file. On ext4 and XFS flushing a new file also makes its name durable, so that
+        the second flush saves nothing there; POSIX does not promise it of every file system.
 
     Raises
     ------
@@ -34,8 +43,9 @@ class FileStore:
         When the folder cannot be made.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, *, strict: bool = False) -> None:
         self._root = root.absolute()
+        self._strict = strict
         try:
             _make_folder(self._root)
             for shelf in range(256):
@@ -59,16 +69,24 @@ class FileStore:
         StoreError
             Nothing was kept; the text tells a full disk apart from other faults.
         """
+        with self.create() as draft:
+            for part in parts:
+                draft.write(part)
+            draft.keep()
+        return draft.key, draft.size
+
+    def create(self) -> Draft:
+        """Begin a new object whose bytes come one after the other; without `Draft.keep` nothing of it stays.
+
+        Raises
+        ------
+        StoreError
+            When the file cannot be made.
+        """
         name = secrets.token_hex(16)
         key = f"{name[:2]}/{name}.dcm"
-        path = self._root / key
-        try:
-            size = _create(path, parts)
-        except OSError as error:
-            if error.errno in _NO_ROOM:
-                raise StoreError("no space left in the object store") from error
-            raise StoreError(f"the object store failed: {error.strerror}") from error
-        return key, size
+        with _said():
+            return Draft(key, self._root / key, strict=self._strict)
 
     def path(self, key: str) -> Path:
         """Where the object lies.
@@ -110,20 +128,115 @@ class FileStore:
         return stat.f_bavail * stat.f_frsize
 
 
-def _create(path: Path, parts: Iterable[bytes | memoryview]) -> int:
-    descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            size = sum(file.write(part) for part in parts)
-            file.flush()
-            os.fsync(descriptor)
-        _sync_folder(path.parent)
-    except BaseException:
-        # Only tidiness: should this fail too, the leftover has no row in the index and recovery finds it.
+class Draft:
+    """An object that is being written. As a context it is discarded at its end unless it was kept.
+
+    Attributes
+    ----------
+    key : str
+        Name of the object in its store.
+    size : int
+        Bytes written so far.
+    """
+
+    def __init__(self, key: str, path: Path, *, strict: bool) -> None:
+        self.key = key
+        self.size = 0
+        self._path = path
+        self._strict = strict
+        self._kept = False
+        descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        self._file = os.fdopen(descriptor, "w+b")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
+    ) -> None:
+        if not self._kept:
+            self.discard()
+        # What was kept is flushed already, and nobody misses what the buffer of a discarded file may hold.
         with suppress(OSError):
-            path.unlink(missing_ok=True)
-        raise
-    return size
+            self._file.close()
+
+    def write(self, part: bytes | memoryview) -> None:
+        """Append some bytes.
+
+        Raises
+        ------
+        StoreError
+            When they cannot be written.
+        """
+        with _said():
+            self.size += self._file.write(part)
+
+    def keep(self) -> None:
+        """Make the object durable: once this returns, it survives a power cut.
+
+        Raises
+        ------
+        StoreError
+            Nothing was kept.
+        """
+        with _said():
+            self._file.flush()
+            os.fsync(self._file.fileno())
+            if self._strict:
+                _sync_folder(self._path.parent)
+        self._kept = True
+
+    def move(self, store: FileStore) -> None:
+        """Make the object durable as one of another store on the same file system; its key stays the same.
+
+        Raises
+        ------
+        StoreError
+            It is in neither store.
+        """
+        try:
+            with _said():
+                other = store.path(self.key)
+                self._path.rename(other)
+                self._path = other
+            self.keep()
+        except StoreError:
+            self.discard()
+            raise
+
+    def discard(self) -> None:
+        """Forget the object, kept or not."""
+        try:
+            self._path.unlink(missing_ok=True)
+        except OSError as error:
+            # Only tidiness: the leftover has no row in the index.
+            logger.error("a file without a row stays behind until recovery: %s", error.strerror)
+
+    @contextmanager
+    def mapped(self, start: int) -> Iterator[memoryview]:
+        """What was written from a place on, without reading it into memory.
+
+        Raises
+        ------
+        StoreError
+            When the file cannot be mapped.
+        """
+        with _said():
+            self._file.flush()
+            mapping = mmap.mmap(self._file.fileno(), 0, access=mmap.ACCESS_READ)
+        with mapping, memoryview(mapping) as whole, whole[start:] as rest:
+            yield rest
+
+
+@contextmanager
+def _said() -> Iterator[None]:
+    """Put the operating system's errors into the store's words."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _NO_ROOM:
+            raise StoreError("no space left in the object store") from error
+        raise StoreError(f"the object store failed: {error.strerror}") from error
 
 
 def _make_folder(path: Path) -> None:

@@ -16,9 +16,11 @@ MEANINGLESS = {"utils", "util", "helpers", "helper", "common", "manager", "base"
 
 # The only places that may catch everything without raising it again: the last borders of a thread or of a duty.
 LAST_BORDERS = {
+    ("dicomnode/deliver/send.py", "attempt"): "whatever went wrong, the parcels wait with a reason",
     ("dicomnode/catalog/probe.py", "probe"): "whatever a plugin's import raises is what is wrong with that plugin",
-    ("dicomnode/dimse/scp.py", "_on_released"): "a lost hint costs time only, and pynetdicom would hide it",
-    ("dicomnode/dimse/scp.py", "_on_store"): "whatever went wrong, the sender must be told to keep its copy",
+    ("dicomnode/dimse/storing.py", "answer"): "whatever went wrong, the sender must be told to keep its copy",
+    ("dicomnode/dimse/storing.py", "released"): "a lost hint costs time, not the association's thread",
+    ("dicomnode/dimse/transport/connection.py", "run"): "one connection's fault must not show on the others",
     ("dicomnode/execute/child.py", "answer"): "everything a plugin raises becomes words, never a pickle",
     ("dicomnode/execute/forkserver.py", "_load"): "one plugin's broken module must not stop the others",
     ("dicomnode/node.py", "loop"): "a fault of one round must not end a duty for ever",

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from io import BytesIO
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from pydicom import dcmread
@@ -97,13 +98,20 @@ def door() -> Door:
     return Door()
 
 
+@pytest.fixture(scope="module", params=["event", "stock"])
+def transport(request: pytest.FixtureRequest) -> str:
+    """Both keep the same promises."""
+    return str(request.param)
+
+
 @pytest.fixture(scope="module")
-def scp(door: Door) -> Iterator[StorageSCP]:
+def scp(door: Door, transport: Literal["event", "stock"]) -> Iterator[StorageSCP]:
     peers = [
         PeerSettings(name="scanner", aet="SCANNER", may_store=True),
         PeerSettings(name="viewer", aet="VIEWER", may_store=False),
     ]
-    running = StorageSCP(DicomSettings(host="127.0.0.1", port=0), peers, door.admit, door.released)
+    listening = DicomSettings(host="127.0.0.1", port=0, transport=transport)
+    running = StorageSCP(listening, peers, door.admit, door.released)
     running.start()
     yield running
     running.stop()
@@ -238,9 +246,10 @@ def test_only_peers_that_may_store_and_know_our_name_are_heard(
         assert calling not in caplog.text
 
 
-def test_without_any_peer_nobody_is_heard(require_tool: Callable[[str], Path]) -> None:
+def test_without_any_peer_nobody_is_heard(transport: Literal["event", "stock"]) -> None:
     door = Door()
-    scp = StorageSCP(DicomSettings(host="127.0.0.1", port=0), [], door.admit, door.released)
+    listening = DicomSettings(host="127.0.0.1", port=0, transport=transport)
+    scp = StorageSCP(listening, [], door.admit, door.released)
     scp.start()
     try:
         with pytest.raises(Unreachable, match="rejected"):
@@ -249,9 +258,9 @@ def test_without_any_peer_nobody_is_heard(require_tool: Callable[[str], Path]) -
         scp.stop()
 
 
-def test_an_address_that_is_taken_is_said_to_be(node: Node) -> None:
+def test_an_address_that_is_taken_is_said_to_be(node: Node, transport: Literal["event", "stock"]) -> None:
     door = Door()
-    taken = DicomSettings(host="127.0.0.1", port=node.scp.port)
+    taken = DicomSettings(host="127.0.0.1", port=node.scp.port, transport=transport)
     with pytest.raises(SettingsError, match=r"dicom\.port: cannot listen on 127\.0\.0\.1:\d+: Address already in use"):
         StorageSCP(taken, [], door.admit, door.released).start()
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,7 +11,7 @@ from hypothesis import strategies as st
 from dicomnode.dicom import header
 from dicomnode.errors import NotUnderstood
 from dicomnode.receive.guard import check_reading
-from dicomnode.receive.walk import walk
+from dicomnode.receive.walk import Walk, walk
 from tests.datasets import DEFLATED_LITTLE, RLE, WRITERS, Writer, mr_elements
 
 VRS = ["LO", "UI", "CS", "DS", "US", "OB", "OW", "UN", "UT"]
@@ -101,3 +103,16 @@ def test_one_changed_byte_is_survived(made: tuple[bytes, str, str, int], data: s
 def test_the_header_reader_reads_the_same_instance(made: tuple[bytes, str, str, int]) -> None:
     content, syntax, _, _ = made
     check_reading(header.read(content, syntax), walk(content, syntax))
+
+
+@given(data_sets(), st.lists(st.integers(0, 2000), max_size=8))
+def test_pieces_cut_anywhere_are_walked_as_the_whole_is(made: tuple[bytes, str, str, int], cuts: list[int]) -> None:
+    content, syntax, _, last = made
+    pieces = Walk(syntax)
+    places = [0, *sorted(cut % (len(content) + 1) for cut in cuts), len(content)]
+    for start, end in pairwise(places):
+        lent = bytearray(content[start:end])
+        pieces.feed(memoryview(lent))
+        lent[:] = bytes(len(lent))  # the piece was only lent
+    assert pieces.finish() == walk(content, syntax)
+    assert pieces.pixels_at == last

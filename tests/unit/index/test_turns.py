@@ -1,115 +1,110 @@
-"""Two transactions on one study at the same moment: neither deadlocks, and neither misses what the other wrote."""
+"""Instances that arrive together are committed together, and none suffers for another."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
 
-from dicomnode.domain.exam import Assessment, Outcome, SeriesVerdict
-from dicomnode.domain.identity import Digest
-from dicomnode.domain.task import TaskState
-from dicomnode.index import exams, tasks, views
+import pytest
+from sqlalchemy import event
+from sqlalchemy.exc import OperationalError
+
+from dicomnode.domain.instance import Instance, Recorded
+from dicomnode.errors import DuplicateInstance, OutOfResources
+from dicomnode.index import arrival
 from dicomnode.index.database import Database
 from dicomnode.index.intake import Intake
-from tests.values import SERIES, STUDY, assessment, at, instance, planned, stack
-
-_HEAD_START_S = 0.3
-"""Long enough for another transaction to come as far as it can while ours is open."""
+from tests.values import at, instance
 
 
-def _beside(act: Callable[[], object]) -> Callable[[], None]:
-    """Begin another transaction; what is returned waits for its end and says what went wrong."""
-    errors: list[Exception] = []
+def test_many_at_once_are_each_recorded_once(database: Database) -> None:
+    intake = Intake(database)
+    intake.record(instance("1.0"), at(0))
+    everything = [instance(f"1.{n}") for n in range(1, 60)] + [instance(f"1.{n}") for n in range(1, 60, 5)]
+    with ThreadPoolExecutor(12) as pool:
+        answers = list(pool.map(lambda one: intake.record(one, at(1)), everything))
+    assert answers.count(Recorded.STORED) == 59
+    assert answers.count(Recorded.DUPLICATE) == 12
+    assert len(intake.keys()) == 60
 
-    def run() -> None:
+
+def test_a_conflict_is_its_own_senders_only(database: Database) -> None:
+    intake = Intake(database)
+    intake.record(instance("1.0"), at(0))
+
+    def record(one: Instance) -> Recorded | None:
         try:
-            act()
-        except Exception as error:  # noqa: BLE001 - shown by the assertion
-            errors.append(error)
+            return intake.record(one, at(1))
+        except DuplicateInstance:
+            return None
 
-    def join() -> None:
-        thread.join()
-        assert errors == []
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    thread.join(_HEAD_START_S)
-    return join
+    both = [instance(f"1.{n}") if n % 2 else instance("1.0", content="other") for n in range(1, 21)]
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(record, both))
+    assert answers == [Recorded.STORED if n % 2 else None for n in range(1, 21)]
 
 
-def _exam(database: Database, *uids: str) -> int:
-    for uid in uids:
-        Intake(database).record(instance(uid), at(0))
-    with database.write() as session:
-        (arrivals,) = exams.open_exams(session)
-        assert exams.claim(session, arrivals)
-    return arrivals.exam_id
+def test_who_waits_is_taken_along(sqlite: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    intake = Intake(sqlite)
+    intake.record(instance("1.0"), at(0))
+    turns, transactions, short = intake._turns, list[int](), arrival.one_more
+    assert turns is not None
+    commit = turns._commit
+    monkeypatch.setattr(turns, "_commit", lambda together: (transactions.append(len(together)), commit(together)))
+    inside, go_on = threading.Event(), threading.Event()
+
+    def slow(*arguments: Any) -> bool:
+        inside.set()
+        assert go_on.wait(10)
+        return short(*arguments)
+
+    monkeypatch.setattr(arrival, "one_more", slow)
+    with ThreadPoolExecutor(5) as pool:
+        first = pool.submit(intake.record, instance("1.1"), at(1))
+        assert inside.wait(10)
+        rest = [pool.submit(intake.record, instance(f"1.{n}"), at(1)) for n in range(2, 6)]
+        while len(turns._waiting) < 4:
+            pass
+        go_on.set()
+        assert {future.result() for future in (first, *rest)} == {Recorded.STORED}
+    assert transactions == [1, 4]
 
 
-def _assess(database: Database, exam_id: int, decided: Assessment, between: Callable[[], None] = lambda: None) -> None:
-    with database.write() as session:
-        assert exams.lock(session, exam_id)
-        between()
-        exams.write_assessment(session, exam_id, decided, at(10))
-        tasks.plan(session, exam_id, decided.tasks, at(10))
+@pytest.fixture
+def sqlite(tmp_path: Path) -> Iterator[Database]:
+    opened = Database("", tmp_path)
+    opened.upgrade()
+    yield opened
+    opened.close()
 
 
-def _end(database: Database, task_id: Digest, between: Callable[[], None] = lambda: None) -> None:
-    with database.write() as session:
-        tasks.end(session, task_id, 1, TaskState.NOT_APPLICABLE, "no liver", at(12))
-        between()
+@pytest.mark.parametrize("error", [OperationalError("statement", {}, Exception("disk I/O error")), ValueError("text")])
+def test_what_fails_before_the_commit_goes_the_long_way(
+    sqlite: Database, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    intake = Intake(sqlite)
+    intake.record(instance("1.0"), at(0))
+
+    def fail(*_: object) -> bool:
+        raise error
+
+    monkeypatch.setattr(arrival, "one_more", fail)
+    assert intake.record(instance("1.1"), at(1)) is Recorded.STORED
 
 
-def _series(database: Database) -> tuple[str, str]:
-    with database.read() as session:
-        (series,) = views.series(session, STUDY)
-    return series["outcome"], series["reason"]
+def test_a_commit_in_doubt_is_never_tried_again(sqlite: Database) -> None:
+    # Were it there after all, a second attempt would find a duplicate of itself, and its file would be dropped.
+    intake = Intake(sqlite)
+    intake.record(instance("1.0"), at(0))
 
+    def fail(_: object) -> None:
+        raise OperationalError("COMMIT", {}, Exception("disk I/O error"))
 
-def _held() -> Assessment:
-    verdict = SeriesVerdict(series_instance_uid=SERIES, outcome=Outcome.HELD, reason="slices are missing")
-    return Assessment(stacks=(), tasks=(), refusals=(), verdicts=(verdict,))
-
-
-def test_two_tasks_that_end_together_leave_their_series_an_outcome(database: Database) -> None:
-    one, two = planned("a", stack("1.1"), plugin="a"), planned("b", stack("1.1"), plugin="b")
-    _assess(database, _exam(database, "1.1"), assessment(one, two))
-    others: list[Callable[[], None]] = []
-    _end(database, one.task_id, lambda: others.append(_beside(lambda: _end(database, two.task_id))))
-    others[0]()
-    assert _series(database) == (Outcome.NOT_APPLICABLE, "a not applicable: no liver; b not applicable: no liver")
-
-
-def test_an_instance_that_comes_during_the_assessment_opens_the_next_revision(database: Database) -> None:
-    def late() -> None:
-        Intake(database).record(instance("1.2"), at(11))
-
-    others: list[Callable[[], None]] = []
-    _assess(database, _exam(database, "1.1"), _held(), lambda: others.append(_beside(late)))
-    others[0]()
-    with database.read() as session:
-        assert [arrivals.revision for arrivals in exams.open_exams(session)] == [2]
-    assert _series(database) == (Outcome.PENDING, "arriving")
-
-
-def test_a_task_that_ends_while_its_exam_is_assessed_anew_is_superseded(database: Database) -> None:
-    task = planned("a", stack("1.1"))
-    _assess(database, _exam(database, "1.1"), assessment(task))
-    again = _exam(database, "1.2")
-    with database.write() as session:
-        exams.lock(session, again)
-        exams.write_assessment(session, again, _held(), at(20))
-        join = _beside(lambda: _end(database, task.task_id))
-        tasks.plan(session, again, (), at(20))
-    join()
-    with database.read() as session:
-        (row,) = views.tasks(session, STUDY)
-    assert (row["state"], _series(database)[0]) == (TaskState.SUPERSEDED, Outcome.HELD)
-
-
-def test_an_exam_that_was_assessed_meanwhile_is_not_refused(database: Database) -> None:
-    exam_id = _exam(database, "1.1")
-    _assess(database, exam_id, assessment(planned("a", stack("1.1"))))
-    with database.write() as session:
-        exams.refuse(session, exam_id, "not assessed: the node stopped", at(20))
-    assert _series(database) == (Outcome.PENDING, "fat_fraction queued")
+    event.listen(sqlite.engine, "commit", fail)
+    with pytest.raises(OutOfResources):
+        intake.record(instance("1.1"), at(1))
+    event.remove(sqlite.engine, "commit", fail)
+    assert intake.keys() == {"key-1.0-"}

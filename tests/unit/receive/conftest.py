@@ -60,6 +60,9 @@ class FakeIndex:
     def released(self, calling_aet: AETitle, studies: frozenset[StudyInstanceUID], at: datetime) -> None:
         self.releases.append((calling_aet, studies, at))
 
+    def knows(self, study: StudyInstanceUID) -> bool:
+        return any(instance.header.study_instance_uid == study for instance in self.instances.values())
+
     def keys(self) -> set[str]:
         return {instance.stored.key for instance in self.instances.values()}
 

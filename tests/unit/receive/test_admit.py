@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import logging
+import os
+from collections.abc import Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,26 +23,23 @@ from dicomnode.errors import (
     OtherPatient,
     OutOfResources,
     ReceiveError,
-    StoreError,
 )
 from dicomnode.receive.admit import Admission
 from dicomnode.receive.part10 import split
-from dicomnode.store.filesystem import FileStore
+from dicomnode.settings import LimitsSettings
+from dicomnode.store.filesystem import Draft, FileStore
 from tests.datasets import CT_IMAGE, EXPLICIT_LITTLE, MR_IMAGE, mr
 from tests.unit.receive.conftest import NOON, FakeIndex
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
-
-def request(instance: str = "1.2.3.4", data_set: bytes | None = None, **changes: str) -> Received:
+def request(instance: str = "1.2.3.4", data_set: bytes | None = None, **changes: Any) -> Received:
     return replace(
         Received(
             sop_class_uid=MR_IMAGE,
             sop_instance_uid=instance,
             abstract_syntax=MR_IMAGE,
             transfer_syntax_uid=EXPLICIT_LITTLE,
-            data_set=mr(instance) if data_set is None else data_set,
+            data_set=(mr(instance) if data_set is None else data_set,),
             calling_aet=AETitle("SENDER"),
         ),
         **changes,
@@ -68,11 +69,11 @@ def test_the_bytes_are_safe_before_the_row_is_written(
     admission: Admission, store: FileStore, index: FakeIndex, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     order: list[str] = []
-    put, record = store.put, index.record
-    monkeypatch.setattr(store, "put", lambda parts: (put(parts), order.append("put"))[0])
+    keep, record = Draft.keep, index.record
+    monkeypatch.setattr(Draft, "keep", lambda draft: (keep(draft), order.append("keep"))[0])
     monkeypatch.setattr(index, "record", lambda *arguments: (order.append("record"), record(*arguments))[1])
     admission.admit(request())
-    assert order == ["put", "record"]
+    assert order == ["keep", "record"]
 
 
 def test_the_same_bytes_again_are_a_success_and_one_file(
@@ -108,7 +109,7 @@ def test_what_is_refused_leaves_the_store_and_waits_in_quarantine(
     size, said, reason, sender, instance = index.quarantined[key]
     assert (said, reason, sender, instance) == (status, str(refusal.value), "SENDER", refused.sop_instance_uid)
     file = quarantine.path(key).read_bytes()
-    assert split(file)[1] == refused.data_set
+    assert (split(file)[1],) == refused.data_set
     assert size == len(file)
 
 
@@ -121,13 +122,14 @@ def test_a_request_outside_its_context_is_not_kept(admission: Admission, quarant
 def test_a_full_disk_is_out_of_resources_and_nothing_is_kept(
     admission: Admission, store: FileStore, index: FakeIndex, quarantine: FileStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(_: Iterable[bytes]) -> tuple[str, int]:
-        raise StoreError("no space left in the object store")
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(store, "put", full)
+    monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OutOfResources, match="no space left"):
         admission.admit(request())
-    assert (index.instances, index.quarantined, list(quarantine.keys())) == ({}, {}, [])
+    assert (index.instances, index.quarantined) == ({}, {})
+    assert [*store.keys(), *quarantine.keys()] == []
 
 
 @pytest.mark.parametrize("refusal", [OtherPatient("other"), DuplicateInstance("other content"), OutOfResources("away")])
@@ -164,11 +166,11 @@ def test_a_failing_quarantine_does_not_change_the_answer(
 def test_a_duplicate_that_cannot_be_removed_is_still_a_success(
     admission: Admission, store: FileStore, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def stuck(_: str) -> None:
-        raise StoreError("an object cannot be removed: Read-only file system")
+    def stuck(_: Path, missing_ok: bool) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
 
     admission.admit(request())
-    monkeypatch.setattr(store, "remove", stuck)
+    monkeypatch.setattr(Path, "unlink", stuck)
     assert admission.admit(request()) == "1.2.3"
     assert "stays behind until recovery" in caplog.text
 
@@ -177,3 +179,66 @@ def test_a_release_carries_its_studies_and_the_time(admission: Admission, index:
     studies = frozenset({StudyInstanceUID("1.2.3")})
     admission.released(AETitle("SENDER"), studies)
     assert index.releases == [("SENDER", studies, NOON)]
+
+
+def in_pieces(data_set: bytes, size: int) -> Iterator[memoryview]:
+    """A data set as a transport lends it: the same buffer again and again."""
+    buffer = bytearray(size)
+    for at in range(0, len(data_set), size):
+        part = data_set[at : at + size]
+        buffer[: len(part)] = part
+        yield memoryview(buffer)[: len(part)]
+
+
+@pytest.mark.parametrize("size", [1, 7, 64, 4096])
+def test_pieces_are_admitted_as_the_whole_is(
+    admission: Admission, store: FileStore, index: FakeIndex, size: int
+) -> None:
+    assert admission.admit(replace(request(), data_set=in_pieces(mr(), size))) == "1.2.3"
+    instance = index.instances["1.2.3.4"]
+    assert split(store.path(instance.stored.key).read_bytes())[1] == mr()
+    assert instance.stored.digest == hashlib.sha256(mr()).hexdigest()
+    assert instance.header.facts["Modality"] == "MR"
+
+
+def test_a_sender_that_goes_in_the_middle_leaves_nothing(
+    admission: Admission, store: FileStore, index: FakeIndex, quarantine: FileStore
+) -> None:
+    def breaking() -> Iterator[bytes]:
+        yield mr()[:50]
+        raise ConnectionResetError
+
+    with pytest.raises(ConnectionResetError):
+        admission.admit(replace(request(), data_set=breaking()))
+    assert [*store.keys(), *quarantine.keys(), *index.instances] == []
+
+
+def limited(store: FileStore, index: FakeIndex, quarantine: FileStore, **limits: int) -> Admission:
+    return Admission(store, index, quarantine, lambda: NOON, LimitsSettings(**limits))
+
+
+def test_below_the_first_mark_only_known_studies_are_taken(
+    admission: Admission, store: FileStore, index: FakeIndex, quarantine: FileStore
+) -> None:
+    admission.admit(request())
+    nearly_full = limited(store, index, quarantine, free_for_new_studies=1 << 60)
+    assert nearly_full.admit(request("1.2.3.5")) == "1.2.3"
+    with pytest.raises(OutOfResources, match="no room left for new studies"):
+        nearly_full.admit(request("1.2.4.5", mr("1.2.4.5", study="1.2.4", series="1.2.4.1")))
+    assert (len(list(store.keys())), list(quarantine.keys())) == (2, [])
+
+
+def test_below_the_second_mark_nothing_is_taken(store: FileStore, index: FakeIndex, quarantine: FileStore) -> None:
+    with pytest.raises(OutOfResources, match="no room left for instances"):
+        limited(store, index, quarantine, free_for_any=1 << 60).admit(request())
+    assert list(store.keys()) == []
+
+
+def test_an_object_beyond_the_limit_is_refused_before_it_is_read_to_its_end(
+    store: FileStore, index: FakeIndex, quarantine: FileStore
+) -> None:
+    pieces = in_pieces(mr(pixels=bytes(10_000)), 1000)
+    with pytest.raises(OutOfResources, match="larger than this node takes"):
+        limited(store, index, quarantine, object_bytes=2000).admit(replace(request(), data_set=pieces))
+    assert next(pieces, None) is not None
+    assert [*store.keys(), *quarantine.keys()] == []

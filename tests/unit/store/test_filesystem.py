@@ -43,7 +43,11 @@ def test_only_our_user_may_read(store: FileStore) -> None:
         assert stat.S_IMODE(folder.stat().st_mode) == 0o700
 
 
-def test_file_then_folder_are_synced_before_put_returns(store: FileStore, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("strict", [False, True])
+def test_the_file_and_when_strict_its_folder_are_synced_before_put_returns(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, strict: bool
+) -> None:
+    store = FileStore(tmp_path / "objects", strict=strict)
     synced: list[str] = []
     real = os.fsync
 
@@ -53,7 +57,7 @@ def test_file_then_folder_are_synced_before_put_returns(store: FileStore, monkey
 
     monkeypatch.setattr(os, "fsync", record)
     path = store.path(store.put([b"x"])[0])
-    assert synced == [str(path), str(path.parent)]
+    assert synced == [str(path), *([str(path.parent)] if strict else [])]
 
 
 @pytest.mark.parametrize(
@@ -81,6 +85,37 @@ def test_a_source_that_breaks_leaves_nothing(store: FileStore) -> None:
     with pytest.raises(KeyError):
         store.put(broken())
     assert files(store) == []
+
+
+def test_a_draft_that_is_not_kept_is_gone(store: FileStore) -> None:
+    with store.create() as draft:
+        draft.write(b"never kept")
+    assert files(store) == []
+
+
+def test_a_draft_can_be_looked_at_and_moved_to_another_store(store: FileStore, tmp_path: Path) -> None:
+    other = FileStore(tmp_path / "other")
+    with store.create() as draft:
+        draft.write(b"head")
+        draft.write(b"body")
+        with draft.mapped(4) as body:
+            assert bytes(body) == b"body"
+        draft.move(other)
+    assert files(store) == []
+    assert (list(other.keys()), other.path(draft.key).read_bytes(), draft.size) == ([draft.key], b"headbody", 8)
+
+
+def test_a_draft_that_cannot_be_moved_is_in_neither_store(
+    store: FileStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: int) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    other = FileStore(tmp_path / "other")
+    monkeypatch.setattr(os, "fsync", fail)
+    with store.create() as draft, pytest.raises(StoreError, match="Input/output error"):
+        draft.move(other)
+    assert [*files(store), *files(other)] == []
 
 
 def test_an_object_can_be_removed_twice(store: FileStore) -> None:

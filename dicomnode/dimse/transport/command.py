@@ -1,0 +1,113 @@
+"""Command sets (PS3.7 6.3 and annex E): the few fields we read, and the answers without a data set."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from typing import Final
+
+from dicomnode.dicom.header import is_uid
+from dicomnode.dimse.transport.pdu import Kind, Violation
+
+C_STORE: Final = 0x0001
+C_ECHO: Final = 0x0030
+C_CANCEL: Final = 0x0FFF
+RESPONSE: Final = 0x8000
+SUCCESS: Final = 0x0000
+NOT_THIS_CLASS: Final = 0x0122
+UNRECOGNIZED_OPERATION: Final = 0x0211
+MISTYPED_ARGUMENT: Final = 0x0212
+LONGEST: Final = 1 << 14
+"""Bytes of a command set; a real one has some two hundred."""
+
+_NO_DATA_SET: Final = 0x0101
+_CLASS, _FIELD, _MESSAGE, _ANSWERED, _DATA, _STATUS, _COMMENT, _INSTANCE = (
+    0x0002, 0x0100, 0x0110, 0x0120, 0x0800, 0x0900, 0x0902, 0x1000,
+)  # fmt: skip
+_LONGEST_COMMENT: Final = 64  # Error Comment (0000,0902) is LO
+_ELEMENT: Final = struct.Struct("<HHL")
+_US: Final = struct.Struct("<H")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """A request."""
+
+    field: int
+    message_id: int
+    has_data_set: bool
+    sop_class_uid: str
+    sop_instance_uid: str
+
+
+def parse(raw: bytes) -> Command:
+    """Read a command set; always implicit VR little endian (PS3.7 6.3.1).
+
+    Raises
+    ------
+    Violation
+        When it is none, or lacks what every request has.
+    """
+    fields: dict[int, bytes] = {}
+    at = 0
+    while at < len(raw):
+        if len(raw) - at < _ELEMENT.size:
+            raise Violation("command set cut short")
+        group, element, length = _ELEMENT.unpack_from(raw, at)
+        at += _ELEMENT.size
+        if group or length > len(raw) - at:
+            raise Violation("not a command set")
+        fields[element] = raw[at : at + length]
+        at += length
+    try:
+        field, data = (_US.unpack(fields[element])[0] for element in (_FIELD, _DATA))
+        message = _US.unpack(fields.get(_MESSAGE) or fields[_ANSWERED])[0]
+    except (KeyError, struct.error) as error:
+        raise Violation("command set lacks a field") from error
+    return Command(
+        field=field,
+        message_id=message,
+        has_data_set=data != _NO_DATA_SET,
+        sop_class_uid=_text(fields.get(_CLASS, b"")),
+        sop_instance_uid=_text(fields.get(_INSTANCE, b"")),
+    )
+
+
+def response(request: Command, context_id: int, status: int, comment: str = "") -> bytes:
+    """The P-DATA-TF that answers a request without a data set. UIDs that are none are not given back."""
+    body = b"".join(
+        (
+            _uid(_CLASS, request.sop_class_uid),
+            _element(_FIELD, _US.pack(request.field | RESPONSE)),
+            _element(_ANSWERED, _US.pack(request.message_id)),
+            _element(_DATA, _US.pack(_NO_DATA_SET)),
+            _element(_STATUS, _US.pack(status)),
+            _element(_COMMENT, _padded(comment[:_LONGEST_COMMENT].encode("ascii", "replace"), b" "))
+            if comment
+            else b"",
+            _uid(_INSTANCE, request.sop_instance_uid),
+        )
+    )
+    body = _element(0x0000, struct.pack("<L", len(body))) + body
+    return struct.pack(">BBLLBB", Kind.P_DATA, 0, len(body) + 6, len(body) + 2, context_id, 3) + body
+
+
+def _text(raw: bytes) -> str:
+    return raw.rstrip(b"\0 ").decode("ascii", "replace")
+
+
+def _uid(element: int, uid: str) -> bytes:
+    return _element(element, _padded(uid.encode(), b"\0")) if is_uid(uid) else b""
+
+
+def _comment(text: str) -> bytes:
+    shown = text[:_LONGEST_COMMENT].encode("ascii", "replace")
+    return _element(_COMMENT, _padded(shown, b" ")) if shown else b""
+
+
+def _padded(value: bytes, filler: bytes) -> bytes:
+    return value + filler * (len(value) % 2)
+
+
+def _element(element: int, value: bytes) -> bytes:
+    return _ELEMENT.pack(0, element, len(value)) + value

@@ -1,0 +1,81 @@
+"""Prove an instance while its bytes pass by: whole, one identity, and the one its request names."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+
+from dicomnode.dicom import header
+from dicomnode.domain.identity import Digest
+from dicomnode.domain.instance import InstanceHeader, Received
+from dicomnode.errors import InvalidInstance, NotUnderstood, ReceiveError
+from dicomnode.receive import guard
+from dicomnode.receive.walk import Walk
+
+Whole = Callable[[], AbstractContextManager[memoryview]]
+"""Where the encoded data set can be looked at once more when it came in several pieces."""
+
+
+class Proof:
+    """What is known of an instance so far. An objection to its bytes is kept until the end.
+
+    Parameters
+    ----------
+    received : Received
+        The request; its data set comes by `feed`.
+
+    Raises
+    ------
+    NotThisClass
+        When the request is not even one of its presentation context: none of its bytes are wanted.
+    """
+
+    def __init__(self, received: Received) -> None:
+        self._received = received
+        self._walk = Walk(received.transfer_syntax_uid)
+        self._sha = hashlib.sha256()
+        self._objection: ReceiveError | None = None
+        self._first = b""
+        self._pieces = 0
+        try:
+            guard.check_request(received)
+        except InvalidInstance as objection:
+            self._objection = objection
+
+    def feed(self, piece: bytes | memoryview) -> None:
+        """The next bytes of the encoded data set."""
+        self._sha.update(piece)
+        self._pieces += 1
+        if self._objection is None:
+            try:
+                self._walk.feed(piece)
+            except NotUnderstood as objection:
+                self._objection = objection
+        if self._pieces == 1:
+            self._first = bytes(piece[: self._walk.pixels_at])
+
+    @property
+    def digest(self) -> Digest:
+        """SHA-256 of the encoded data set: equal for the same bytes whatever file they came in."""
+        return Digest(self._sha.hexdigest())
+
+    def finish(self, whole: Whole) -> InstanceHeader:
+        """Read the header of an instance that is whole and agrees with its request.
+
+        Raises
+        ------
+        ReceiveError
+            Any of its kinds but those that storing and indexing add.
+        """
+        if self._objection is not None:
+            raise self._objection
+        identity = self._walk.finish()
+        guard.check_identity(identity, self._received)
+        if self._pieces == 1:
+            read = header.read(self._first, self._received.transfer_syntax_uid)
+        else:
+            with whole() as data_set:
+                read = header.read(data_set, self._received.transfer_syntax_uid)
+        guard.check_reading(read, identity)
+        return read
