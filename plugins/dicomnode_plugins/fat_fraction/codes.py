@@ -8,7 +8,10 @@ METHOD = Code("370129005", "SCT", "Measurement Method")
 CAUTION = Code("CAUTION", PRIVATE_SCHEME, "Caution")
 NOISE_SOURCE = Code("NOISE_SOURCE", PRIVATE_SCHEME, "How the image noise was estimated")
 MEASURABLE = Code("MEASURABLE", PRIVATE_SCHEME, "Part of the region with signal above the noise gate")
+SPLEEN_CORRECTED = Code("FF_MINUS_SPLEEN", PRIVATE_SCHEME, "Signal fat fraction less that of the spleen")
+T1_CORRECTED = Code("FF_WITHOUT_T1", PRIVATE_SCHEME, "Signal fat fraction without T1 weighting")
 
 BODY = Code("38266002", "SCT", "Entire body")
+SPLEEN = Code("78961009", "SCT", "Spleen")
 MULTISPECTRAL_PROCESSING = Code("123108", "DCM", "Multispectral Processing")
 """Algorithm family (CID 7162): arithmetic on images of one slice taken in different ways."""
