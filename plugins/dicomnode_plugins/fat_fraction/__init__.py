@@ -30,6 +30,18 @@ SPEC = PluginSpec(
             match=(Match(keyword="Role", op="eq", value="opposed-phase"), _MAGNETIC_RESONANCE, _NOT_FAT_SATURATED),
             same_grid_as="in_phase",
         ),
+        InputRole(
+            role="precontrast",
+            match=(Match(keyword="Role", op="eq", value="precontrast-fat-sat-t1"), _MAGNETIC_RESONANCE),
+            required=False,
+            same_frame_as="in_phase",
+        ),
+        InputRole(
+            role="hepatobiliary",
+            match=(Match(keyword="Role", op="eq", value="hepatobiliary-phase"), _MAGNETIC_RESONANCE),
+            required=False,
+            same_frame_as="in_phase",
+        ),
     ),
     produces=("ParametricMap", "Segmentation", "SecondaryCapture", "Measurement", "QualitativeEvaluation"),
     entry="dicomnode_plugins.fat_fraction.run:run",

@@ -42,7 +42,7 @@ class Contrast:
 
     @property
     def doubts(self) -> tuple[str, ...]:
-        """What speaks against sparing, in words; nothing does when it is typical."""
+        """What speaks against sparing, in words, of what is known."""
         low, high = IN_PHASE_WINDOW
         held = (
             (low <= self.in_phase <= high, "its in-phase signal is that of a vessel or a lesion"),
@@ -50,7 +50,8 @@ class Contrast:
             (self.precontrast >= LEAST_PRECONTRAST, "it is darker than liver before the contrast agent"),
             (self.focus >= LEAST_ENHANCEMENT * self.parenchyma, "it takes up less contrast agent than liver"),
         )
-        return tuple(doubt for holds, doubt in held if not holds)
+        known = 1 if math.isnan(self.hepatobiliary) else len(held)
+        return tuple(doubt for holds, doubt in held[:known] if not holds)
 
 
 def relative_enhancement(before: float, after: float) -> float:

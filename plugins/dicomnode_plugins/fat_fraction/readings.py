@@ -11,7 +11,7 @@ from dicomnode_plugins.fat_fraction.axial import axial_view
 from dicomnode_plugins.fat_fraction.dual_echo import FloatArray, Mask
 from dicomnode_plugins.fat_fraction.organs import Organs
 
-BODY, LIVER, SPLEEN = "Body in the field of view", "Liver", "Spleen"
+BODY, LIVER, RIM, SPLEEN = "Body in the field of view", "Liver, measured part", "Liver, rim and vessels", "Spleen"
 PROPOSAL = (
     "The liver outline is a proposal that a person must confirm. Fat fractions are read without its 5 mm rim and "
     "without vessels. It is least sure at the tip of the left lobe, at the hilum and at the border with the heart."
@@ -21,6 +21,7 @@ SPLEEN_CAUTION = (
     "remained on phantoms."
 )
 _FOLD_OVER = 40.0  # percent
+_WORTH_SAYING = 0.001  # part of the voxels
 
 
 def of_body(percent: FloatArray, body: Mask, voxel_volume: float, failed: tuple[str, ...]) -> list[Finding]:
@@ -31,7 +32,7 @@ def of_body(percent: FloatArray, body: Mask, voxel_volume: float, failed: tuple[
         "by hand. Tissue with more than 50 % fat, such as subcutaneous fat, reads folded: 90 % reads 10 %."
     )
     return [
-        *_described(percent, body, body, voxel_volume, BODY),
+        *_described(percent, body, voxel_volume, BODY),
         QualitativeEvaluation(name=codes.CAUTION, value=why, of=BODY),
         *_fold_over(percent, body, BODY),
     ]
@@ -49,7 +50,14 @@ def of_liver(
     """
     level = _median(percent, organs.core)
     return [
-        *_described(percent, organs.liver, organs.core, in_phase.voxel_volume, LIVER),
+        *_described(percent, organs.core, in_phase.voxel_volume, LIVER),
+        Measurement(
+            name=codes.OUTLINE,
+            value=np.count_nonzero(organs.liver) * in_phase.voxel_volume / 1000,
+            unit=CUBIC_CENTIMETER,
+            of=LIVER,
+            decimals=0,
+        ),
         QualitativeEvaluation(name=codes.CAUTION, value=PROPOSAL, of=LIVER),
         *_cut_off(organs.liver, in_phase),
         *_fold_over(percent, organs.core, LIVER),
@@ -58,14 +66,14 @@ def of_liver(
     ]
 
 
-def _described(percent: FloatArray, outline: Mask, read: Mask, voxel_volume: float, of: str) -> list[Finding]:
+def _described(percent: FloatArray, read: Mask, voxel_volume: float, of: str) -> list[Finding]:
     """Smallest and largest would only tell the noise."""
     inside = percent[read].astype(np.float64)
     values = inside[~np.isnan(inside)]
     if not values.size:
         raise Unsuitable(f"too noisy: no voxel of the {of.lower()} has in-phase signal above the noise gate")
     derived = ((MEAN, np.mean(values)), (MEDIAN, np.median(values)), (STANDARD_DEVIATION, np.std(values)))
-    volume, measurable = np.count_nonzero(outline) * voxel_volume / 1000, 100 * values.size / inside.size
+    volume, measurable = inside.size * voxel_volume / 1000, 100 * values.size / inside.size
     return [
         *(
             Measurement(name=FAT_FRACTION, value=float(value), unit=PERCENT, of=of, derivation=derivation)
@@ -127,7 +135,7 @@ def _fold_over(percent: FloatArray, region: Mask, of: str) -> list[Finding]:
     """Say how much reads so high that fat and water may have changed places."""
     values = percent[region]
     part = float(np.mean(values[~np.isnan(values)] > _FOLD_OVER))
-    if not part:
+    if part < _WORTH_SAYING:
         return []
     above = f"{part:.1%} of the measured voxels read above {_FOLD_OVER:g} %"
     said = f"Fold-over possible: {above}, where two echoes cannot tell 45 % from 55 % of fat."

@@ -48,12 +48,11 @@ class Disc:
 
     def _inside(self, shape: tuple[int, ...]) -> FloatArray:
         """The weights, cut where the disc leaves the picture."""
-        top, left = (max(side // 2 - at, 0) for side, at in zip(self.weights.shape, (self.row, self.column), strict=True))
         rows, columns = (
-            min(at + side // 2 + 1, size) - max(at - side // 2, 0)
+            slice(max(side // 2 - at, 0), side - max(at + side // 2 + 1 - size, 0))
             for at, side, size in zip((self.row, self.column), self.weights.shape, shape[1:], strict=True)
         )
-        return self.weights[top : top + rows, left : left + columns]
+        return self.weights[rows, columns]
 
 
 def weights(spacing: Spacing, radius: float = RADIUS) -> FloatArray:
@@ -64,8 +63,8 @@ def weights(spacing: Spacing, radius: float = RADIUS) -> FloatArray:
         for n, step in zip(half, spacing[1:], strict=True)
     )
     inside = y[:, None] ** 2 + x**2 <= radius**2
-    share = inside.reshape(2 * half[0] + 1, _PARTS, 2 * half[1] + 1, _PARTS).mean((1, 3))
-    return share.astype(np.float32)
+    share: FloatArray = inside.reshape(2 * half[0] + 1, _PARTS, 2 * half[1] + 1, _PARTS).mean((1, 3)).astype(np.float32)
+    return share
 
 
 def disc(plane: int, row: int, column: int, spacing: Spacing) -> Disc:

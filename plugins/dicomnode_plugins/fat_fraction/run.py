@@ -16,10 +16,10 @@ from dicomnode.sdk import (
 )
 from dicomnode.sdk.codes import ANATOMICAL_STRUCTURE, FAT_FRACTION, PERCENT, Code
 from dicomnode.sdk.codes import LIVER as LIVER_CODE
-from dicomnode_plugins.fat_fraction import checks, codes, dual_echo, organs, picture, protocol, readings
+from dicomnode_plugins.fat_fraction import checks, codes, dual_echo, foci, organs, picture, protocol, readings
 from dicomnode_plugins.fat_fraction.dual_echo import FloatArray, Mask, Noise
 from dicomnode_plugins.fat_fraction.organs import Organs
-from dicomnode_plugins.fat_fraction.readings import BODY, LIVER, SPLEEN
+from dicomnode_plugins.fat_fraction.readings import BODY, LIVER, RIM, SPLEEN
 
 IN_PHASE, OPPOSED_PHASE = "in_phase", "opposed_phase"
 METHOD = "Dual-echo signal fat fraction, 50 (IP - OP) / IP; not a proton density fat fraction"
@@ -61,8 +61,10 @@ def _readings(case: Case, percent: FloatArray, body: Mask, found: Organs) -> lis
             *readings.of_body(percent, body, in_phase.voxel_volume, found.quality.failed),
         ]
     return [
+        *foci.search(case, percent, found),
         _outlines(
-            (LIVER, LIVER_CODE, (220, 130, 80), found.liver),
+            (LIVER, LIVER_CODE, (220, 130, 80), found.core),
+            (RIM, LIVER_CODE, (240, 200, 150), found.liver & ~found.core),
             *([(SPLEEN, codes.SPLEEN, (120, 200, 120), found.spleen)] if found.spleen.any() else []),
         ),
         *readings.of_liver(

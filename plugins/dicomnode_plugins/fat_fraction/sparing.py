@@ -1,4 +1,4 @@
-"""Candidates of focal fatty sparing: low-fat islands of a fatty liver, each with a disc and one in parenchyma beside it."""
+"""Candidates of focal fatty sparing: low-fat islands of a fatty liver, each with a disc and one beside it."""
 
 from __future__ import annotations
 
@@ -77,7 +77,9 @@ def _candidate(
     if focus.weights.sum() < roi.LEAST_PIXELS:
         return None
     parenchyma = _parenchyma(focus, smooth, core, level, spacing, [other for other in taken if other.plane == plane])
-    return parenchyma and Candidate(area=area, volume=volume, focus=focus, parenchyma=parenchyma)
+    if parenchyma is None:
+        return None
+    return Candidate(area=area, volume=volume, focus=focus, parenchyma=parenchyma)
 
 
 def _parenchyma(

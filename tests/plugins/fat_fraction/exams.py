@@ -87,7 +87,7 @@ def segment(found: Sequence[Finding], label: str) -> np.ndarray[Any, np.dtype[np
     return only
 
 
-def numbers(found: Sequence[Finding], of: str = "Liver") -> dict[str, float]:
+def numbers(found: Sequence[Finding], of: str = "Liver, measured part") -> dict[str, float]:
     """Measurements of a segment by how they were derived, or by what they are."""
     return {
         finding.derivation.meaning if finding.derivation and finding.name == FAT_FRACTION else finding.name.meaning: (

@@ -19,8 +19,8 @@ from dicomnode_plugins.fat_fraction.organs import Organs
 from dicomnode_plugins.fat_fraction.readings import BODY
 from tests.plugins.fat_fraction.exams import SMALL, case, findings, numbers, said
 
-SEEDS = (4, 13, 1028, 1064)
-"""Ordinary and bad ones: stomach on the left lobe, kidney and spleen touching the liver."""
+SEEDS = (4, 13)
+"""Stomach on the left lobe; an ordinary one."""
 
 
 @functools.cache
@@ -90,6 +90,6 @@ def test_what_fails_a_gate_is_never_called_liver(damage: str) -> None:
     found = findings(refused(damage))
     assert "ROI mode: no liver outline, because the proposal failed a quality gate: " in said(found)
     assert numbers(found, BODY)
-    assert not numbers(found, "Liver")
+    assert not numbers(found)
     assert all(finding.of in ("", BODY) for finding in found if isinstance(finding, QualitativeEvaluation))
     assert FAT_FRACTION.meaning not in numbers(found, "")

@@ -11,7 +11,7 @@ import pytest
 from dicomnode.demo.phantom import Exam
 from dicomnode.sdk import Case, QualitativeEvaluation, SecondaryCapture, Segmentation, Volume
 from dicomnode_plugins.fat_fraction import SPEC, codes, organs
-from dicomnode_plugins.fat_fraction.readings import BODY, LIVER, SPLEEN
+from dicomnode_plugins.fat_fraction.readings import BODY, LIVER, RIM, SPLEEN
 from dicomnode_plugins.fat_fraction.run import run
 from tests.plugins.fat_fraction.exams import SMALL, Steps, body, case, findings, numbers, percent, segment
 
@@ -36,14 +36,15 @@ def test_the_findings_are_those_the_specification_declares() -> None:
     (picture,) = (finding for finding in found if isinstance(finding, SecondaryCapture))
     assert picture.frames.shape == (*SMALL, 3)
     (outline,) = (finding for finding in found if isinstance(finding, Segmentation))
-    assert [segment.label for segment in outline.segments] == [LIVER, SPLEEN]
+    assert [segment.label for segment in outline.segments] == [LIVER, RIM, SPLEEN]
 
 
 def test_the_statistics_are_those_of_the_map() -> None:
     given, _ = case(Exam(shape=SMALL))
     found = findings(given)
     view = organs.search(given.volume("in_phase"), given.volume("opposed_phase"), body(given))
-    assert np.array_equal(view.liver, segment(found, LIVER))
+    assert np.array_equal(view.core, segment(found, LIVER))
+    assert np.array_equal(view.liver, segment(found, LIVER) | segment(found, RIM))
     inside = percent(found)[view.core]
     values = inside[~np.isnan(inside)].astype(float)
     said = numbers(found)
