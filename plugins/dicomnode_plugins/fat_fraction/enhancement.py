@@ -18,7 +18,7 @@ IN_PHASE_WINDOW = (0.72, 1.20)
 """In-phase signal of a focus over that of parenchyma; vessels are darker."""
 LEAST_HEPATOBILIARY = 1.05
 """Focus over parenchyma in the hepatobiliary phase: all 13 foci of the study were brighter."""
-LEAST_PRECONTRAST = 0.95
+LEAST_PRECONTRAST = 1.0
 """Focus over parenchyma before the agent, fat-suppressed: as bright or brighter."""
 LEAST_ENHANCEMENT = 0.70
 """Enhancement ratio of focus over parenchyma; weak, because the two overlap in the study."""
