@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dicomnode.dicom.enhancement import decide_enhancement
 from dicomnode.dicom.physics import (
     contrast_agent,
     fat_saturation,
@@ -87,7 +88,7 @@ def decide(facts: Facts, refusal: str = "") -> RoleDecision:
     if unlike := _not_plain_gradient_echo(facts):
         return _decided("", f"unknown: {unlike}", *_contrast(facts))
     if saturation := fat_saturation(facts):
-        return _decided("", f"fat-saturated (Scan Options {saturation}), so neither in phase nor opposed")
+        return decide_enhancement(facts, saturation)
     return _by_echo_time(facts)
 
 

@@ -152,7 +152,7 @@ def numbers_of(report: Dataset) -> dict[tuple[str, str], float]:
             children = {c.ConceptNameCodeSequence[0].CodeValue: c for c in item.get("ContentSequence", [])}
             derivation = children.get("121401")
             meaning = derivation.ConceptCodeSequence[0].CodeMeaning if derivation else ""
-            found[name, meaning] = float(item.MeasuredValueSequence[0].NumericValue)
+            found.setdefault((name, meaning), float(item.MeasuredValueSequence[0].NumericValue))
         for child in item.get("ContentSequence", []):
             visit(child)
 
@@ -162,10 +162,15 @@ def numbers_of(report: Dataset) -> dict[tuple[str, str], float]:
 
 def test_values_in_the_report_equal_values_recomputed_from_the_map(walk: Walk) -> None:
     percent, positions = frames_of(parametric_map := walk.one(PM))
-    mask, mask_positions = frames_of(walk.one(SEG))
+    mask, mask_positions = frames_of(segmentation := walk.one(SEG))
+    segments = [
+        frame.SegmentIdentificationSequence[0].ReferencedSegmentNumber
+        for frame in segmentation.PerFrameFunctionalGroupsSequence
+    ]
     inside = np.zeros(percent.shape, bool)
-    for plane, position in zip(mask, mask_positions, strict=True):
-        inside[positions.index(position)] = plane > 0
+    for plane, position, number in zip(mask, mask_positions, segments, strict=True):
+        if number == 1:
+            inside[positions.index(position)] = plane > 0
     values = percent[inside & (percent != np.float32(parametric_map.FloatPixelPaddingValue))].astype(np.float64)
     numbers = numbers_of(walk.one(SR))
     assert numbers["Fat fraction", "Mean"] == pytest.approx(values.mean(), abs=0.006)
@@ -229,7 +234,7 @@ def test_dcmqi_reads_the_mask_that_the_plugin_drew(walk: Walk, tmp_path: Path) -
     case = wire.read_case(case_directory)
     (drawn,) = [f for f in wire.read_findings(case_directory, case) if isinstance(f, Segmentation)]
     found = _points(SimpleITK.GetArrayFromImage(image) == 1, itk_affine(image))
-    assert len(found) > 100_000
+    assert len(found) > 50_000
     np.testing.assert_allclose(found, _points(drawn.labels == 1, case.volume("in_phase").affine), atol=0.01)
 
 

@@ -12,11 +12,12 @@ _NOT_FAT_SATURATED = Match(
 
 SPEC = PluginSpec(
     name="fat_fraction",
-    version="0.1.0",
+    version="0.2.0",
     title="Dual-echo signal fat fraction",
     intended_use=(
         "Research: maps the signal fat fraction, 0 to 50 %, of an in-phase and an opposed-phase gradient echo of the "
-        "same breath-hold. Not a proton density fat fraction, not for diagnosis."
+        "same breath-hold and reads it in a proposed liver outline. Not a proton density fat fraction, not for "
+        "diagnosis."
     ),
     status="research",
     inputs=(
@@ -28,6 +29,18 @@ SPEC = PluginSpec(
             role="opposed_phase",
             match=(Match(keyword="Role", op="eq", value="opposed-phase"), _MAGNETIC_RESONANCE, _NOT_FAT_SATURATED),
             same_grid_as="in_phase",
+        ),
+        InputRole(
+            role="precontrast",
+            match=(Match(keyword="Role", op="eq", value="precontrast-fat-sat-t1"), _MAGNETIC_RESONANCE),
+            required=False,
+            same_frame_as="in_phase",
+        ),
+        InputRole(
+            role="hepatobiliary",
+            match=(Match(keyword="Role", op="eq", value="hepatobiliary-phase"), _MAGNETIC_RESONANCE),
+            required=False,
+            same_frame_as="in_phase",
         ),
     ),
     produces=("ParametricMap", "Segmentation", "SecondaryCapture", "Measurement", "QualitativeEvaluation"),
@@ -49,7 +62,12 @@ SPEC = PluginSpec(
             minimum=10.0,
             maximum=50.0,
         ),
+        Parameter(
+            name="t1_correction",
+            default=False,
+            description="report the liver's fat fraction also without T1 weighting, from T1 of the literature",
+        ),
     ),
     resources=Resources(cpus=1, memory_mib=1024, timeout_s=60.0, lane="express"),
-    preload=("scipy.fft", "scipy.ndimage"),
+    preload=("scipy.fft", "scipy.ndimage", "SimpleITK"),
 )

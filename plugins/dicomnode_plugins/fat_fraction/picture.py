@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 
+from dicomnode.sdk.findings import Colour
 from dicomnode_plugins.fat_fraction.dual_echo import FloatArray, Mask
 
 Pixels = npt.NDArray[np.uint8]
@@ -34,7 +37,9 @@ _GLYPHS = {
 """3 x 5 digits: a plugin needs no font for a scale."""
 
 
-def overlay(in_phase: FloatArray, percent: FloatArray, body: Mask, limit: float) -> Pixels:
+def overlay(
+    in_phase: FloatArray, percent: FloatArray, body: Mask, limit: float, outlined: Sequence[tuple[Mask, Colour]] = ()
+) -> Pixels:
     """Draw every slice.
 
     Parameters
@@ -44,6 +49,8 @@ def overlay(in_phase: FloatArray, percent: FloatArray, body: Mask, limit: float)
     body : (z, y, x) bool
     limit : float
         Fat fraction, percent, at the upper end of the colours; they begin at 0 %.
+    outlined : sequence of (mask, colour)
+        Regions whose border is drawn, the last on top.
 
     Returns
     -------
@@ -57,9 +64,19 @@ def overlay(in_phase: FloatArray, percent: FloatArray, body: Mask, limit: float)
     share = np.clip(percent[measured] / np.float32(limit), 0, 1)
     weight = (_WEIGHTS[0] + (_WEIGHTS[1] - _WEIGHTS[0]) * share)[:, None]
     pixels[measured] = (1 - weight) * pixels[measured] + weight * _colours(share)
+    for mask, colour in outlined:
+        pixels[_border(mask)] = colour
     for plane in pixels:
         _draw_bar(plane, limit)
     return pixels
+
+
+def _border(mask: Mask) -> Mask:
+    """Voxels of a mask with a neighbour outside in their picture."""
+    padded = np.pad(mask, ((0, 0), (1, 1), (1, 1)))
+    inner = padded[:, :-2, 1:-1] & padded[:, 2:, 1:-1] & padded[:, 1:-1, :-2] & padded[:, 1:-1, 2:]
+    border: Mask = mask & ~inner
+    return border
 
 
 def _colours(share: FloatArray) -> FloatArray:

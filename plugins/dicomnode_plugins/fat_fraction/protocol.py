@@ -34,7 +34,7 @@ def check(in_phase: Volume, opposed: Volume) -> None:
         if volume.acquisition.get("ContrastBolusAgent") == "yes":
             raise Unsuitable(f"the {role} echo was acquired after a contrast agent, which changes its T1 weighting")
     for keyword in ("RepetitionTime", "FlipAngle"):
-        one, other = _number(in_phase, keyword), _number(opposed, keyword)
+        one, other = number(in_phase, keyword), number(opposed, keyword)
         if one and other and not math.isclose(one, other, rel_tol=_SAME_PROTOCOL):
             raise Unsuitable(f"{keyword} differs between the echoes: {one:g} in phase, {other:g} opposed")
     _check_grid(in_phase, opposed)
@@ -67,12 +67,12 @@ def t2_star_error(in_phase: Volume, opposed: Volume, r2_star: float = _EXAMPLE_R
 
 def echo_time(volume: Volume) -> float:
     """Echo time, ms; 0 when unknown."""
-    return _number(volume, "EchoTime")
+    return number(volume, "EchoTime")
 
 
 def _check_phase(role: str, volume: Volume, half_turns: int) -> None:
     time = echo_time(volume)
-    tesla = _number(volume, "MagneticFieldStrength")
+    tesla = number(volume, "MagneticFieldStrength")
     if not time or not tesla:
         missing = "echo time" if not time else "field strength"
         raise Unsuitable(f"the {role} echo has no {missing}, so its fat-water phase is unknown")
@@ -95,6 +95,7 @@ def _check_grid(in_phase: Volume, opposed: Volume) -> None:
         raise Unsuitable(f"the echoes lie on shifted grids, {apart:.1f} mm apart")
 
 
-def _number(volume: Volume, keyword: str) -> float:
+def number(volume: Volume, keyword: str) -> float:
+    """A fact of the acquisition as a number; 0 when it is absent or text."""
     value = volume.acquisition.get(keyword, 0.0)
     return float(value) if isinstance(value, (int, float)) else 0.0

@@ -8,38 +8,26 @@ from dicomnode.sdk import (
     Case,
     Context,
     Finding,
-    Measurement,
     ParametricMap,
     QualitativeEvaluation,
     SecondaryCapture,
     Segment,
     Segmentation,
 )
-from dicomnode.sdk.codes import (
-    ANATOMICAL_STRUCTURE,
-    CUBIC_CENTIMETER,
-    FAT_FRACTION,
-    MEAN,
-    MEDIAN,
-    PERCENT,
-    STANDARD_DEVIATION,
-    VOLUME,
-)
-from dicomnode_plugins.fat_fraction import checks, codes, dual_echo, picture, protocol
-from dicomnode_plugins.fat_fraction.dual_echo import FloatArray, Mask
+from dicomnode.sdk.codes import ANATOMICAL_STRUCTURE, FAT_FRACTION, PERCENT, Code
+from dicomnode.sdk.codes import LIVER as LIVER_CODE
+from dicomnode_plugins.fat_fraction import checks, codes, dual_echo, foci, organs, picture, protocol, readings
+from dicomnode_plugins.fat_fraction.dual_echo import FloatArray, Mask, Noise
+from dicomnode_plugins.fat_fraction.organs import Organs
+from dicomnode_plugins.fat_fraction.readings import BODY, LIVER, RIM, SPLEEN
 
 IN_PHASE, OPPOSED_PHASE = "in_phase", "opposed_phase"
-BODY = "Body in the field of view"
 METHOD = "Dual-echo signal fat fraction, 50 (IP - OP) / IP; not a proton density fat fraction"
-NO_LIVER = (
-    "No liver outline in this version: the statistics are of the whole body in the field of view. "
-    "Tissue with more than 50 % fat, such as subcutaneous fat, reads folded: 90 % reads 10 %."
-)
-_FOLD_OVER = 40.0  # percent
+_WHITE, _GREEN = (255, 255, 255), (90, 255, 90)
 
 
 def run(case: Case, context: Context) -> list[Finding]:
-    """Map the dual-echo signal fat fraction.
+    """Map the dual-echo signal fat fraction and read it in the liver.
 
     Raises
     ------
@@ -52,72 +40,78 @@ def run(case: Case, context: Context) -> list[Finding]:
     body = dual_echo.body_mask(in_phase)
     noise = dual_echo.noise(in_phase.array, body, in_phase.spacing)
     measurable = body & (in_phase.array > 0) & (in_phase.array >= float(case.parameters["noise_gate"]) * noise.sigma)
-    context.progress(0.4, "comparing the echoes")
+    context.progress(0.2, "comparing the echoes")
     checks.check_content(in_phase.array, opposed.array, body, measurable, noise.sigma, in_phase.spacing)
-    context.progress(0.7, "fat fraction")
+    context.progress(0.4, "liver")
     percent = dual_echo.signal_fat_fraction(in_phase.array, opposed.array, measurable)
-    limit = float(case.parameters["display_limit"])
-    said = [*protocol.cautions(in_phase, opposed), *_fold_over(percent[measurable])]
+    found = organs.search(in_phase, opposed, body)
+    context.progress(0.8, "readings")
     return [
-        _map(percent, limit),
-        _outline(body),
-        _picture(picture.overlay(in_phase.array, percent, body, limit)),
-        *_statistics(percent, body, in_phase.voxel_volume),
+        *_pictures(case, percent, body, found),
+        *_readings(case, percent, body, found),
+        *_method(case, noise),
+    ]
+
+
+def _readings(case: Case, percent: FloatArray, body: Mask, found: Organs) -> list[Finding]:
+    in_phase = case.volume(IN_PHASE)
+    if found.quality.failed:
+        return [
+            _outlines((BODY, codes.BODY, (120, 170, 220), body)),
+            *readings.of_body(percent, body, in_phase.voxel_volume, found.quality.failed),
+        ]
+    return [
+        *foci.search(case, percent, found),
+        _outlines(
+            (LIVER, LIVER_CODE, (220, 130, 80), found.core),
+            (RIM, LIVER_CODE, (240, 200, 150), found.liver & ~found.core),
+            *([(SPLEEN, codes.SPLEEN, (120, 200, 120), found.spleen)] if found.spleen.any() else []),
+        ),
+        *readings.of_liver(
+            percent, found, in_phase, case.volume(OPPOSED_PHASE), t1_correction=bool(case.parameters["t1_correction"])
+        ),
+    ]
+
+
+def _method(case: Case, noise: Noise) -> list[Finding]:
+    cautions = protocol.cautions(case.volume(IN_PHASE), case.volume(OPPOSED_PHASE))
+    return [
         QualitativeEvaluation(name=codes.METHOD, value=METHOD),
         QualitativeEvaluation(name=codes.NOISE_SOURCE, value=f"{noise.source}; sigma {noise.sigma:.3g}"),
-        QualitativeEvaluation(name=codes.CAUTION, value=NO_LIVER, of=BODY),
-        *(QualitativeEvaluation(name=codes.CAUTION, value=caution) for caution in said),
+        *(QualitativeEvaluation(name=codes.CAUTION, value=caution) for caution in cautions),
     ]
 
 
-def _map(percent: FloatArray, limit: float) -> Finding:
-    return ParametricMap(
-        on=IN_PHASE,
-        derived_from=(IN_PHASE, OPPOSED_PHASE),
-        array=percent,
-        quantity=FAT_FRACTION,
-        unit=PERCENT,
-        label="FAT FRACTION",
-        title="Dual-echo signal fat fraction",
-        value_range=(0.0, 50.0),
-        window=(limit / 2, limit),
-    )
-
-
-def _outline(body: Mask) -> Finding:
-    segment = Segment(label=BODY, category=ANATOMICAL_STRUCTURE, type=codes.BODY, colour=(120, 170, 220))
-    return Segmentation(on=IN_PHASE, labels=body.astype(np.uint8), segments=(segment,))
-
-
-def _picture(frames: picture.Pixels) -> Finding:
-    return SecondaryCapture(
-        on=IN_PHASE,
-        derived_from=(IN_PHASE, OPPOSED_PHASE),
-        frames=frames,
-        title="Dual-echo signal fat fraction in colour",
-    )
-
-
-def _statistics(percent: FloatArray, body: Mask, voxel_volume: float) -> list[Finding]:
-    """Of all measurable voxels of the body; smallest and largest would only tell the noise."""
-    inside = percent[body].astype(np.float64)
-    values = inside[~np.isnan(inside)]
-    derived = ((MEAN, np.mean(values)), (MEDIAN, np.median(values)), (STANDARD_DEVIATION, np.std(values)))
-    volume, measurable = inside.size * voxel_volume / 1000, 100 * values.size / inside.size
+def _pictures(case: Case, percent: FloatArray, body: Mask, found: Organs) -> list[Finding]:
+    limit = float(case.parameters["display_limit"])
+    outlined = () if found.quality.failed else ((found.liver, _WHITE), (found.spleen, _GREEN))
     return [
-        *(
-            Measurement(name=FAT_FRACTION, value=float(value), unit=PERCENT, of=BODY, derivation=derivation)
-            for derivation, value in derived
+        ParametricMap(
+            on=IN_PHASE,
+            derived_from=(IN_PHASE, OPPOSED_PHASE),
+            array=percent,
+            quantity=FAT_FRACTION,
+            unit=PERCENT,
+            label="FAT FRACTION",
+            title="Dual-echo signal fat fraction",
+            value_range=(0.0, 50.0),
+            window=(limit / 2, limit),
         ),
-        Measurement(name=VOLUME, value=volume, unit=CUBIC_CENTIMETER, of=BODY, decimals=0),
-        Measurement(name=codes.MEASURABLE, value=measurable, unit=PERCENT, of=BODY, decimals=1),
+        SecondaryCapture(
+            on=IN_PHASE,
+            derived_from=(IN_PHASE, OPPOSED_PHASE),
+            frames=picture.overlay(case.volume(IN_PHASE).array, percent, body, limit, outlined),
+            title="Dual-echo signal fat fraction in colour",
+        ),
     ]
 
 
-def _fold_over(values: FloatArray) -> list[str]:
-    """Say how much of the body reads so high that fat and water may have changed places."""
-    part = float(np.mean(values > _FOLD_OVER))
-    if not part:
-        return []
-    above = f"{part:.1%} of the measured voxels read above {_FOLD_OVER:g} %"
-    return [f"Fold-over possible: {above}, where two echoes cannot tell 45 % from 55 % of fat."]
+def _outlines(*parts: tuple[str, Code, tuple[int, int, int], Mask]) -> Finding:
+    labels = np.zeros(parts[0][3].shape, np.uint8)
+    for number, part in enumerate(parts, start=1):
+        labels[part[3]] = number
+    segments = tuple(
+        Segment(label=label, category=ANATOMICAL_STRUCTURE, type=code, colour=colour)
+        for label, code, colour, _ in parts
+    )
+    return Segmentation(on=IN_PHASE, labels=labels, segments=segments)

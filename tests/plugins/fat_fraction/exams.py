@@ -17,9 +17,10 @@ from dicomnode.dicom.stacks import stacks
 from dicomnode.domain.exam import PlannedTask
 from dicomnode.domain.identity import digest_of
 from dicomnode.errors import Unsuitable
-from dicomnode.sdk import Case, Finding, Measurement, ParametricMap, Segmentation, Volume
+from dicomnode.sdk import Case, Finding, Measurement, ParametricMap, QualitativeEvaluation, Segmentation, Volume
+from dicomnode.sdk.codes import FAT_FRACTION
 from dicomnode.sdk.verify import verify
-from dicomnode_plugins.fat_fraction import SPEC
+from dicomnode_plugins.fat_fraction import SPEC, dual_echo
 from dicomnode_plugins.fat_fraction.run import run
 
 SMALL = (12, 96, 128)
@@ -44,7 +45,12 @@ def case(exam: Exam, **parameters: Any) -> tuple[Case, Truth]:
         Volume(
             array=array,
             affine=affine,
-            acquisition={"EchoTime": time, "MagneticFieldStrength": exam.field_strength, "RepetitionTime": 150.0},
+            acquisition={
+                "EchoTime": time,
+                "MagneticFieldStrength": exam.field_strength,
+                "RepetitionTime": 150.0,
+                "FlipAngle": 70.0,
+            },
         )
         for array, time in zip((signals.opposed, signals.in_phase), exam.echo_times, strict=True)
     )
@@ -64,20 +70,37 @@ def percent(found: Sequence[Finding]) -> np.ndarray[Any, np.dtype[np.float32]]:
     return only.array
 
 
-def body(found: Sequence[Finding]) -> np.ndarray[Any, np.dtype[np.bool_]]:
-    """The segmented voxels."""
-    (only,) = (finding for finding in found if isinstance(finding, Segmentation))
-    inside: np.ndarray[Any, np.dtype[np.bool_]] = only.labels == 1
-    return inside
+def body(case: Case) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    """The voxels that may have a value."""
+    return dual_echo.body_mask(case.volume("in_phase"))
 
 
-def numbers(found: Sequence[Finding]) -> dict[str, float]:
-    """Measurements by what they are."""
-    return {
-        finding.derivation.meaning if finding.derivation else finding.name.meaning: finding.value
+def segment(found: Sequence[Finding], label: str) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    """The voxels of a segment."""
+    (only,) = (
+        finding.labels == number
         for finding in found
-        if isinstance(finding, Measurement)
+        if isinstance(finding, Segmentation)
+        for number, part in enumerate(finding.segments, start=1)
+        if part.label == label
+    )
+    return only
+
+
+def numbers(found: Sequence[Finding], of: str = "Liver, measured part") -> dict[str, float]:
+    """Measurements of a segment by how they were derived, or by what they are."""
+    return {
+        finding.derivation.meaning if finding.derivation and finding.name == FAT_FRACTION else finding.name.meaning: (
+            finding.value
+        )
+        for finding in found
+        if isinstance(finding, Measurement) and finding.of == of
     }
+
+
+def said(found: Sequence[Finding]) -> str:
+    """All that is said in words."""
+    return " ".join(str(finding.value) for finding in found if isinstance(finding, QualitativeEvaluation))
 
 
 def planned(folder: Path) -> tuple[PlannedTask, dict[str, Path]]:

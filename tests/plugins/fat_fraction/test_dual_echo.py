@@ -69,8 +69,8 @@ def test_voxels_below_the_noise_gate_have_no_value(gate: float) -> None:
     found = findings(given)
     measured = ~np.isnan(percent(found))
     signal = given.volume("in_phase").array
-    sigma = dual_echo.noise(signal, body(found), given.volume("in_phase").spacing).sigma
-    assert np.array_equal(measured, body(found) & (signal >= gate * sigma))
+    sigma = dual_echo.noise(signal, body(given), given.volume("in_phase").spacing).sigma
+    assert np.array_equal(measured, body(given) & (signal >= gate * sigma))
     assert measured[truth.region("liver").mask].all()
 
 

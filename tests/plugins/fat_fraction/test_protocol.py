@@ -117,6 +117,6 @@ def test_the_order_of_the_echoes_is_said() -> None:
 
 def test_the_specification_survives_json_and_resolves_its_parameters() -> None:
     assert type(SPEC).from_json(SPEC.to_json()) == SPEC
-    assert SPEC.resolve({}) == {"noise_gate": 5.0, "display_limit": 40.0}
+    assert SPEC.resolve({}) == {"noise_gate": 5.0, "display_limit": 40.0, "t1_correction": False}
     with pytest.raises(ValueError, match="noise_gate"):
         SPEC.resolve({"noise_gate": 0.0})

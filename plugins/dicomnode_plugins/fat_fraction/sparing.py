@@ -1,0 +1,117 @@
+"""Candidates of focal fatty sparing: low-fat islands of a fatty liver, each with a disc and one beside it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import ndimage
+
+from dicomnode_plugins.fat_fraction import morphology, roi
+from dicomnode_plugins.fat_fraction.dual_echo import FloatArray, Mask, Spacing
+from dicomnode_plugins.fat_fraction.roi import Disc
+
+STEATOSIS = 10.0
+"""Percent; below it nothing can be spared."""
+DELTA = 10.0
+"""Points of fat fraction below the liver's median; the study's least was 12."""
+_CEILING = (30.0, 0.75)  # percent, and share of the liver's fat fraction; T1 weighting lifts true foci above 20 %
+_VOLUME = (0.3, 60.0)  # mL
+_EDGE = 4.0  # mm from the outline, where partial volume looks like sparing
+_SMOOTHING = 2.1  # mm, standard deviation: 5 mm full width
+_NEIGHBOURS = (15.0, 60.0)  # mm between the two discs
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Candidate:
+    """A low-fat area; (z, y, x) masks in axial planes."""
+
+    area: Mask
+    volume: float
+    """mL."""
+    focus: Disc
+    parenchyma: Disc
+    """On the same slice."""
+
+    def delta(self, percent: FloatArray) -> float:
+        """Fat fraction of the parenchyma less that of the focus, points."""
+        return self.parenchyma.mean(percent) - self.focus.mean(percent)
+
+
+def candidates(percent: FloatArray, liver: Mask, core: Mask, spacing: Spacing) -> list[Candidate]:
+    """Low-fat areas that can hold a disc, largest first.
+
+    Parameters
+    ----------
+    percent : (z, y, x) float32
+        Fat fraction, axial; NaN where there is none.
+    liver, core : (z, y, x) bool
+        The liver and its measurable part.
+    spacing : (z, y, x)
+        mm.
+    """
+    level = float(np.nanmedian(percent[core]))
+    smooth = _smoothed(percent, liver, spacing)
+    with np.errstate(invalid="ignore"):
+        low = (smooth <= level - DELTA) & (smooth <= min(_CEILING[0], _CEILING[1] * level))
+    low &= morphology.eroded(liver, _EDGE, spacing)
+    low = morphology.opened(low, roi.RADIUS - spacing[1] / 2, spacing)
+    labels, _ = ndimage.label(low)
+    found: list[Candidate] = []
+    sizes = np.bincount(labels.ravel())[1:] * float(np.prod(spacing)) / 1000
+    for index in np.argsort(-sizes, kind="stable"):
+        if _VOLUME[0] <= sizes[index] <= _VOLUME[1]:
+            taken = [candidate.parenchyma for candidate in found]
+            candidate = _candidate(labels == index + 1, float(sizes[index]), smooth, core & ~low, level, spacing, taken)
+            found += [candidate] if candidate else []
+    return found
+
+
+def _candidate(
+    area: Mask, volume: float, smooth: FloatArray, core: Mask, level: float, spacing: Spacing, taken: list[Disc]
+) -> Candidate | None:
+    plane = int(np.argmax(area.sum((1, 2))))
+    deep = morphology.depth(area[plane : plane + 1], spacing)[0]
+    row, column = np.unravel_index(int(np.argmax(deep)), deep.shape)
+    focus = roi.disc(plane, int(row), int(column), spacing)
+    if focus.weights.sum() < roi.LEAST_PIXELS:
+        return None
+    parenchyma = _parenchyma(focus, smooth, core, level, spacing, [other for other in taken if other.plane == plane])
+    if parenchyma is None:
+        return None
+    return Candidate(area=area, volume=volume, focus=focus, parenchyma=parenchyma)
+
+
+def _parenchyma(
+    focus: Disc, smooth: FloatArray, core: Mask, level: float, spacing: Spacing, taken: list[Disc]
+) -> Disc | None:
+    """The calmest disc near the liver's level on the slice of the focus, apart from those already placed."""
+    plane = focus.plane
+    kernel = focus.weights / focus.weights.sum()
+    values = np.nan_to_num(smooth[plane], nan=level)
+    mean = ndimage.convolve(values, kernel)
+    unrest = ndimage.convolve((values - mean) ** 2, kernel) + 0.05 * (mean - level) ** 2
+    away = _distance(focus, values.shape, spacing)
+    allowed = (away > _NEIGHBOURS[0]) & (away < _NEIGHBOURS[1])
+    allowed &= morphology.depth(core[plane : plane + 1], spacing)[0] > 0.8 * roi.RADIUS
+    for other in taken:
+        allowed &= _distance(other, values.shape, spacing) > 2.5 * roi.RADIUS
+    if not allowed.any():
+        return None
+    row, column = np.unravel_index(int(np.argmin(np.where(allowed, unrest, np.inf))), unrest.shape)
+    return roi.disc(plane, int(row), int(column), spacing)
+
+
+def _distance(disc: Disc, shape: tuple[int, ...], spacing: Spacing) -> FloatArray:
+    rows, columns = np.ogrid[: shape[0], : shape[1]]
+    away: FloatArray = np.hypot((rows - disc.row) * spacing[1], (columns - disc.column) * spacing[2])
+    return away
+
+
+def _smoothed(percent: FloatArray, mask: Mask, spacing: Spacing) -> FloatArray:
+    """Mean in the plane over the voxels of the mask that have a value; NaN elsewhere."""
+    known = mask & np.isfinite(percent)
+    width = (0, _SMOOTHING / spacing[1], _SMOOTHING / spacing[2])
+    total = ndimage.gaussian_filter(np.where(known, percent, np.float32(0)), width)
+    share = ndimage.gaussian_filter(known.astype(np.float32), width)
+    return np.where(known, total / np.maximum(share, 1e-3), np.nan).astype(np.float32)
