@@ -11,7 +11,8 @@ from dicomnode_plugins.fat_fraction.axial import axial_view
 from dicomnode_plugins.fat_fraction.dual_echo import FloatArray, Mask
 from dicomnode_plugins.fat_fraction.organs import Organs
 
-BODY, LIVER, RIM, SPLEEN = "Body in the field of view", "Liver, measured part", "Liver, rim and vessels", "Spleen"
+BODY, REST = "Body in the field of view", "Body outside liver and spleen"
+LIVER, RIM, SPLEEN = "Liver, measured part", "Liver, rim and vessels", "Spleen"
 PROPOSAL = (
     "The liver outline is a proposal that a person must confirm. Fat fractions are read without its 5 mm rim and "
     "without vessels. It is least sure at the tip of the left lobe, at the hilum and at the border with the heart."

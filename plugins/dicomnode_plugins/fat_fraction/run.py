@@ -19,7 +19,7 @@ from dicomnode.sdk.codes import LIVER as LIVER_CODE
 from dicomnode_plugins.fat_fraction import checks, codes, dual_echo, foci, organs, picture, protocol, readings
 from dicomnode_plugins.fat_fraction.dual_echo import FloatArray, Mask, Noise
 from dicomnode_plugins.fat_fraction.organs import Organs
-from dicomnode_plugins.fat_fraction.readings import BODY, LIVER, RIM, SPLEEN
+from dicomnode_plugins.fat_fraction.readings import BODY, LIVER, REST, RIM, SPLEEN
 
 IN_PHASE, OPPOSED_PHASE = "in_phase", "opposed_phase"
 METHOD = "Dual-echo signal fat fraction, 50 (IP - OP) / IP; not a proton density fat fraction"
@@ -65,6 +65,7 @@ def _readings(case: Case, percent: FloatArray, body: Mask, found: Organs) -> lis
         _outlines(
             (LIVER, LIVER_CODE, (220, 130, 80), found.core),
             (RIM, LIVER_CODE, (240, 200, 150), found.liver & ~found.core),
+            (REST, codes.BODY, (120, 170, 220), body & ~found.liver & ~found.spleen),
             *([(SPLEEN, codes.SPLEEN, (120, 200, 120), found.spleen)] if found.spleen.any() else []),
         ),
         *readings.of_liver(

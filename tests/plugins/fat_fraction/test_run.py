@@ -11,7 +11,7 @@ import pytest
 from dicomnode.demo.phantom import Exam
 from dicomnode.sdk import Case, QualitativeEvaluation, SecondaryCapture, Segmentation, Volume
 from dicomnode_plugins.fat_fraction import SPEC, codes, organs
-from dicomnode_plugins.fat_fraction.readings import BODY, LIVER, RIM, SPLEEN
+from dicomnode_plugins.fat_fraction.readings import BODY, LIVER, REST, RIM, SPLEEN
 from dicomnode_plugins.fat_fraction.run import run
 from tests.plugins.fat_fraction.exams import SMALL, Steps, body, case, findings, numbers, percent, segment
 
@@ -36,7 +36,7 @@ def test_the_findings_are_those_the_specification_declares() -> None:
     (picture,) = (finding for finding in found if isinstance(finding, SecondaryCapture))
     assert picture.frames.shape == (*SMALL, 3)
     (outline,) = (finding for finding in found if isinstance(finding, Segmentation))
-    assert [segment.label for segment in outline.segments] == [LIVER, RIM, SPLEEN]
+    assert [segment.label for segment in outline.segments] == [LIVER, RIM, REST, SPLEEN]
 
 
 def test_the_statistics_are_those_of_the_map() -> None:
