@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -30,6 +31,13 @@ def test_data() -> Path:
 def require_tool() -> Callable[[str], Path]:
     """``require_tool("dciodvfy")``: where a program of another project is, or a skip that names it."""
     return tools.require_tool
+
+
+@pytest.fixture
+def collected() -> Iterator[None]:
+    """Garbage of this test is collected at its end: what complains then complains here and not in another test."""
+    yield
+    gc.collect()
 
 
 @pytest.fixture

@@ -41,8 +41,8 @@ def _send(node: NodeProcess, files: list[Path], acknowledged: set[Path]) -> None
         return
 
 
-# pynetdicom leaves the socket of a refused connection to the garbage collector
-@pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
+@pytest.mark.usefixtures("collected")
+@pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")  # pynetdicom leaves it to the collector
 @pytest.mark.filterwarnings("ignore:Exception ignored in. <socket:pytest.PytestUnraisableExceptionWarning")
 def test_the_node_dies_at_random_moments(orthanc: Orthanc, tmp_path: Path, database_url: str) -> None:
     node = NodeProcess(tmp_path, free_port(), peers_of(orthanc), database_url)

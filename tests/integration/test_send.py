@@ -141,7 +141,9 @@ def test_more_contexts_than_one_association_holds_are_sent_over_two(serve: Serve
     assert archive.associations == 2
 
 
+@pytest.mark.usefixtures("collected")
 @pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")  # pynetdicom leaves it to the collector
+@pytest.mark.filterwarnings("ignore:Exception ignored in. <socket:pytest.PytestUnraisableExceptionWarning")
 def test_dcmtk_keeps_what_we_send(
     images: tuple[Path, ...], require_tool: Callable[[str], Path], tmp_path: Path
 ) -> None:
@@ -174,7 +176,9 @@ def test_echo_tells_the_reasons_apart(serve: Serve) -> None:
         echo(serve((verification, ImplicitVRLittleEndian), echo=0x0122).peer(), US)
 
 
+@pytest.mark.usefixtures("collected")
 @pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")  # pynetdicom leaves it to the collector
+@pytest.mark.filterwarnings("ignore:Exception ignored in. <socket:pytest.PytestUnraisableExceptionWarning")
 def test_nobody_at_the_address_is_unreachable() -> None:
     with closing(socket.socket()) as probe:
         probe.bind(("127.0.0.1", 0))  # bound, but not listening: refused at once
