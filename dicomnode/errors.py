@@ -26,6 +26,7 @@
      │  └ BadFinding                  what it returned is not a finding the node can write
      ├ EncodingError                  a finding cannot be expressed as a DICOM object
      ├ CheckFailed                    a finished object must not be sent
+     ├ LimitExceeded                  a peer holds more, or takes longer, than a limit of ours allows
      └ DeliveryError                  a destination did not take an object
         ├ Unreachable                 try again later
         └ Refused                     a person must look
@@ -151,6 +152,10 @@ class EncodingError(DicomnodeError):
 
 class CheckFailed(DicomnodeError):
     """A finished object does not hold what it must and is not sent."""
+
+
+class LimitExceeded(DicomnodeError):
+    """A peer holds more, or takes longer, than a limit of ours allows; the message says which."""
 
 
 class DeliveryError(DicomnodeError):

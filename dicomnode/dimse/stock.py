@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import secrets
 from collections.abc import Collection
-from io import BytesIO
 from typing import Final, cast
 from weakref import WeakKeyDictionary
 
@@ -14,14 +13,12 @@ from pynetdicom import evt
 from pynetdicom.ae import ApplicationEntity
 from pynetdicom.association import Association
 from pynetdicom.dimse_messages import C_STORE_RQ
-from pynetdicom.dimse_primitives import C_STORE
 from pynetdicom.transport import ThreadedAssociationServer
 
 from dicomnode.dimse.contexts import accepted
 from dicomnode.dimse.library import application_entity
-from dicomnode.dimse.storing import SUCCESS, Storing
+from dicomnode.dimse.storing import SUCCESS, Storing, received
 from dicomnode.domain.identity import AETitle, StudyInstanceUID
-from dicomnode.domain.instance import Received
 from dicomnode.settings import DicomSettings
 
 logger = logging.getLogger(__name__)
@@ -74,7 +71,7 @@ class StockServer:
             association.join(seconds)
 
     def _on_store(self, event: evt.Event) -> int | Dataset:
-        answer = self._storing.answer(_received(event))
+        answer = self._storing.answer(received(event, AETitle(event.assoc.requestor.ae_title)))
         if answer.study is not None:
             self._brought.setdefault(event.assoc, set()).add(answer.study)
         if answer.status == SUCCESS:
@@ -117,16 +114,3 @@ def _on_message(event: evt.Event) -> None:
     message = event.message
     if isinstance(message, C_STORE_RQ) and not message.command_set.get("AffectedSOPInstanceUID"):
         event.assoc.abort(block=False)
-
-
-def _received(event: evt.Event) -> Received:
-    request = cast(C_STORE, event.request)
-    data_set = cast(BytesIO, request.DataSet)  # pynetdicom passes no request on that has none
-    return Received(
-        sop_class_uid=str(request.AffectedSOPClassUID),
-        sop_instance_uid=str(request.AffectedSOPInstanceUID),
-        abstract_syntax=str(event.context.abstract_syntax),
-        transfer_syntax_uid=str(event.context.transfer_syntax),
-        data_set=(data_set.getvalue(),),
-        calling_aet=AETitle(event.assoc.requestor.ae_title),
-    )

@@ -6,6 +6,11 @@ import logging
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
+from io import BytesIO
+from typing import cast
+
+from pynetdicom import evt
+from pynetdicom.dimse_primitives import C_STORE
 
 from dicomnode.domain.identity import AETitle, StudyInstanceUID
 from dicomnode.domain.instance import Received
@@ -71,3 +76,17 @@ class Storing:
             self._released(calling_aet, studies)
         except Exception as error:  # noqa: BLE001 - the last border: a lost hint costs time, not the association's thread
             logger.warning("a release was not noted, quiet time must do: %s", type(error).__name__)
+
+
+def received(event: evt.Event, calling_aet: AETitle) -> Received:
+    """The request of a C-STORE event of pynetdicom."""
+    request = cast(C_STORE, event.request)
+    data_set = cast(BytesIO, request.DataSet)  # pynetdicom passes no request on that has none
+    return Received(
+        sop_class_uid=str(request.AffectedSOPClassUID),
+        sop_instance_uid=str(request.AffectedSOPInstanceUID),
+        abstract_syntax=str(event.context.abstract_syntax),
+        transfer_syntax_uid=str(event.context.transfer_syntax),
+        data_set=(data_set.getvalue(),),
+        calling_aet=calling_aet,
+    )
