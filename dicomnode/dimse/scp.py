@@ -44,9 +44,9 @@ class StorageSCP:
     peers : sequence of PeerSettings
         Those with ``may_store`` may open an association; nobody else, unless ``accept_unknown_peers``.
     admit : callable
-        Takes an instance and returns its study, or raises the ReceiveError whose status is answered.
+        Takes an instance and returns its series, or raises the ReceiveError whose status is answered.
     released : callable
-        Told, with the studies it brought, when an association was released in good order.
+        Told, with the series it brought, when an association was released in good order.
     limits : LimitsSettings
         What one peer may cost.
     """

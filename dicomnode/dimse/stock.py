@@ -20,7 +20,7 @@ from pynetdicom.transport import ThreadedAssociationServer
 from dicomnode.dimse.contexts import accepted
 from dicomnode.dimse.library import application_entity
 from dicomnode.dimse.storing import SUCCESS, Storing
-from dicomnode.domain.identity import AETitle, StudyInstanceUID
+from dicomnode.domain.identity import AETitle, SeriesInstanceUID
 from dicomnode.domain.instance import Received
 from dicomnode.settings import DicomSettings
 
@@ -41,7 +41,7 @@ class StockServer:
 
     def __init__(self, settings: DicomSettings, callers: Collection[str] | None, storing: Storing) -> None:
         self._storing = storing
-        self._brought: WeakKeyDictionary[Association, set[StudyInstanceUID]] = WeakKeyDictionary()
+        self._brought: WeakKeyDictionary[Association, set[SeriesInstanceUID]] = WeakKeyDictionary()
         self._ae = _entity(settings, callers)
         self._server = cast(
             ThreadedAssociationServer,
@@ -75,8 +75,8 @@ class StockServer:
 
     def _on_store(self, event: evt.Event) -> int | Dataset:
         answer = self._storing.answer(_received(event))
-        if answer.study is not None:
-            self._brought.setdefault(event.assoc, set()).add(answer.study)
+        if answer.series is not None:
+            self._brought.setdefault(event.assoc, set()).add(answer.series)
         if answer.status == SUCCESS:
             return SUCCESS
         refusal = Dataset()
@@ -85,8 +85,8 @@ class StockServer:
         return refusal
 
     def _on_released(self, event: evt.Event) -> None:
-        studies = self._brought.pop(event.assoc, set())
-        self._storing.released(AETitle(event.assoc.requestor.ae_title), frozenset(studies))
+        series = self._brought.pop(event.assoc, set())
+        self._storing.released(AETitle(event.assoc.requestor.ae_title), frozenset(series))
 
 
 def _entity(settings: DicomSettings, callers: Collection[str] | None) -> ApplicationEntity:

@@ -19,7 +19,7 @@ from dicomnode.dimse.transport.command import Command
 from dicomnode.dimse.transport.negotiation import FULL, LONGEST_REQUEST, Agreement, Context, Negotiator, Rejected
 from dicomnode.dimse.transport.pdu import Fragment, Inbox, Kind, Reason, Violation
 from dicomnode.dimse.transport.wire import Gone, Interrupted, Late, Stream
-from dicomnode.domain.identity import StudyInstanceUID
+from dicomnode.domain.identity import SeriesInstanceUID
 from dicomnode.domain.instance import Received
 from dicomnode.settings import LimitsSettings
 
@@ -55,7 +55,7 @@ class Connection:
         self._inbox = Inbox(stream, rules.limits.pdu_time)
         self._deadline: float | None = None  # of the message that is on its way
         self._stopping = False
-        self._studies: set[StudyInstanceUID] = set()
+        self._series: set[SeriesInstanceUID] = set()
         self._stored = self._refused = 0
 
     def run(self) -> None:
@@ -124,7 +124,7 @@ class Connection:
             if command.field != commands.C_CANCEL:
                 self._send(commands.response(command, context_id, _status(command, context)))
         self._send(pdu.RELEASE_RP)
-        self._rules.storing.released(agreement.calling_aet, frozenset(self._studies))
+        self._rules.storing.released(agreement.calling_aet, frozenset(self._series))
 
     def _store(self, agreement: Agreement, context_id: int, command: Command, fragments: Iterator[Fragment]) -> None:
         if not command.sop_instance_uid:
@@ -148,8 +148,8 @@ class Connection:
             self._stored += 1
         else:
             self._refused += 1
-        if answer.study is not None:
-            self._studies.add(answer.study)
+        if answer.series is not None:
+            self._series.add(answer.series)
         self._send(commands.response(command, context_id, answer.status, answer.comment))
 
     def _requests(self, fragments: Iterator[Fragment]) -> Iterator[tuple[int, Command]]:
