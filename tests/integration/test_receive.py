@@ -89,8 +89,8 @@ class Door:
 
     def released(self, calling_aet: AETitle, studies: frozenset[StudyInstanceUID]) -> None:
         assert self.node is not None
-        self.node.releases.append((calling_aet, studies))
         self.node.admission.released(calling_aet, studies)
+        self.node.releases.append((calling_aet, studies))
 
 
 @pytest.fixture(scope="module")
