@@ -19,7 +19,7 @@ from dicomnode.dimse.query import _FIND, _GET, _MOVE, Limits, find, get, move
 from dicomnode.dimse.scp import StorageSCP
 from dicomnode.dimse.scu import outgoing, send
 from dicomnode.dimse.storing import Answer
-from dicomnode.domain.identity import AETitle, SOPClassUID, StudyInstanceUID
+from dicomnode.domain.identity import AETitle, SeriesInstanceUID, SOPClassUID
 from dicomnode.domain.instance import Received
 from dicomnode.errors import LimitExceeded, Refused, Unreachable
 from dicomnode.settings import DicomSettings, PeerSettings
@@ -40,10 +40,10 @@ class Shelf:
     callers: set[str] = field(default_factory=set)
     status: int = 0
 
-    def admit(self, received: Received) -> StudyInstanceUID:
+    def admit(self, received: Received) -> SeriesInstanceUID:
         self.data_sets[received.sop_instance_uid] = b"".join(bytes(part) for part in received.data_set)
         self.callers.add(received.calling_aet)
-        return StudyInstanceUID("1.2")
+        return SeriesInstanceUID("1.2")
 
     def take(self, received: Received) -> Answer:
         if not self.status:
