@@ -138,7 +138,10 @@ class CompletenessSettings(_Section):
 
 
 class DeliverySettings(_Section):
-    """How results are sent."""
+    """How results are sent, and how their arrival is proven."""
+
+    associations: Annotated[int, Field(ge=1, le=64)] = 2
+    """Associations to one destination at the same time; destinations never wait for each other."""
 
     first_retry: Seconds = 5.0
     """Seconds before the second attempt; each later wait doubles."""
@@ -146,6 +149,12 @@ class DeliverySettings(_Section):
     """Upper limit of the wait between two attempts, seconds."""
     give_up_after: Seconds = 7 * 86400.0
     """Seconds after which an undelivered object is parked for a person to look at."""
+    report_wait: Seconds = 5.0
+    """Seconds an association stays open for the storage commitment report that may come on it."""
+    report_patience: Seconds = 1800.0
+    """Seconds without a report after which C-FIND looks whether the objects are there."""
+    settle_time: Seconds = 60.0
+    """Seconds a destination gets to make an object it has acknowledged findable; then it is sent again."""
 
 
 class PeerSettings(_Section):
@@ -166,7 +175,7 @@ class PeerSettings(_Section):
     receives: tuple[ResultKind, ...] = ()
     """Which results go to it; empty means none."""
     commitment: bool = False
-    """Ask it for storage commitment. Not used by this release: see CHANGELOG."""
+    """Have it prove that it keeps results: by storage commitment, by C-FIND where it gives none."""
 
 
 class PluginSettings(_Section):
