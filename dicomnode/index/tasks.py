@@ -45,9 +45,9 @@ def plan(session: Transaction, exam_id: int, planned: Sequence[PlannedTask], now
         elif row.state in (TaskState.SUPERSEDED, TaskState.CANCELLED):
             _queue_again(row)
         else:
-            row.exam = exam_id
+            row.exam, row.notes = exam_id, list(task.notes)
             continue
-        row.exam = exam_id
+        row.exam, row.notes = exam_id, list(task.notes)
         submit.append((task.task_id, row.attempt))
     session.flush()
     for task in planned:
