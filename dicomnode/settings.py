@@ -74,7 +74,7 @@ class DicomSettings(_Section):
     transport: Literal["event", "stock"] = "event"
     """``stock`` is pynetdicom's own server: slower, without TLS, bounds and streaming; for when ours is in doubt."""
     durability: Literal["default", "strict"] = "default"
-    """``strict`` waits for the folder of each new file and the index row to reach the disk; ext4 and XFS need neither."""
+    """``strict`` flushes the folder of each new file and its index row too; not needed on ext4 and XFS."""
     tls_certificate: str = ""
     """File with our certificate and those between it and its root, PEM; then we speak TLS only (PS3.15 B.12)."""
     tls_key: str = ""
