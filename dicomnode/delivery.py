@@ -215,7 +215,7 @@ class Delivery:
     ) -> None:
         workflow_id = f"{_workflow_id(workflow, task_id, attempt, peer)}{chain}-{trial}"
         arguments = (task_id, attempt, peer, chain, trial)
-        self._means.submitter.submit(session, workflow, workflow_id, *arguments, delay_s=delay_s, lane=peer)
+        self._means.submitter.submit(session, workflow, workflow_id, *arguments, delay_s=delay_s, partition=peer)
 
 
 def _workflow_id(workflow: str, task_id: Digest, attempt: int, peer: str) -> str:

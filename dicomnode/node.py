@@ -16,17 +16,18 @@ from dicomnode.deliver.destination import DimseDestination
 from dicomnode.delivery import Delivery, Means
 from dicomnode.dimse import commitment
 from dicomnode.dimse.scp import StorageSCP
-from dicomnode.domain.identity import AETitle
+from dicomnode.domain.identity import AETitle, SeriesInstanceUID
 from dicomnode.engine.runner import Runner, Workflow
 from dicomnode.engine.submitter import Submitter
 from dicomnode.errors import SettingsError
 from dicomnode.execute.workers import Workers
 from dicomnode.index.database import Database, Transaction
 from dicomnode.index.intake import Intake
-from dicomnode.pipeline import Parts, Pipeline
+from dicomnode.pipeline import LANES, Parts, Pipeline
 from dicomnode.receive.admit import Admission
 from dicomnode.receive.recover import recover
 from dicomnode.settings import Settings
+from dicomnode.stability import StabilityClock
 from dicomnode.store.filesystem import FileStore
 
 log = logging.getLogger(__name__)
@@ -74,18 +75,25 @@ class Node:
         submitter = Submitter(self._database.workflow_engine)
         self._closing.callback(submitter.close)
         delivery = self._delivery(submitter)
-        pipeline = Pipeline(self._parts(submitter, delivery))
+        parts = self._parts(submitter, delivery)
+        pipeline = Pipeline(parts)
+        clock = StabilityClock(parts, pipeline)
         self._run(pipeline, delivery)
-        self._tend("stability clock", pipeline.watch, _SWEEP_S)
+        self._tend("stability clock", clock.look, _SWEEP_S, clock.wake)
         self._tend("reconcile", pipeline.reconcile, _RECONCILE_S)
         self._tend("reconcile deliveries", delivery.reconcile, _RECONCILE_S)
         admission = Admission(self._store, self._intake, self._quarantine, _now, settings.limits)
+
+        def released(calling_aet: AETitle, series: frozenset[SeriesInstanceUID]) -> None:
+            admission.released(calling_aet, series)
+            clock.wake.set()
+
         reporters = {peer.aet for peer in settings.peers if peer.commitment}
         self._scp = StorageSCP(
             settings.dicom,
             settings.peers,
             admission.admit,
-            admission.released,
+            released,
             limits=settings.limits,
             services=[commitment.service(reporters, delivery.reported)] if reporters else (),
         )
@@ -130,7 +138,7 @@ class Node:
         )
 
     def _parts(self, submitter: Submitter, delivery: Delivery) -> Parts:
-        processes = self._settings.node.plugin_processes
+        processes = self._settings.node.plugin_processes + self._settings.node.express_processes
         specs = [plugin.spec for plugin in self.plugins.values()]
         preload = sorted({module for spec in specs for module in spec.preload})
         threads = max((spec.resources.cpus for spec in specs), default=1)
@@ -155,9 +163,10 @@ class Node:
         associations = self._settings.delivery.associations
         workflows = {
             "assess": Workflow(run=pipeline.assess, concurrency=1),
-            "execute": Workflow(run=pipeline.execute, concurrency=self._settings.node.plugin_processes),
-            "deliver": Workflow(run=delivery.deliver, concurrency=associations, lanes=True),
-            "prove": Workflow(run=delivery.prove, concurrency=1, lanes=True),
+            LANES["normal"]: Workflow(run=pipeline.execute, concurrency=self._settings.node.plugin_processes),
+            LANES["express"]: Workflow(run=pipeline.execute, concurrency=self._settings.node.express_processes),
+            "deliver": Workflow(run=delivery.deliver, concurrency=associations, partitioned=True),
+            "prove": Workflow(run=delivery.prove, concurrency=1, partitioned=True),
         }
         runner = Runner(self._database.workflow_engine, _EXECUTOR, workflows)
 
@@ -169,11 +178,15 @@ class Node:
         self._closing.callback(drain)
         runner.start()
 
-    def _tend(self, name: str, duty: Callable[[], None], every_s: float) -> None:
-        """Do a duty again and again in a thread of its own, until the node stops."""
+    def _tend(self, name: str, duty: Callable[[], None], every_s: float, wake: threading.Event | None = None) -> None:
+        """Do a duty again and again, and whenever it is woken, in a thread of its own, until the node stops."""
+        woken = wake or threading.Event()
 
         def loop() -> None:
-            while not self._stopping.wait(every_s):
+            while not self._stopping.is_set():
+                woken.wait(every_s)
+                if self._stopping.is_set():
+                    return
                 try:
                     duty()
                 except Exception:  # the last border: a database that is away for a while must not end the duty for ever
@@ -181,6 +194,7 @@ class Node:
 
         def end() -> None:
             self._stopping.set()
+            woken.set()
             thread.join()
 
         thread = threading.Thread(target=loop, name=name)

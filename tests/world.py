@@ -36,7 +36,7 @@ class Submitted:
 
     calls: list[tuple[str, str, tuple[str | int, ...], float]] = field(default_factory=list)
     living: set[str] = field(default_factory=set)
-    lanes: list[str] = field(default_factory=list)
+    partitions: list[str] = field(default_factory=list)
 
     def submit(
         self,
@@ -45,9 +45,9 @@ class Submitted:
         workflow_id: str,
         *arguments: str | int,
         delay_s: float = 0.0,
-        lane: str = "",
+        partition: str = "",
     ) -> None:
-        self.lanes.append(lane)
+        self.partitions.append(partition)
         self.calls.append((workflow, workflow_id, arguments, delay_s))
 
     def alive(self) -> set[str]:

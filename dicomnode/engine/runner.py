@@ -34,8 +34,8 @@ class Workflow:
 
     run: Callable[..., None]
     concurrency: int
-    lanes: bool = False
-    """Every piece of work names its lane, and so many may run at once in each."""
+    partitioned: bool = False
+    """Every piece of work names its partition, and so many may run at once in each."""
 
 
 class Runner:
@@ -76,7 +76,7 @@ class Runner:
         """Create or migrate the engine's tables, recover unfinished work, begin to take work from the queues."""
         DBOS.launch()
         for name, workflow in self._workflows.items():
-            limit = "partition_worker_concurrency" if workflow.lanes else "worker_concurrency"
+            limit = "partition_worker_concurrency" if workflow.partitioned else "worker_concurrency"
             limits: dict[str, Any] = {limit: workflow.concurrency}
             DBOS.register_queue(name, polling_interval_sec=_POLLING_S, **limits)
 

@@ -28,7 +28,7 @@ class Submitter:
         workflow_id: str,
         *arguments: str | int,
         delay_s: float = 0.0,
-        lane: str = "",
+        partition: str = "",
     ) -> None:
         """Queue a workflow; it exists when, and only when, the caller's transaction commits.
 
@@ -44,8 +44,8 @@ class Submitter:
             Keys and numbers only, never data.
         delay_s : float
             Seconds before it may start.
-        lane : str
-            Work of one lane never waits for that of another; for workflows that have lanes.
+        partition : str
+            Work of one partition never waits for that of another; for workflows that are partitioned.
         """
         options: EnqueueOptions = {
             "queue_name": workflow,
@@ -53,8 +53,8 @@ class Submitter:
             "workflow_id": workflow_id,
             "app_version": PROTOCOL,
         }
-        if lane:
-            options["queue_partition_key"] = lane
+        if partition:
+            options["queue_partition_key"] = partition
         if delay_s > 0:
             options["delay_seconds"] = delay_s
         self._client.enqueue_in_transaction(session, options, *arguments)

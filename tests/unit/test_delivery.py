@@ -114,10 +114,10 @@ def test_a_lost_delivery_is_seen_beside_one_to_a_peer_whose_name_begins_alike(wo
     assert [arguments[2] for _, _, arguments, _ in world.submitted.calls] == ["pacs"]
 
 
-def test_work_for_each_peer_has_its_own_lane(world: World) -> None:
+def test_work_for_one_peer_does_not_wait_for_another(world: World) -> None:
     world.with_peers(PACS, PeerSettings(name="other", aet="OTHER", receives=("SR",)))
     delivering(world, result("7.1", "SR"))
-    assert world.submitted.lanes == ["pacs", "other"]
+    assert world.submitted.partitions == ["pacs", "other"]
 
 
 def test_what_need_not_be_proven_ends_delivered(world: World) -> None:

@@ -9,11 +9,13 @@ from pathlib import Path
 import pytest
 from sqlalchemy.exc import OperationalError
 
+from dicomnode.catalog.plugins import Enabled
 from dicomnode.domain.exam import Outcome
 from dicomnode.domain.task import ResultObject, TaskState
 from dicomnode.errors import PluginCrashed, Unsuitable
 from dicomnode.index import exams, tasks, views
-from dicomnode.pipeline import retry
+from dicomnode.pipeline import Pipeline, retry
+from tests.plugin_zoo import spec
 from tests.values import STUDY, at, result
 from tests.world import TASK, World, a_world, arrived, queued
 
@@ -31,15 +33,15 @@ def _executed(world: World, monkeypatch: pytest.MonkeyPatch, *results: ResultObj
     world.pipeline.execute(TASK.task_id, 1)
 
 
-def test_an_exam_is_submitted_once_when_it_has_been_quiet_long_enough(world: World) -> None:
+@pytest.mark.parametrize(("lane", "workflow"), [("express", "express"), ("normal", "execute")])
+def test_a_task_is_submitted_to_the_queue_of_its_lane(world: World, lane: str, workflow: str) -> None:
     exam_id = arrived(world)
-    world.clock[0] = at(14)
-    world.pipeline.watch()
-    assert world.submitted.calls == []
-    world.clock[0] = at(15)
-    world.pipeline.watch()
-    world.pipeline.watch()
-    assert world.submitted.calls == [("assess", f"assess-{exam_id}", (exam_id,), 0.0)]
+    zoo = Enabled(spec=spec("mean", lane=lane), parameters={})
+    with world.database.write() as session:
+        pipeline = Pipeline(replace(world.parts, plugins={"zoo": zoo}))
+        pipeline.plan(session, exam_id, [TASK], whole=True)
+        pipeline.plan(session, exam_id, [TASK], whole=True)
+    assert world.submitted.calls == [(workflow, f"execute-{TASK.task_id}-1", (TASK.task_id, 1), 0.0)]
 
 
 def test_an_assessment_gives_every_series_a_reason_and_runs_once(world: World) -> None:
