@@ -20,7 +20,7 @@ from dicomnode.demo.phantom import Exam, write_liver_exam
 from dicomnode.demo.scanner import MR_IMAGE_STORAGE as MR
 from tests.absence import absent
 from tests.e2e.node_process import NodeProcess, until
-from tests.e2e.test_orthanc import PM, SC, SEG, dcmsend, frames_of
+from tests.e2e.test_orthanc import PM, SC, SEG, SR, dcmsend, frames_of, numbers_of
 from tests.peers import browser, ohif
 from tests.peers.orthanc import Orthanc, orthanc
 from tests.peers.tools import free_port
@@ -97,7 +97,7 @@ aet = "{pacs.aet}"
 host = "{pacs.host}"
 port = {pacs.dicom_port}
 may_store = true
-receives = ["SEG", "SR", "SC", "PM"]
+receives = ["SEG", "SR-VIEWER", "SC", "PM"]
 """
 
 
@@ -173,4 +173,18 @@ def test_the_colour_pictures_are_shown(room: ReadingRoom) -> None:
 def test_the_parametric_map_lies_on_the_images(room: ReadingRoom) -> None:
     with room.opened(room.one(PM)) as page:
         until(lambda: _coloured(page).mean() > 0.05, _PATIENCE_S, "the overlay is drawn")
+    assert room.complaints == []
+
+
+def test_the_report_can_be_read_line_by_line(room: ReadingRoom) -> None:
+    report = room.one(SR)
+    with room.opened(report) as page:
+        page.locator(_PANE).get_by_text("Fat fraction:").first.wait_for()
+        text = page.locator(_PANE).inner_text()
+        _keep(page, "ohif-report")
+    percent = [value for (name, _), value in numbers_of(report).items() if name == "Fat fraction"]
+    assert len(percent) >= 3
+    assert [value for value in percent if f"Fat fraction: {value:g} %" not in text] == []
+    assert "NOT FOR DIAGNOSTIC USE" in text
+    assert "is not supported" not in text
     assert room.complaints == []
