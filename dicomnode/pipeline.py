@@ -129,6 +129,7 @@ class Pipeline:
             parameters=task.parameters,
             mode=parts.settings.node.mode,
             inputs=files,
+            frames={entry.role: entry.frames for entry in task.inputs},
             geometry={entry.role: entry.geometry for entry in task.inputs},
         )
         results: tuple[ResultObject, ...] = self._node_work(encode_case, directory, work)

@@ -107,7 +107,7 @@ def _planned(
     digests: Mapping[SOPInstanceUID, Digest],
 ) -> PlannedTask:
     inputs = tuple(
-        Chosen(role=role, stack=stack, input_digest=digest_of(digests[uid] for uid in stack.instances))
+        Chosen(role=role, stack=stack, input_digest=_input_digest(stack, digests))
         for role, stack in combination.items()
     )
     taken = {chosen.stack.stack_id for chosen in inputs}
@@ -123,6 +123,11 @@ def _planned(
         inputs=inputs,
         notes=tuple(f"{role}: {', '.join(labels)} would fit too" for role, labels in others.items() if labels),
     )
+
+
+def _input_digest(stack: Stack, digests: Mapping[SOPInstanceUID, Digest]) -> Digest:
+    """Two volumes of one multi-frame instance differ in their frames only."""
+    return digest_of([*(digests[uid] for uid in stack.instances), *map(str, stack.frames)])
 
 
 def task_id(spec: PluginSpec, parameters: Mapping[str, ParameterValue], inputs: Mapping[str, Digest]) -> Digest:

@@ -9,7 +9,13 @@ from pathlib import Path
 from struct import Struct
 
 from pydicom.datadict import dictionary_VM, dictionary_VR, tag_for_keyword
+from pydicom.uid import (
+    EnhancedMRColorImageStorage,
+    EnhancedMRImageStorage,
+    LegacyConvertedEnhancedMRImageStorage,
+)
 
+from dicomnode.dicom import functional_groups
 from dicomnode.dicom.character_sets import codecs_of, decode
 from dicomnode.dicom.elements import Encoding, open_data_set, walk
 from dicomnode.domain.identity import (
@@ -19,7 +25,7 @@ from dicomnode.domain.identity import (
     StudyInstanceUID,
     TransferSyntaxUID,
 )
-from dicomnode.domain.instance import Fact, InstanceHeader, Patient
+from dicomnode.domain.instance import Fact, Facts, InstanceHeader, Patient
 from dicomnode.errors import InvalidInstance, NotUnderstood, UnusablePlace
 
 _ATTRIBUTES = {
@@ -27,14 +33,19 @@ _ATTRIBUTES = {
     "series": "Modality SeriesDescription SeriesNumber SeriesDate SeriesTime ProtocolName PatientPosition "
     "FrameOfReferenceUID ImagesInAcquisition Manufacturer ManufacturerModelName SoftwareVersions DeviceSerialNumber "
     "StationName",
-    "image": "InstanceNumber ImageType AcquisitionNumber AcquisitionDateTime AcquisitionDate AcquisitionTime "
+    "image": "InstanceNumber ImageType FrameType AcquisitionNumber AcquisitionDateTime AcquisitionDate AcquisitionTime "
     "ContentDate ContentTime ImageComments DerivationDescription BurnedInAnnotation QualityControlImage "
     "LossyImageCompression",
     "physics": "ScanningSequence SequenceVariant ScanOptions MRAcquisitionType SequenceName PulseSequenceName EchoTime "
     "EchoNumbers EffectiveEchoTime RepetitionTime InversionTime InversionTimes FlipAngle EchoTrainLength "
     "NumberOfAverages MagneticFieldStrength ImagingFrequency ImagedNucleus TriggerTime TemporalPositionIdentifier "
     "NumberOfTemporalPositions DiffusionBValue DiffusionGradientOrientation AcquisitionMatrix ReceiveCoilName "
-    "ComplexImageComponent AcquisitionContrast",
+    "ComplexImageComponent AcquisitionContrast PixelBandwidth RescaleType",
+    "enhanced": "EchoPulseSequence EchoPlanarPulseSequence SteadyStatePulseSequence Spoiling InversionRecovery "
+    "SpectrallySelectedExcitation SpectrallySelectedSuppression TransmitterFrequency ResonantNucleus "
+    "RFEchoTrainLength GradientEchoTrainLength MRAcquisitionFrequencyEncodingSteps "
+    "MRAcquisitionPhaseEncodingStepsInPlane FrameAcquisitionDateTime TemporalPositionIndex "
+    "NominalCardiacTriggerDelayTime DiffusionDirectionality VolumetricProperties",
     "contrast": "ContrastBolusAgent ContrastBolusRoute ContrastBolusVolume ContrastBolusStartTime "
     "ContrastBolusIngredient",
     "grid": "ImagePositionPatient ImageOrientationPatient PixelSpacing SliceThickness SpacingBetweenSlices "
@@ -54,8 +65,12 @@ _IDENTITY = ("SpecificCharacterSet", "SOPClassUID", "SOPInstanceUID", "StudyInst
 _WANTED = {
     tag: keyword for keyword in (*_IDENTITY, *_PATIENT, *KEYWORDS) if (tag := tag_for_keyword(keyword)) is not None
 }
+_FACTS = frozenset(KEYWORDS)
+_IN_FRAMES = {tag: keyword for tag, keyword in _WANTED.items() if keyword in _FACTS}
 _VR = {keyword: dictionary_VR(keyword) for keyword in _WANTED.values()}
 _SEVERAL = frozenset(keyword for keyword in _WANTED.values() if dictionary_VM(keyword) != "1")
+_MULTI_FRAME = frozenset({EnhancedMRImageStorage, EnhancedMRColorImageStorage, LegacyConvertedEnhancedMRImageStorage})
+_SHARED, _PER_FRAME = 0x52009229, 0x52009230  # functional groups sequences
 _PIXELS = 0x7FE00008  # Float Pixel Data; Pixel Data and Double Float Pixel Data follow
 
 _LONGEST_VALUE = 16384  # bytes; a longer value of any of these attributes is absurd and not looked at further
@@ -84,7 +99,8 @@ def read(data_set: bytes | memoryview, transfer_syntax_uid: str) -> InstanceHead
     InstanceHeader
         Absent, empty, non-finite and absurdly long attributes have no entry in ``facts``; attributes of a variable
         number of values are lists. ``facts["UndecodableText"]`` names the attributes whose text holds U+FFFD or was
-        guessed, because its bytes do not fit the Specific Character Set.
+        guessed, because its bytes do not fit the Specific Character Set. What the functional groups of an Enhanced MR
+        image say of all its frames is among ``facts``, what differs is in ``frames``.
 
     Raises
     ------
@@ -97,24 +113,24 @@ def read(data_set: bytes | memoryview, transfer_syntax_uid: str) -> InstanceHead
     """
     readable, encoding = open_data_set(data_set, transfer_syntax_uid)
     found: dict[str, tuple[str, bytes]] = {}
+    groups: dict[int, memoryview] = {}
     for element in walk(readable, encoding, stop_at=_PIXELS):
         keyword = _WANTED.get(element.tag)
-        if keyword is not None and 0 < element.end - element.start <= _LONGEST_VALUE:
+        if element.tag in (_SHARED, _PER_FRAME):
+            groups[element.tag] = memoryview(readable)[element.start : element.end]
+        elif keyword is not None and 0 < element.end - element.start <= _LONGEST_VALUE:
             found[keyword] = (element.vr, bytes(readable[element.start : element.end]))
     values, undecodable = _values(found, encoding)
     text = {keyword: str(value) for keyword, value in values.items() if isinstance(value, str)}
     sop_class_uid, sop_instance_uid, study, series = (text.get(keyword, "") for keyword in _IDENTITY[1:])
-    if not is_uid(sop_class_uid):
-        raise NotUnderstood("SOP Class UID is missing or not a UID")
-    if not is_uid(sop_instance_uid):
-        raise InvalidInstance("SOP Instance UID is missing or not a UID")
-    if not is_uid(study):
-        raise UnusablePlace("Study Instance UID is missing or not a UID")
-    if not is_uid(series):
-        raise UnusablePlace("Series Instance UID is missing or not a UID")
+    _check_uids(sop_class_uid, sop_instance_uid, study, series)
     facts = {keyword: values[keyword] for keyword in KEYWORDS if keyword in values}
     if undecodable:
         facts["UndecodableText"] = undecodable
+    frames: tuple[Facts, ...] = ()
+    if groups and sop_class_uid in _MULTI_FRAME:
+        shared, frames = _frames(groups, encoding, found)
+        facts |= shared
     return InstanceHeader(
         sop_instance_uid=SOPInstanceUID(sop_instance_uid),
         sop_class_uid=SOPClassUID(sop_class_uid),
@@ -123,6 +139,7 @@ def read(data_set: bytes | memoryview, transfer_syntax_uid: str) -> InstanceHead
         study_instance_uid=StudyInstanceUID(study),
         patient=Patient(**{"patient_id": "", **{_PATIENT[k]: text[k] for k in _PATIENT if k in text}}),
         facts=facts,
+        frames=frames,
     )
 
 
@@ -167,6 +184,39 @@ def is_uid(text: str) -> bool:
     Leading zeros in a component are forbidden there but harmless, and real scanners write them.
     """
     return len(text) <= 64 and _UID.fullmatch(text) is not None
+
+
+def _check_uids(sop_class_uid: str, sop_instance_uid: str, study: str, series: str) -> None:
+    if not is_uid(sop_class_uid):
+        raise NotUnderstood("SOP Class UID is missing or not a UID")
+    if not is_uid(sop_instance_uid):
+        raise InvalidInstance("SOP Instance UID is missing or not a UID")
+    if not is_uid(study):
+        raise UnusablePlace("Study Instance UID is missing or not a UID")
+    if not is_uid(series):
+        raise UnusablePlace("Series Instance UID is missing or not a UID")
+
+
+def _frames(
+    groups: Mapping[int, memoryview], encoding: Encoding, found: functional_groups.Found
+) -> tuple[dict[str, Fact], tuple[Facts, ...]]:
+    """What the functional groups say of all frames alike, and what differs from frame to frame."""
+    character_set = {keyword: found[keyword] for keyword in _IDENTITY[:1] if keyword in found}
+    shared, frames = (
+        [
+            _values(character_set | item, encoding)[0]
+            for item in functional_groups.read(groups.get(tag, memoryview(b"")), encoding, _IN_FRAMES, _LONGEST_VALUE)
+        ]
+        for tag in (_SHARED, _PER_FRAME)
+    )
+    alike = {keyword: value for item in shared for keyword, value in item.items() if keyword in _FACTS}
+    first = frames[0] if frames else {}
+    alike |= {
+        keyword: value
+        for keyword, value in first.items()
+        if keyword in _FACTS and all(frame.get(keyword) == value for frame in frames)
+    }
+    return alike, tuple({k: v for k, v in frame.items() if k in _FACTS and alike.get(k) != v} for frame in frames)
 
 
 def _values(found: Mapping[str, tuple[str, bytes]], encoding: Encoding) -> tuple[dict[str, Fact], list[str]]:

@@ -9,7 +9,7 @@ from highdicom.pm import ParametricMap as ParametricMapImage
 from highdicom.pm import RealWorldValueMapping
 from pydicom import Dataset
 
-from dicomnode.encode import grid
+from dicomnode.encode import grid, references
 from dicomnode.encode.algorithm import concept
 from dicomnode.encode.context import MANUFACTURER, Context, body_part, stamp
 from dicomnode.encode.series import Series
@@ -42,16 +42,17 @@ def build(finding: ParametricMap, context: Context, series: Series) -> Dataset:
         content_qualification="RESEARCH" if work.mode == "research" else "PRODUCT",
     )
     image.FloatPixelPaddingValue = image.FloatPixelPaddingRangeLimit = padding_value(finding)
+    references.resolve(image, [header for headers in sources.by_role.values() for header in headers])
     stamp(image, context, series)
     body_part(image, sources.by_role[finding.on][0])
     return image
 
 
 def _further(finding: ParametricMap, context: Context) -> list[Dataset]:
-    """Stand-ins for the images of the other inputs, each instance once."""
+    """Stand-ins for the images of the other inputs, each once."""
     sources, geometry = context.sources.by_role, context.work.geometry
-    seen = {header.SOPInstanceUID for header in sources[finding.on]}
-    others = {role: [h for h in sources[role] if h.SOPInstanceUID not in seen] for role in finding.derived_from}
+    seen = {references.key(header) for header in sources[finding.on]}
+    others = {role: [h for h in sources[role] if references.key(h) not in seen] for role in finding.derived_from}
     return [carrier for role, rest in others.items() if rest for carrier in grid.carriers(rest, geometry[role])]
 
 

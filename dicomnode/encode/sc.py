@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from pydicom import Dataset
 
-from dicomnode.encode import grid
+from dicomnode.encode import grid, references
 from dicomnode.encode.burn import Picture, mark
 from dicomnode.encode.context import MANUFACTURER, Context, body_part, coded, stamp
 from dicomnode.encode.series import Series
@@ -99,13 +99,11 @@ def _sources(finding: SecondaryCapture, context: Context, number: int) -> list[D
         if same and geometry[role].farthest_corner(geometry[finding.on]) < geometry[role].spacing[0] / 2:
             headers = (headers[number],)
         chosen += headers
-    return [_reference(header) for header in {header.SOPInstanceUID: header for header in chosen}.values()]
+    return [_reference(header) for header in {references.key(header): header for header in chosen}.values()]
 
 
 def _reference(header: Dataset) -> Dataset:
-    item = Dataset()
-    item.ReferencedSOPClassUID = header.SOPClassUID
-    item.ReferencedSOPInstanceUID = header.SOPInstanceUID
+    item = references.refer(header)
     item.PurposeOfReferenceCodeSequence = [coded(*_SOURCE_OF_PROCESSING)]
     return item
 

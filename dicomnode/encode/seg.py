@@ -7,7 +7,7 @@ from highdicom.seg import SegmentAlgorithmTypeValues, SegmentationTypeValues, Se
 from highdicom.seg import Segmentation as SegmentationImage
 from pydicom import Dataset
 
-from dicomnode.encode import algorithm, grid, uids
+from dicomnode.encode import algorithm, grid, references, uids
 from dicomnode.encode.context import MANUFACTURER, Context, body_part, stamp
 from dicomnode.encode.series import Series
 from dicomnode.sdk.findings import Segment, Segmentation
@@ -36,6 +36,7 @@ def build(finding: Segmentation, context: Context, series: Series) -> Dataset:
         content_creator_name=f"{MANUFACTURER}^{work.spec.name}",
         omit_empty_frames=True,
     )
+    references.resolve(image, headers)
     stamp(image, context, series)
     body_part(image, headers[0])
     if not image.get("Laterality"):

@@ -75,6 +75,7 @@ def one_more(session: Session, instance: Instance, arrived: datetime) -> bool:
             "digest": stored.digest,
             "patient": asdict(header.patient),
             "facts": dict(header.facts),
+            "frames": [dict(frame) for frame in header.frames],
             "calling_aet": instance.calling_aet,
             "arrived": arrived,
         },

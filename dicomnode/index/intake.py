@@ -144,6 +144,7 @@ def _record(session: Session, instance: Instance, arrived: datetime) -> Recorded
             digest=instance.stored.digest,
             patient=asdict(header.patient),
             facts=dict(header.facts),
+            frames=[dict(frame) for frame in header.frames],
             calling_aet=instance.calling_aet,
             arrived=arrived,
         )

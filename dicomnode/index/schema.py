@@ -10,6 +10,7 @@ from sqlalchemy import (
     BigInteger,
     DateTime,
     Dialect,
+    Float,
     ForeignKey,
     Index,
     MetaData,
@@ -65,7 +66,13 @@ class Table(DeclarativeBase):
             "pk": "pk_%(table_name)s",
         }
     )
-    type_annotation_map: ClassVar[dict[Any, Any]] = {datetime: Instant, dict[str, Any]: JSON, list[str]: JSON}
+    type_annotation_map: ClassVar[dict[Any, Any]] = {
+        datetime: Instant,
+        dict[str, Any]: JSON,
+        list[dict[str, Any]]: JSON,
+        list[int]: JSON,
+        list[str]: JSON,
+    }
 
 
 class PatientRow(Table):
@@ -121,6 +128,7 @@ class InstanceRow(Table):
     digest: Mapped[str] = mapped_column(DIGEST)
     patient: Mapped[dict[str, Any]]
     facts: Mapped[dict[str, Any]]
+    frames: Mapped[list[dict[str, Any]]]
     calling_aet: Mapped[str] = mapped_column(String(16))
     arrived: Mapped[datetime]
 
@@ -149,7 +157,10 @@ class StackRow(Table):
     stack_id: Mapped[str] = mapped_column(DIGEST)
     series_instance_uid: Mapped[str] = mapped_column(ForeignKey("series.series_instance_uid"))
     role: Mapped[str] = mapped_column(String(64))
+    score: Mapped[float] = mapped_column(Float)
     reasons: Mapped[list[str]]
+    against: Mapped[list[str]]
+    notes: Mapped[list[str]]
     refusal: Mapped[str] = mapped_column(Prose)
     instances: Mapped[list[str]]
 
@@ -195,6 +206,7 @@ class TaskInputRow(Table):
     frame_of_reference_uid: Mapped[str] = mapped_column(Prose)  # not proven at the door, so it may be no UID
     geometry: Mapped[dict[str, Any]]
     instances: Mapped[list[str]]
+    frames: Mapped[list[int]]
 
 
 class ObjectRow(Table):
