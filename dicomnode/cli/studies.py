@@ -101,6 +101,8 @@ def why(wanted: Wanted, config: ConfigOption = None, overrides: SetOption = None
         typer.echo(f"{refusal['plugin']}: {'held' if refusal['held'] else 'not run'}: {refusal['reason']}")
     for task in found["tasks"]:
         typer.echo(f"{task['plugin']}: {task['state']}" + (f": {task['reason']}" if task["reason"] else ""))
+        for note in task["notes"]:
+            typer.echo(f"    {note}")
     for delivery in found["deliveries"]:
         line = f"{delivery['peer']}: {delivery['objects']} objects {delivery['state']}"
         typer.echo(line + (f": {delivery['reason']}" if delivery["reason"] else ""))

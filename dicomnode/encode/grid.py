@@ -9,7 +9,7 @@ import numpy.typing as npt
 from pydicom import Dataset
 
 from dicomnode.domain.stack import Geometry
-from dicomnode.encode import references
+from dicomnode.encode import frames
 from dicomnode.errors import EncodingError
 
 _IMAGE = (
@@ -29,7 +29,7 @@ def carriers(headers: Sequence[Dataset], geometry: Geometry) -> list[Dataset]:
     """Stand-ins for the source images that carry geometry and references into highdicom, but nobody's identity.
 
     All slices get the orientation and spacing of the first one, which is what one multi-frame object can say; frames
-    go by their stand-ins until ``references.resolve`` names them. ``dicomnode.encode.check`` proves afterwards that
+    go by their stand-ins until ``frames.resolve`` names them. ``dicomnode.encode.check`` proves afterwards that
     every frame lies on its source slice.
     """
     first = headers[0]
@@ -43,7 +43,7 @@ def carriers(headers: Sequence[Dataset], geometry: Geometry) -> list[Dataset]:
         for keyword in _IMAGE:
             if keyword in header:
                 carrier[keyword] = header[keyword]
-        carrier.SOPClassUID, carrier.SOPInstanceUID = references.stand_in(header)
+        carrier.SOPClassUID, carrier.SOPInstanceUID = frames.stand_in(header)
         carrier.ImageOrientationPatient = first.ImageOrientationPatient
         carrier.PixelSpacing = first.PixelSpacing
         carrier.SliceThickness = thickness(first, geometry)

@@ -9,11 +9,13 @@ from highdicom.pm import ParametricMap as ParametricMapImage
 from highdicom.pm import RealWorldValueMapping
 from pydicom import Dataset
 
-from dicomnode.encode import grid, references
+from dicomnode.encode import frames, grid, references
 from dicomnode.encode.algorithm import concept
-from dicomnode.encode.context import MANUFACTURER, Context, body_part, stamp
+from dicomnode.encode.context import Context, body_part, constructor_arguments, stamp
 from dicomnode.encode.series import Series
 from dicomnode.sdk.findings import ParametricMap
+
+SOP_CLASS = "1.2.840.10008.5.1.4.1.1.30"
 
 
 def build(finding: ParametricMap, context: Context, series: Series) -> Dataset:
@@ -27,22 +29,13 @@ def build(finding: ParametricMap, context: Context, series: Series) -> Dataset:
         voi_lut_transformations=[
             VOILUTTransformation(window_center=float(finding.window[0]), window_width=float(finding.window[1]))
         ],
-        series_instance_uid=series.uid,
-        series_number=series.number,
-        sop_instance_uid=series.instance_uid(),
-        instance_number=1,
-        manufacturer=MANUFACTURER,
-        manufacturer_model_name=MANUFACTURER,
-        software_versions=work.spec.version,
-        device_serial_number=work.spec.name,
         contains_recognizable_visual_features=False,
         content_label=finding.label,
-        content_description=series.description,
-        content_creator_name=f"{MANUFACTURER}^{work.spec.name}",
         content_qualification="RESEARCH" if work.mode == "research" else "PRODUCT",
+        **constructor_arguments(context, series),
     )
     image.FloatPixelPaddingValue = image.FloatPixelPaddingRangeLimit = padding_value(finding)
-    references.resolve(image, [header for headers in sources.by_role.values() for header in headers])
+    frames.resolve(image, [header for headers in sources.by_role.values() for header in headers])
     stamp(image, context, series)
     body_part(image, sources.by_role[finding.on][0])
     return image

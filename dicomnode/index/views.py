@@ -145,6 +145,7 @@ def tasks(session: Transaction, study: str = "") -> list[Record]:
             "version": row.version,
             "state": row.state,
             "reason": row.reason,
+            "notes": row.notes,
             "attempt": row.attempt,
             "created": row.created.isoformat(),
             "started": row.started.isoformat() if row.started else None,

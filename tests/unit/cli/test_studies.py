@@ -26,6 +26,7 @@ def test_why_is_one_line_for_each_series_stack_and_plugin(cli: Cli, ran: Path) -
         "    2 images: in-phase: because a test says so",
         "fusion: held: no CE-MRN series",
         "fat_fraction: done: 1 SR for pacs",
+        "    input0: series 4 taken; series 3 is 2 of 2: it was acquired earlier",
         "pacs: 1 objects queued",
     ]
 

@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0002"
-down_revision = "0001"
+revision = "0003"
+down_revision = "0002"
 branch_labels = None
 depends_on = None
 
@@ -13,4 +13,4 @@ def upgrade() -> None:
     for table, names in {"instance": ("frames",), "task_input": ("frames",), "stack": ("against", "notes")}.items():
         for name in names:
             op.add_column(table, sa.Column(name, sa.JSON(), nullable=False, server_default="[]"))
-    op.add_column("stack", sa.Column("score", sa.Float(), nullable=False, server_default="0"))
+    op.add_column("stack", sa.Column("score", sa.Double(), nullable=False, server_default="0"))
