@@ -57,8 +57,9 @@ class Node:
         self._closing.callback(self._database.close)
         self._closing.enter_context(self._database.held())
         self._database.upgrade()
-        self._intake = Intake(self._database)
         strict = settings.dicom.durability == "strict"
+        self._intake = Intake(self._database, strict=strict)
+        self._closing.callback(self._intake.close)
         self._store = FileStore(data / "store", strict=strict)
         self._quarantine = FileStore(data / "quarantine", strict=strict)
         self.plugins = catalog.enabled(catalog.discover(), settings)

@@ -74,7 +74,7 @@ class DicomSettings(_Section):
     transport: Literal["event", "stock"] = "event"
     """``stock`` is pynetdicom's own server: slower, without TLS, bounds and streaming; for when ours is in doubt."""
     durability: Literal["default", "strict"] = "default"
-    """``strict`` flushes the folder of each new file too; not needed on ext4 and XFS."""
+    """``strict`` flushes the folder of each new file and its index row too; not needed on ext4 and XFS."""
     tls_certificate: str = ""
     """File with our certificate and those between it and its root, PEM; then we speak TLS only (PS3.15 B.12)."""
     tls_key: str = ""

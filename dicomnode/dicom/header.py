@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
+from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from struct import Struct
 
@@ -17,7 +19,7 @@ from pydicom.uid import (
 
 from dicomnode.dicom import functional_groups
 from dicomnode.dicom.character_sets import codecs_of, decode
-from dicomnode.dicom.elements import Encoding, open_data_set, walk
+from dicomnode.dicom.elements import Encoding, encoding_of, open_data_set, walk
 from dicomnode.domain.identity import (
     SeriesInstanceUID,
     SOPClassUID,
@@ -62,18 +64,27 @@ _PATIENT = {
     "PatientSex": "sex",
 }
 _IDENTITY = ("SpecificCharacterSet", "SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID")
-_WANTED = {
+WANTED: Mapping[int, str] = {
     tag: keyword for keyword in (*_IDENTITY, *_PATIENT, *KEYWORDS) if (tag := tag_for_keyword(keyword)) is not None
 }
+"""Tags and keywords of the attributes a header is read from."""
+MULTI_FRAME: frozenset[str] = frozenset(
+    {EnhancedMRImageStorage, EnhancedMRColorImageStorage, LegacyConvertedEnhancedMRImageStorage}
+)
+"""SOP classes whose functional groups are read too."""
+
 _FACTS = frozenset(KEYWORDS)
-_IN_FRAMES = {tag: keyword for tag, keyword in _WANTED.items() if keyword in _FACTS}
-_VR = {keyword: dictionary_VR(keyword) for keyword in _WANTED.values()}
-_SEVERAL = frozenset(keyword for keyword in _WANTED.values() if dictionary_VM(keyword) != "1")
-_MULTI_FRAME = frozenset({EnhancedMRImageStorage, EnhancedMRColorImageStorage, LegacyConvertedEnhancedMRImageStorage})
+_IN_FRAMES = {tag: keyword for tag, keyword in WANTED.items() if keyword in _FACTS}
+_CHARACTER_SET = 0x00080005
 _SHARED, _PER_FRAME = 0x52009229, 0x52009230  # functional groups sequences
+_VR = {keyword: dictionary_VR(keyword) for keyword in WANTED.values()}
+_SEVERAL = frozenset(keyword for keyword in WANTED.values() if dictionary_VM(keyword) != "1")
 _PIXELS = 0x7FE00008  # Float Pixel Data; Pixel Data and Double Float Pixel Data follow
 
-_LONGEST_VALUE = 16384  # bytes; a longer value of any of these attributes is absurd and not looked at further
+LONGEST_VALUE = 16384
+"""Bytes; a longer value of any of these attributes is absurd and not looked at further."""
+
+_LONGEST_KNOWN = 128  # bytes
 _LONGEST_TEXT = 1024  # characters
 _MOST_VALUES = 256
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
@@ -112,25 +123,44 @@ def read(data_set: bytes | memoryview, transfer_syntax_uid: str) -> InstanceHead
         When the SOP Instance UID is missing or illegal.
     """
     readable, encoding = open_data_set(data_set, transfer_syntax_uid)
-    found: dict[str, tuple[str, bytes]] = {}
+    values: dict[int, tuple[str, bytes]] = {}
     groups: dict[int, memoryview] = {}
     for element in walk(readable, encoding, stop_at=_PIXELS):
-        keyword = _WANTED.get(element.tag)
-        if element.tag in (_SHARED, _PER_FRAME):
+        if element.tag in WANTED and 0 < element.end - element.start <= LONGEST_VALUE:
+            values[element.tag] = element.vr, bytes(readable[element.start : element.end])
+        elif element.tag in (_SHARED, _PER_FRAME):
             groups[element.tag] = memoryview(readable)[element.start : element.end]
-        elif keyword is not None and 0 < element.end - element.start <= _LONGEST_VALUE:
-            found[keyword] = (element.vr, bytes(readable[element.start : element.end]))
-    values, undecodable = _values(found, encoding)
+    one = from_values(values, transfer_syntax_uid)
+    if one.sop_class_uid not in MULTI_FRAME:
+        return one
+    shared, frames = _frames(groups, encoding, values.get(_CHARACTER_SET))
+    return replace(one, facts={**one.facts, **shared}, frames=frames)
+
+
+def from_values(encoded: Mapping[int, tuple[str, bytes]], transfer_syntax_uid: str) -> InstanceHeader:
+    """The header whose `WANTED` attributes were found already, without what functional groups say.
+
+    Parameters
+    ----------
+    encoded : mapping
+        Value representation (empty in implicit VR) and encoded value of each attribute found, by tag; none is empty or
+        longer than `LONGEST_VALUE`.
+    transfer_syntax_uid : str
+        How they are encoded.
+
+    Raises
+    ------
+    NotUnderstood, UnusablePlace, InvalidInstance
+        As :func:`read`.
+    """
+    found = {WANTED[tag]: value for tag, value in encoded.items()}
+    values, undecodable = _values(found, encoding_of(transfer_syntax_uid))
     text = {keyword: str(value) for keyword, value in values.items() if isinstance(value, str)}
     sop_class_uid, sop_instance_uid, study, series = (text.get(keyword, "") for keyword in _IDENTITY[1:])
     _check_uids(sop_class_uid, sop_instance_uid, study, series)
     facts = {keyword: values[keyword] for keyword in KEYWORDS if keyword in values}
     if undecodable:
         facts["UndecodableText"] = undecodable
-    frames: tuple[Facts, ...] = ()
-    if groups and sop_class_uid in _MULTI_FRAME:
-        shared, frames = _frames(groups, encoding, found)
-        facts |= shared
     return InstanceHeader(
         sop_instance_uid=SOPInstanceUID(sop_instance_uid),
         sop_class_uid=SOPClassUID(sop_class_uid),
@@ -139,7 +169,6 @@ def read(data_set: bytes | memoryview, transfer_syntax_uid: str) -> InstanceHead
         study_instance_uid=StudyInstanceUID(study),
         patient=Patient(**{"patient_id": "", **{_PATIENT[k]: text[k] for k in _PATIENT if k in text}}),
         facts=facts,
-        frames=frames,
     )
 
 
@@ -198,14 +227,14 @@ def _check_uids(sop_class_uid: str, sop_instance_uid: str, study: str, series: s
 
 
 def _frames(
-    groups: Mapping[int, memoryview], encoding: Encoding, found: functional_groups.Found
+    groups: Mapping[int, memoryview], encoding: Encoding, character_set: tuple[str, bytes] | None
 ) -> tuple[dict[str, Fact], tuple[Facts, ...]]:
     """What the functional groups say of all frames alike, and what differs from frame to frame."""
-    character_set = {keyword: found[keyword] for keyword in _IDENTITY[:1] if keyword in found}
+    spoken = {"SpecificCharacterSet": character_set} if character_set else {}
     shared, frames = (
         [
-            _values(character_set | item, encoding)[0]
-            for item in functional_groups.read(groups.get(tag, memoryview(b"")), encoding, _IN_FRAMES, _LONGEST_VALUE)
+            _values(spoken | item, encoding)[0]
+            for item in functional_groups.read(groups.get(tag, memoryview(b"")), encoding, _IN_FRAMES, LONGEST_VALUE)
         ]
         for tag in (_SHARED, _PER_FRAME)
     )
@@ -228,25 +257,33 @@ def _values(found: Mapping[str, tuple[str, bytes]], encoding: Encoding) -> tuple
     codecs = codecs_of([name.strip("\0 ") for name in character_sets.split("\\")])
     values: dict[str, Fact] = {}
     undecodable: list[str] = []
-    for keyword, (written_vr, raw) in found.items():
-        vr, several = _VR[keyword], keyword in _SEVERAL
-        written_vr = written_vr if written_vr not in ("", "UN") else vr
-        if written_vr in _BINARY:
-            numbers = _unpack(raw, written_vr, encoding) if vr in _NUMERIC else []
-            value = _numbers(numbers, several=several)
-        else:
-            localized = vr in _LOCALIZED
-            text, sound = decode(raw, codecs if localized else ("ascii",), b"^=\\" if vr == "PN" else b"\\\r\n\t\f")
-            if not sound:
-                undecodable.append(keyword)
-            value = _from_text(text, vr, several=several)
+    for keyword, (vr, raw) in found.items():
+        read = _known_value if len(raw) <= _LONGEST_KNOWN else _value
+        value, sound = read(keyword, vr, raw, codecs, encoding.order)
+        if not sound:
+            undecodable.append(keyword)
         if value is not None:
             values[keyword] = value
     return values, undecodable
 
 
-def _unpack(raw: bytes, vr: str, encoding: Encoding) -> list[float]:
-    item = Struct(encoding.order + _BINARY[vr])
+def _value(keyword: str, written_vr: str, raw: bytes, codecs: tuple[str, ...], order: str) -> tuple[Fact | None, bool]:
+    """The value, and whether all of its text was understood."""
+    vr, several = _VR[keyword], keyword in _SEVERAL
+    written_vr = written_vr if written_vr not in ("", "UN") else vr
+    if written_vr in _BINARY:
+        numbers = _unpack(raw, written_vr, order) if vr in _NUMERIC else []
+        return _numbers(numbers, several=several), True
+    localized = vr in _LOCALIZED
+    text, sound = decode(raw, codecs if localized else ("ascii",), b"^=\\" if vr == "PN" else b"\\\r\n\t\f")
+    return _from_text(text, vr, several=several), sound
+
+
+_known_value = lru_cache(4096)(_value)  # most values are those of the image before
+
+
+def _unpack(raw: bytes, vr: str, order: str) -> list[float]:
+    item = Struct(order + _BINARY[vr])
     whole = len(raw) // item.size * item.size
     return [number for (number,) in item.iter_unpack(raw[:whole])]
 
