@@ -133,6 +133,7 @@ class Pipeline:
             inputs=files,
             frames={entry.role: entry.frames for entry in task.inputs},
             geometry={entry.role: entry.geometry for entry in task.inputs},
+            kinds=routing.kinds(parts.settings.peers),
         )
         results: tuple[ResultObject, ...] = self._node_work(encode_case, directory, work)
         if not parts.settings.node.keep_cases:

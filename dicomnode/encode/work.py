@@ -9,6 +9,7 @@ from typing import Literal, TypeAlias
 
 from dicomnode.domain.identity import Digest
 from dicomnode.domain.stack import Geometry
+from dicomnode.domain.task import ResultKind
 from dicomnode.sdk.spec import ParameterValue, PluginSpec
 
 Mode: TypeAlias = Literal["research", "clinical"]
@@ -29,3 +30,5 @@ class Work:
     """Input role to the frame number of each slice in its file; empty where the files are single frames."""
     geometry: Mapping[str, Geometry]
     """Input role to its grid."""
+    kinds: frozenset[ResultKind]
+    """What to write; what these refer to is written as well."""

@@ -62,6 +62,7 @@ def test_results_name_the_frames_they_lie_on(tmp_path: Path) -> None:
         spec=SPEC,
         parameters=task.parameters,
         mode="research",
+        kinds=frozenset({"SEG", "PM", "SC", "SR"}),
         inputs={role: (path,) * len(stack.instances) for role, stack in stacks.items()},
         frames={role: stack.frames for role, stack in stacks.items()},
         geometry={role: stack.geometry for role, stack in stacks.items() if stack.geometry is not None},
