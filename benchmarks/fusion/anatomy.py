@@ -1,12 +1,12 @@
 """Random heads and necks of ellipsoids and tubes, with the nerves that neurography shows.
 
-The origin is the nasopharynx; x runs to the left, y to the back, z to the head, mm. Every structure of one head differs by
-up to 5 % in size from that of another, which is less than people differ.
-"""
+The origin is the nasopharynx; x runs to the left, y to the back, z to the head, mm. Every structure of one head
+differs by up to 5 % in size from that of another, which is less than people differ."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -89,7 +89,9 @@ def draw(seed: int) -> Head:
     for side in (1, -1):
         shapes += [_ellipsoid(random, *_mirrored(row, side)) for row in _PAIRED]
         shapes += [tube for row in _PAIRED_LINES for tube in _tubes(*row, side)]
-        shapes += [tube for n, z in enumerate(range(-40, -148, -18)) for tube in _tubes("nerve", 1.7, _root(n, z), side)]
+        shapes += [
+            tube for n, z in enumerate(range(-40, -148, -18)) for tube in _tubes("nerve", 1.7, _root(n, z), side)
+        ]
     shapes += [_ellipsoid(random, *row) for row in _MIDLINE]
     shapes += _spine()
     shapes.append(_tumour(random))
@@ -111,10 +113,7 @@ def _mirrored(row: tuple, side: int) -> tuple:
 
 def _tubes(tissue: str, radius: float, points: tuple[Point, ...], side: int = 1) -> list[Shape]:
     placed = np.array(points, float) * (side, 1, 1)
-    return [
-        Tube(tissue=tissue, start=start, end=end, radius=radius)
-        for start, end in zip(placed[:-1], placed[1:], strict=True)
-    ]
+    return [Tube(tissue=tissue, start=start, end=end, radius=radius) for start, end in pairwise(placed)]
 
 
 def _root(number: int, z: float) -> tuple[Point, ...]:
@@ -132,7 +131,10 @@ def _spine() -> list[Shape]:
         ):
             shapes.append(
                 Ellipsoid(
-                    tissue=tissue, centre=np.array(centre, float), radii=np.array(radii, float), rotation=rotation(*turn)
+                    tissue=tissue,
+                    centre=np.array(centre, float),
+                    radii=np.array(radii, float),
+                    rotation=rotation(*turn),
                 )
             )
     shapes += _tubes("csf", 8.0, ((0, 34, 4), (0, 44, -30), (0, 46, -160)))
@@ -170,7 +172,8 @@ _PAIRED_LINES = (
     ("vessel", 3.2, ((26, 22, -160), (27, 18, -80), (24, 14, -30), (22, 12, 6))),
     ("vessel", 4.2, ((33, 30, -160), (34, 26, -80), (30, 22, -20), (28, 24, 4))),
     # trigeminal ganglion to mandibular and inferior alveolar nerve; lingual; maxillary
-    ("nerve", 1.5, ((10, 24, 22), (20, 6, 16), (24, 0, 6), (27, -2, -14), (36, -6, -30), (40, -24, -46), (26, -50, -56))),
+    ("nerve", 1.5, ((10, 24, 22), (20, 6, 16), (24, 0, 6), (27, -2, -14), (36, -6, -30))),
+    ("nerve", 1.5, ((36, -6, -30), (40, -24, -46), (26, -50, -56))),
     ("nerve", 1.2, ((27, -2, -14), (30, -10, -28), (26, -26, -44), (16, -42, -46))),
     ("nerve", 1.2, ((20, 6, 16), (22, -14, 14), (26, -32, 18), (26, -58, 10))),
     # facial; vagus and hypoglossal

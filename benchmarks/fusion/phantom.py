@@ -81,7 +81,9 @@ def _distance(item: Shape, place: list[npt.NDArray[np.float32]]) -> npt.NDArray[
     """About the distance from the surface, negative inside, mm."""
     if isinstance(item, Tube):
         way = item.end - item.start
-        along = sum(np.float32(w / (way @ way)) * (p - np.float32(s)) for p, s, w in zip(place, item.start, way, strict=True))
+        along = sum(
+            np.float32(w / (way @ way)) * (p - np.float32(s)) for p, s, w in zip(place, item.start, way, strict=True)
+        )
         along = np.clip(along, 0, 1)
         square = sum(
             (p - np.float32(s) - along * np.float32(w)) ** 2 for p, s, w in zip(place, item.start, way, strict=True)
@@ -89,7 +91,9 @@ def _distance(item: Shape, place: list[npt.NDArray[np.float32]]) -> npt.NDArray[
         return np.sqrt(square) - np.float32(item.radius)
     matrix = (item.rotation / item.radii).T.astype(np.float32)
     offset = (matrix @ item.centre).astype(np.float32)
-    unit = [row[0] * place[0] + row[1] * place[1] + row[2] * place[2] - o for row, o in zip(matrix, offset, strict=True)]
+    unit = [
+        row[0] * place[0] + row[1] * place[1] + row[2] * place[2] - o for row, o in zip(matrix, offset, strict=True)
+    ]
     squares = [u * u for u in unit]
     size = np.sqrt(squares[0] + squares[1] + squares[2])
     steep = np.sqrt(sum(s * np.float32(r**-2) for s, r in zip(squares, item.radii, strict=True)))

@@ -32,9 +32,9 @@ _FARTHEST = 5.0
 
 
 def peak(local: LocalCorrelation, pose: Array, fit: Fit) -> dict[str, float]:
-    """How high the local correlation is here, how much lower 4 mm away, and how much higher than where the headers say."""
+    """How high the local correlation is here, and how much lower 4 mm away and where the headers say."""
     ways = [sign * _AWAY * way for way in np.eye(len(pose))[3:6] for sign in (1, -1)]
-    away = [_mean(local.squares(pose + way)) for way in ways]
+    away = [local.score(pose + way) for way in ways]
     header = local.squares(np.zeros(len(pose)))
     both = np.isfinite(header) & np.isfinite(fit.square)
     gained = float((fit.square - header)[both].mean()) if both.any() else fit.score
@@ -52,7 +52,7 @@ def parts(local: LocalCorrelation, pose: Array, fit: Fit, pivot: Array, spots: A
     _, block = np.unique(cells, axis=0, return_inverse=True)
     pulls = [_pull(fit, (block == n) & np.isfinite(fit.square)) for n in range(int(block.max(initial=-1)) + 1)]
     heard = [pull for pull in pulls if pull is not None]
-    return {HALVES: distance(*halves, spots), PULL: float(np.median(heard)) if heard else _FARTHEST}
+    return {HALVES: distance(halves[0], halves[1], spots), PULL: float(np.median(heard)) if heard else _FARTHEST}
 
 
 def both_ways(reverse: LocalCorrelation, pose: Array, pivot: Array, spots: Array) -> dict[str, float]:
@@ -76,10 +76,6 @@ def outside(figures: Mapping[str, float], limits: Mapping[str, tuple[float, floa
         for name, (low, high) in limits.items()
         if not low <= figures[name] <= high
     )
-
-
-def _mean(squares: Array) -> float:
-    return float(np.nanmean(squares)) if np.isfinite(squares).any() else 0.0
 
 
 def _pull(fit: Fit, among: np.ndarray) -> float | None:

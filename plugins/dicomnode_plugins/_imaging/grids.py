@@ -76,17 +76,18 @@ def shrink(image: Image, spacing: float) -> Image:
 
 def foreground(image: Image) -> Mask:
     """Where there is signal, on the image's own grid: Otsu's threshold of the root at about 5 mm, one cell wider."""
-    return _spread(_coarse_foreground(shrink(image, _BODY_SPACING)), image)
+    small = shrink(image, _BODY_SPACING)
+    return _spread(_coarse_foreground(small), small, image)
 
 
 def inside(image: Image, depth: float) -> Mask:
-    """What lies at least ``depth`` mm below the surface of the foreground; cavities and the grid's border are no surface."""
+    """What lies more than ``depth`` mm below the skin; cavities and the grid's border are no skin."""
     small = shrink(image, _BODY_SPACING)
     filled = ndimage.binary_fill_holes(_coarse_foreground(small))
     if filled.all():
         return np.ones(image.values.shape, bool)
     deep = ndimage.distance_transform_edt(filled, sampling=small.spacing[::-1])
-    return _spread(deep > depth, image)
+    return _spread(deep > depth, small, image)
 
 
 def _coarse_foreground(small: Image) -> Mask:
@@ -95,9 +96,13 @@ def _coarse_foreground(small: Image) -> Mask:
     return mask
 
 
-def _spread(mask: Mask, image: Image) -> Mask:
-    """A coarse mask on the finer grid it came from."""
-    steps = [np.minimum(np.arange(n) * m // n, m - 1) for n, m in zip(image.values.shape, mask.shape, strict=True)]
+def _spread(mask: Mask, small: Image, image: Image) -> Mask:
+    """A mask of blocks on the finer grid; what is left over beyond the last block belongs to it."""
+    blocks = np.rint(small.spacing / image.spacing).astype(int)[::-1]
+    steps = [
+        np.minimum(np.arange(n) // block, m - 1)
+        for n, block, m in zip(image.values.shape, blocks, mask.shape, strict=True)
+    ]
     return mask[np.ix_(*steps)]
 
 

@@ -5,15 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from dicomnode_plugins._imaging.grids import Array, Image, Mask, Values, foreground
 from dicomnode_plugins._imaging.pose import matrix, slopes
 from dicomnode_plugins._imaging.sampling import Sampler, relative
 
-_STEPS = np.linspace(-4.0, 4.0, 5)
-"""mm from a patch's middle to its points along each axis: far enough to hold an edge, near enough for coil shading to be
-constant."""
+_STEPS = np.linspace(-3.0, 3.0, 5)
+"""mm from a patch's middle to its points along each axis: far enough to hold an edge, near enough for coil shading to
+be constant."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -37,7 +36,7 @@ class Fit:
     @property
     def score(self) -> float:
         """Mean squared correlation of the patches inside; 0 where there is none."""
-        return float(np.nanmean(self.square)) if np.isfinite(self.square).any() else 0.0
+        return _mean(self.square)
 
     def step(self, among: Mask, tether: float = 1e-6) -> Array:
         """The change of the pose that some patches ask for together."""
@@ -50,8 +49,8 @@ class Fit:
 class LocalCorrelation:
     """Patches of the inner image against the outer one, by their squared correlation.
 
-    Linear fits patch by patch do not see coil shading or which tissue is bright. Where a patch of the outer image is as flat as its
-    air, its variance counts as noise.
+    Linear fits patch by patch do not see coil shading or which tissue is bright. Where a patch of the outer image is
+    as flat as its air, its variance counts as noise.
 
     Parameters
     ----------
@@ -103,6 +102,10 @@ class LocalCorrelation:
             curvature=weight[:, None, None] * curvature,
         )
 
+    def score(self, pose: Array) -> float:
+        """Mean squared correlation of the patches inside; 0 where there is none."""
+        return _mean(self.squares(pose))
+
     def squares(self, pose: Array) -> Array:
         """Squared correlation of every patch, NaN where it leaves the outer image."""
         value, _, within = self._outer(matrix(pose), self._points)
@@ -122,8 +125,13 @@ class LocalCorrelation:
         return pose
 
 
+def _mean(squares: Array) -> float:
+    return float(np.nanmean(squares)) if np.isfinite(squares).any() else 0.0
+
+
 def _centred(values: Values) -> Values:
-    return values - values.mean(-1, keepdims=True)
+    centred: Values = values - values.mean(-1, keepdims=True)
+    return centred
 
 
 def _clear_of_the_border(among: Mask, spacing: Array) -> Mask:

@@ -18,8 +18,9 @@ _FEWEST = 200
 class MutualInformation:
     """(H(inner) + H(outer)) / H(inner, outer) at points of the inner image (Studholme 1999).
 
-    The inner image's own values are binned, those of the outer one spread over four bins by a cubic B-spline (Parzen window), so
-    that the measure is smooth. Points are jittered by half a voxel: without it the measure favours whole-voxel shifts.
+    The inner image's own values are binned, those of the outer one spread over four bins by a cubic B-spline (Parzen
+    window), so that the measure is smooth. Points are jittered by half a voxel: without it the measure favours
+    whole-voxel shifts.
 
     Parameters
     ----------
@@ -27,8 +28,8 @@ class MutualInformation:
     pivot : (3,)
         LPS, mm.
     among : (z, y, x) bool
-        Voxels of the inner image to draw from. Air widens the reach of the measure and shifts its optimum by some tenths
-        of a millimetre: use it in the search, not at the end.
+        Voxels of the inner image to draw from. Air widens the reach of the measure and shifts its optimum by some
+        tenths of a millimetre: use it in the search, not at the end.
     count : int
         Most points drawn.
     mirrored : bool
@@ -88,7 +89,7 @@ def _in_bins(image: Image) -> Image:
     return Image(values=scaled * np.float32(_BINS - 4) + np.float32(1.5), affine=image.affine)
 
 
-def _parzen(t: Values) -> tuple[tuple[Values, ...], tuple[Values, ...]]:
+def _parzen(t: Values) -> tuple[tuple[npt.NDArray[np.floating], ...], tuple[npt.NDArray[np.floating], ...]]:
     """Weights of the four bins about a value at ``t`` between two of them, and their derivatives."""
     u, t2, t3 = 1 - t, t * t, t * t * t
     weights = u * u * u / 6, (3 * t3 - 6 * t2 + 4) / 6, (-3 * t3 + 3 * t2 + 3 * t + 1) / 6, t3 / 6

@@ -57,6 +57,13 @@ def in_patient(pose: Array, pivot: Array) -> Array:
     return full
 
 
+def mirror(pivot: Array) -> Array:
+    """4 x 4 matrix that exchanges left and right of patient coordinates about a pivot."""
+    full = np.diag([-1.0, 1.0, 1.0, 1.0])
+    full[0, 3] = 2 * pivot[0]
+    return full
+
+
 def turn_and_shift(motion: Array, pivot: Array) -> tuple[float, float]:
     """How far a 4 x 4 motion turns, degrees, and how far it moves the pivot, mm."""
     left, _, right = np.linalg.svd(motion[:3, :3])

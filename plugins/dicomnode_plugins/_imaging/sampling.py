@@ -36,14 +36,16 @@ class Sampler:
         whole[:, 3] += self._offset
         place = whole.astype(np.float32) @ points
         last = (self._size - 1).astype(np.float32)[:, None]
-        inside: Mask = ((place >= 0) & (place <= last)).all(0)
+        inside: Mask = np.all((place >= 0) & (place <= last), axis=0)
         np.clip(place, 0, last - np.float32(1e-3), out=place)
         floor = place.astype(np.int32)
         x, y, z = place - floor
         row, plane = int(self._size[0]), int(self._size[0] * self._size[1])
         at = (floor[2] * plane + floor[1] * row + floor[0]).astype(np.intp)
         corners = [self._values.take(at + step) for step in (0, row, plane, plane + row)]
-        along = [self._values.take(at + step + 1) - c for step, c in zip((0, row, plane, plane + row), corners, strict=True)]
+        along = [
+            self._values.take(at + step + 1) - c for step, c in zip((0, row, plane, plane + row), corners, strict=True)
+        ]
         edges = [c + x * a for c, a in zip(corners, along, strict=True)]
         rise = edges[1] - edges[0], edges[3] - edges[2]
         near, far = edges[0] + y * rise[0], edges[2] + y * rise[1]
