@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,7 +33,7 @@ KINDS = {SEG: "SEG", SR: "SR", PM: "PM", SC: "SC"}
 SLICES = 35
 
 
-def peers_of(pacs: Orthanc) -> str:
+def peers_of(pacs: Orthanc, commitment: str = "false") -> str:
     """The configuration of Orthanc as destination and DCMTK as sender."""
     return f"""
 [[peers]]
@@ -42,6 +42,7 @@ aet = "{pacs.aet}"
 host = "{pacs.host}"
 port = {pacs.dicom_port}
 receives = ["SEG", "SR", "SC", "PM"]
+commitment = {commitment}
 [[peers]]
 name = "scanner"
 aet = "SCANNER"
@@ -49,10 +50,10 @@ may_store = true
 """
 
 
-def dcmsend(port: int, files: list[Path]) -> subprocess.Popen[bytes]:
+def dcmsend(port: int, files: Sequence[Path], called_aet: str = "DICOMNODE") -> subprocess.Popen[bytes]:
     """DCMTK sends files over one association."""
     program = require_tool("dcmsend")
-    command = [program, "-aet", "SCANNER", "-aec", "DICOMNODE", "127.0.0.1", str(port), *files]
+    command = [program, "-aet", "SCANNER", "-aec", called_aet, "127.0.0.1", str(port), *files]
     return subprocess.Popen(list(map(str, command)), stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
 
 
@@ -89,8 +90,9 @@ def walk(test_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     assert len(files) == 2 * SLICES
     folder = tmp_path_factory.mktemp("orthanc")
     with orthanc(folder) as pacs:
-        node = NodeProcess(folder, free_port(), peers_of(pacs))
+        node = NodeProcess(folder, free_port(), peers_of(pacs, commitment="true"))
         node.start()
+        pacs.introduce("DICOMNODE", node.port)
         shuffled_over_two_associations(node.port, files, seed=1)
         start = time.monotonic()
         until(lambda: pacs.count() == SLICES + 3, 60, "Orthanc holds all results")
@@ -113,7 +115,7 @@ def test_the_node_says_the_same(walk: Walk) -> None:
     assert study["series"] == {"done": 1}
     (task,) = walk.node.settled(1)
     assert (task["plugin"], task["state"]) == ("fat_fraction", "done")
-    assert task["deliveries"] == {"pacs": {"delivered": SLICES + 3}}
+    assert task["deliveries"] == {"pacs": {"proven": SLICES + 3}}
     why = walk.node.cli("studies", "why", study["study_instance_uid"]).stdout
     assert "35 images: in-phase: echo time 4.635 ms at 1.5 T is in phase" in why
     assert "35 images: opposed-phase: echo time 2.302 ms at 1.5 T is opposed" in why
@@ -201,7 +203,7 @@ def test_sending_the_exam_again_and_running_the_task_again_add_nothing(walk: Wal
     walk.node.cli("tasks", "retry", task["task_id"])
     until(lambda: walk.node.settled(1)[0]["attempt"] == 2, 60, "the second attempt")
     (task,) = walk.node.settled(1)
-    assert (task["state"], task["deliveries"]) == ("done", {"pacs": {"delivered": SLICES + 3}})
+    assert (task["state"], task["deliveries"]) == ("done", {"pacs": {"proven": SLICES + 3}})
     assert {entry["ID"]: walk.pacs.file(entry["ID"]) for entry in walk.pacs.instances()} == before
 
 
