@@ -90,20 +90,20 @@ class _Compiled:
         compiled: Any = statement.compile(dialect=engine.dialect)
         defaults = _defaults(statement.table) if isinstance(statement, Insert) else {}
         self.sql = str(compiled)
-        self._places: list[tuple[str, Any, _Bind]] = []
-        for name in compiled.positiontup:
-            parameter = compiled.binds[name]
-            bind = parameter.type.dialect_impl(engine.dialect).bind_processor(engine.dialect)
-            self._places.append((name, defaults.get(name, parameter.value), bind or _as_is))
+        self._places = [(name, defaults.get(name, compiled.binds[name].value)) for name in compiled.positiontup]
+        self._converted: list[tuple[int, _Bind]] = []
+        for place, name in enumerate(compiled.positiontup):
+            convert = compiled.binds[name].type.dialect_impl(engine.dialect).bind_processor(engine.dialect)
+            if convert is not None:
+                self._converted.append((place, convert))
 
     def bound(self, values: Mapping[str, Any]) -> list[Any]:
         """The values in the order and the form the statement wants."""
-        return [bind(values.get(name, constant)) for name, constant, bind in self._places]
+        bound = [values.get(name, constant) for name, constant in self._places]
+        for place, convert in self._converted:
+            bound[place] = convert(bound[place])
+        return bound
 
 
 def _defaults(table: Any) -> dict[str, Any]:
     return {column.key: column.default.arg for column in table.columns if column.default is not None}
-
-
-def _as_is(value: Any) -> Any:
-    return value
