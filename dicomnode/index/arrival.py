@@ -181,6 +181,7 @@ def _values(instance: Instance, arrived: datetime) -> dict[str, Any]:
         "digest": stored.digest,
         "patient": _columns(header.patient),
         "facts": header.facts,
+        "frames": header.frames,
         "calling_aet": instance.calling_aet,
         "arrived": arrived,
     }
