@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeAlias
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, Insert
 from sqlalchemy.sql.elements import ClauseElement
 
-Execute: TypeAlias = Callable[[ClauseElement, Mapping[str, object]], object]
-"""Runs a statement with its parameters; returns the first value of the first row, or None without one."""
+Execute: TypeAlias = Callable[[ClauseElement, Mapping[str, Any]], Sequence[Any] | None]
+"""Runs a statement with its parameters; returns the first row, or None without one."""
 
 _Bind: TypeAlias = Callable[[Any], Any]
 
@@ -65,20 +65,20 @@ class Driver:
         connection.execute(f"PRAGMA synchronous={self._synchronous}")
         return connection
 
-    def _execute(self, statement: ClauseElement, values: Mapping[str, object]) -> object:
+    def _execute(self, statement: ClauseElement, values: Mapping[str, Any]) -> Sequence[Any] | None:
         compiled = self._compiled.get(statement)
         if compiled is None:
             compiled = self._compiled[statement] = _Compiled(statement, self._engine)
-        row = self._connection.execute(compiled.sql, compiled.bound(values)).fetchone()
-        return None if row is None else row[0]
+        row: Sequence[Any] | None = self._connection.execute(compiled.sql, compiled.bound(values)).fetchone()
+        return row
 
 
 def through(connection: Connection) -> Execute:
     """The same by way of SQLAlchemy, for any database."""
 
-    def execute(statement: Any, values: Mapping[str, object]) -> object:
+    def execute(statement: Any, values: Mapping[str, Any]) -> Sequence[Any] | None:
         result = connection.execute(statement, values)
-        return result.scalar() if result.returns_rows else None
+        return result.first() if result.returns_rows else None
 
     return execute
 
@@ -88,17 +88,22 @@ class _Compiled:
 
     def __init__(self, statement: ClauseElement, engine: Engine) -> None:
         compiled: Any = statement.compile(dialect=engine.dialect)
+        defaults = _defaults(statement.table) if isinstance(statement, Insert) else {}
         self.sql = str(compiled)
-        self._places: list[tuple[str, object, _Bind]] = []
-        for name in compiled.positiontup:
-            parameter = compiled.binds[name]
-            bind = parameter.type.dialect_impl(engine.dialect).bind_processor(engine.dialect)
-            self._places.append((name, parameter.value, bind or _as_is))
+        self._places = [(name, defaults.get(name, compiled.binds[name].value)) for name in compiled.positiontup]
+        self._converted: list[tuple[int, _Bind]] = []
+        for place, name in enumerate(compiled.positiontup):
+            convert = compiled.binds[name].type.dialect_impl(engine.dialect).bind_processor(engine.dialect)
+            if convert is not None:
+                self._converted.append((place, convert))
 
-    def bound(self, values: Mapping[str, object]) -> list[object]:
+    def bound(self, values: Mapping[str, Any]) -> list[Any]:
         """The values in the order and the form the statement wants."""
-        return [bind(values.get(name, constant)) for name, constant, bind in self._places]
+        bound = [values.get(name, constant) for name, constant in self._places]
+        for place, convert in self._converted:
+            bound[place] = convert(bound[place])
+        return bound
 
 
-def _as_is(value: Any) -> Any:
-    return value
+def _defaults(table: Any) -> dict[str, Any]:
+    return {column.key: column.default.arg for column in table.columns if column.default is not None}

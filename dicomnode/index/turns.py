@@ -8,25 +8,24 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 
-from dicomnode.domain.instance import Instance
+from dicomnode.domain.instance import Instance, Recorded
+from dicomnode.errors import DuplicateInstance, InDoubt, OtherPatient, OutOfResources, ReceiveError
 from dicomnode.index import arrival
-from dicomnode.index.driver import Driver
+from dicomnode.index.driver import Driver, Execute
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class _Waiting:
     instance: Instance
     arrived: datetime
-    recorded: bool | None = None
-    error: Exception | None = None
+    outcome: Recorded | ReceiveError | None = None
 
 
 class Turns:
-    """Records instances of the common case together."""
+    """Records instances together."""
 
     def __init__(self, driver: Driver) -> None:
         self._driver = driver
@@ -34,29 +33,27 @@ class Turns:
         self._door = threading.Lock()
         self._waiting: list[_Waiting] = []
 
-    def one_more(self, instance: Instance, arrived: datetime) -> bool:
-        """Commit an instance if it is the common case; False leaves everything as it was.
+    def record(self, instance: Instance, arrived: datetime) -> Recorded:
+        """Commit an instance.
 
         Raises
         ------
-        sqlite3.Error
-            When the database does not take it; whether it did all the same is unknown.
+        DuplicateInstance, OtherPatient
+            As `arrival.record`.
+        OutOfResources
+            When the database does not take it now; InDoubt when it may have taken it all the same.
         """
         own = _Waiting(instance=instance, arrived=arrived)
         with self._door:
             self._waiting.append(own)
         with self._turn:
-            if own.recorded is None and own.error is None:
+            if own.outcome is None:
                 with self._door:
                     together, self._waiting = self._waiting, []
                 self._commit(together)
-        if own.error is not None:
-            raise own.error
-        return bool(own.recorded)
-
-    def alone(self) -> AbstractContextManager[object]:
-        """A turn of one's own, for what is not the common case."""
-        return self._turn
+        if isinstance(own.outcome, Recorded):
+            return own.outcome
+        raise own.outcome or InDoubt("the index did not say what became of an instance")
 
     def close(self) -> None:
         """Close the connection."""
@@ -64,16 +61,25 @@ class Turns:
             self._driver.close()
 
     def _commit(self, together: list[_Waiting]) -> None:
-        recorded: list[bool] | None = None
+        outcomes: list[Recorded | ReceiveError] = []
+        begun = False
         try:
             with self._driver.transaction() as execute:
-                recorded = [arrival.one_more(execute, one.instance, one.arrived) for one in together]
-        except (sqlite3.Error, ValueError, TypeError) as error:
-            for one in together:
-                if recorded is None:  # it was rolled back: each goes the long way, and none suffers for another
-                    one.recorded = False
-                else:
-                    one.error = error
-            return
-        for one, done in zip(together, recorded, strict=True):
-            one.recorded = done
+                begun = True
+                outcomes = [_outcome(execute, one) for one in together]
+        except (sqlite3.Error, ValueError, TypeError, OverflowError):
+            if begun and not outcomes and len(together) > 1:  # rolled back, so that none need suffer for another
+                for one in together:
+                    self._commit([one])
+                return
+            failure = InDoubt if outcomes else OutOfResources
+            outcomes = [failure("the index does not take instances now") for _ in together]
+        for one, outcome in zip(together, outcomes, strict=True):
+            one.outcome = outcome
+
+
+def _outcome(execute: Execute, one: _Waiting) -> Recorded | ReceiveError:
+    try:
+        return arrival.record(execute, one.instance, one.arrived)
+    except (DuplicateInstance, OtherPatient) as refusal:  # nothing was written for it
+        return refusal

@@ -144,7 +144,8 @@ class Admission:
             draft.write(before, piece)
             proof.feed(piece)
             before = b""
-        draft.write(before)
+        if before:
+            draft.write(before)
 
     def _decide(self, draft: Draft, received: Received, proof: Proof, free: int) -> SeriesInstanceUID:
         arrived = self._clock()

@@ -15,7 +15,8 @@ from typing import Final, TypeVar
 
 _TIMEVAL: Final = struct.Struct("ll").pack
 _MICROSECONDS: Final = 1_000_000
-_HIGHEST_MARK: Final = 1 << 15  # well below any receive window: a sender must never wait for us to read, and we for it
+_WINDOW: Final = struct.Struct("=64xL16xL").unpack  # of struct tcp_info: tcpi_rcv_ssthresh, tcpi_advmss
+_LONGEST_SLEEP_S: Final = 5.0
 _LINGER_S: Final = 0.5
 _MOST_READS_WHILE_LINGERING: Final = 64
 
@@ -39,11 +40,15 @@ class Stream:
 
     SO_RCVLOWAT makes one wake-up do for a whole PDU, SO_RCVTIMEO carries the deadline, and TCP_QUICKACK, which is not
     sticky and so set before each wait, keeps a sender that uses Nagle's algorithm from waiting for a delayed ACK.
+
+    The low-water mark leaves room for a whole segment in the receive window, else a sender might wait for us to make
+    room, and we for bytes that it cannot send (silly window avoidance, RFC 1122 4.2.3.4): half a second for each image.
     """
 
     def __init__(self, connected: socket.socket) -> None:
         self._socket = connected
         self._low = 1
+        self._timeout, self._highest = 0.0, 1
         connected.setblocking(True)
         connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
@@ -69,11 +74,8 @@ class Stream:
         """
         got = 0
         while got < least:
-            self._expect(least - got, deadline)
             try:
-                count = self._socket.recv_into(view[got:])
-            except BlockingIOError:
-                continue
+                count = self._read(view[got:], least - got, deadline)
             except OSError as error:
                 raise Gone("connection reset") from error
             if not count:
@@ -91,9 +93,7 @@ class Stream:
         rest = memoryview(data)
         while rest:
             try:
-                rest = rest[self._socket.send(rest, socket.MSG_DONTWAIT) :]
-            except BlockingIOError:
-                self._wait(select.POLLOUT, deadline)
+                rest = rest[self._write(rest, deadline) :]
             except OSError as error:
                 raise Gone("connection reset") from error
 
@@ -117,21 +117,36 @@ class Stream:
         """Give the socket back."""
         self._socket.close()
 
+    def _read(self, view: memoryview, least: int, deadline: float) -> int:
+        while True:
+            self._expect(least, deadline)
+            with suppress(BlockingIOError):
+                return self._socket.recv_into(view)
+
+    def _write(self, rest: memoryview, deadline: float) -> int:
+        while True:
+            with suppress(BlockingIOError):
+                return self._socket.send(rest, socket.MSG_DONTWAIT)
+            self._wait(select.POLLOUT, deadline)
+
     def _expect(self, count: int, deadline: float) -> None:
+        """Let the next read sleep until so many bytes are there, or it is time to look at the deadline again."""
         left = deadline - monotonic()
         if left <= 0:
             raise Late("too slow")
-        connected = self._socket
-        try:
-            timeout = _TIMEVAL(int(left), int(left % 1 * _MICROSECONDS) or 1)
-            connected.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, timeout)
-            connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
-            low = min(count, _HIGHEST_MARK)
-            if low != self._low:
-                self._low = low
-                connected.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, low)
-        except OSError as error:
-            raise Gone("connection reset") from error
+        timeout = min(left, _LONGEST_SLEEP_S)
+        if timeout != self._timeout:
+            self._timeout = timeout
+            seconds = _TIMEVAL(int(timeout), int(timeout % 1 * _MICROSECONDS) or 1)
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, seconds)
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
+        if count > self._highest:  # windows only grow
+            window, segment = _WINDOW(self._socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 88))
+            self._highest = max(1, window - segment)
+        low = min(count, self._highest)
+        if low != self._low:
+            self._low = low
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, low)
 
     def _wait(self, event: int, deadline: float) -> None:
         left = deadline - monotonic()
@@ -167,42 +182,17 @@ class TLSStream(Stream):
         """SHA-256 of the peer's certificate."""
         return sha256(self._tls.getpeercert(binary_form=True) or b"").hexdigest()
 
-    def receive(self, view: memoryview, least: int, deadline: float) -> int:
-        """Put at least `least` bytes into view.
+    def _read(self, view: memoryview, least: int, deadline: float) -> int:
+        del least  # nobody but TLS knows how many bytes it takes
+        return self._until(partial(self._tls.recv_into, view), deadline)
 
-        Raises
-        ------
-        Gone, Late
-        """
-        got = 0
-        while got < least:
-            if monotonic() > deadline:
-                raise Late("too slow")
-            try:
-                count = self._until(partial(self._tls.recv_into, view[got:]), deadline)
-            except OSError as error:
-                raise Gone("connection reset") from error
-            if not count:
-                raise Gone("connection closed")
-            got += count
-        return got
-
-    def send(self, data: bytes, deadline: float) -> None:
-        """Let all of it leave.
-
-        Raises
-        ------
-        Gone, Late
-        """
-        rest = memoryview(data)
-        while rest:
-            try:
-                rest = rest[self._until(partial(self._tls.send, rest), deadline) :]
-            except OSError as error:
-                raise Gone("connection reset") from error
+    def _write(self, rest: memoryview, deadline: float) -> int:
+        return self._until(partial(self._tls.send, rest), deadline)
 
     def _until(self, step: Callable[[], _Done], deadline: float) -> _Done:
         while True:
+            if monotonic() > deadline:
+                raise Late("too slow")
             try:
                 return step()
             except ssl.SSLWantReadError:

@@ -1,50 +1,83 @@
-"""The short way leaves exactly what the long way leaves, and keeps out of everything that is not the common case."""
+"""Whichever way the statements go, they leave the same rows."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import text
 
+from dicomnode.domain.instance import Instance, Recorded
+from dicomnode.errors import DuplicateInstance, OtherPatient
 from dicomnode.index import arrival
 from dicomnode.index.database import Database
-from dicomnode.index.driver import through
-from dicomnode.index.intake import Intake
+from dicomnode.index.driver import Driver, Execute, through
 from tests.values import at, instance
 
+TABLES = ("patient", "study", "series", "instance", "exam")
+STEPS: list[tuple[Instance, type[Recorded | Exception]]] = [
+    (instance("1.1"), Recorded),
+    (instance("1.2"), Recorded),
+    (instance("1.2"), Recorded),
+    (instance("1.2", content="other"), DuplicateInstance),
+    (instance("1.3", patient="P2"), OtherPatient),
+    (instance("1.4", series="1.2.9"), Recorded),
+    (instance("1.5", series="1.2.9", study="1.7"), OtherPatient),
+    (instance("1.6", series="1.7.1", study="1.7"), Recorded),
+]
 
-def _contents(database: Database) -> dict[str, list[Any]]:
-    with database.read() as session:
-        return {
-            table: sorted(map(tuple, session.execute(text(f"SELECT * FROM {table}"))), key=str)
-            for table in ("patient", "study", "series", "instance", "exam")
-        }
+
+def contents(execute: Execute) -> dict[str, Any]:
+    """How many rows, and a row, of each table."""
+    found: dict[str, Any] = {}
+    for table in TABLES:
+        found[table] = execute(text(f"SELECT count(*) FROM {table}"), {})
+        found[f"last {table}"] = execute(text(f"SELECT * FROM {table} ORDER BY 1 DESC LIMIT 1"), {})
+    return {name: tuple(row or ()) for name, row in found.items()}
 
 
-def test_both_ways_leave_the_same_rows(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    taken: list[bool] = []
-    short = arrival.one_more
-    monkeypatch.setattr(arrival, "one_more", lambda *arguments: taken.append(short(*arguments)) or taken[-1])
-    intake = Intake(database)
-    for second, uid in enumerate(("1.1", "1.2", "1.3")):
-        intake.record(instance(uid), at(second))
-    assert taken == [False, True, True]
-    by_the_short_way = _contents(database)
+def taken(execute: Execute) -> list[type]:
+    """Record every step; what became of each."""
+    outcomes: list[type] = []
+    for second, (one, _) in enumerate(STEPS):
+        try:
+            outcomes.append(type(arrival.record(execute, one, at(second))))
+        except (DuplicateInstance, OtherPatient) as refusal:
+            outcomes.append(type(refusal))
+    return outcomes
+
+
+@contextmanager
+def fresh(folder: Path) -> Iterator[Database]:
+    database = Database("", folder)
+    database.upgrade()
+    yield database
+    database.close()
+
+
+def test_the_drivers_way_leaves_what_sqlalchemys_leaves(tmp_path: Path) -> None:
+    with fresh(tmp_path / "a") as database:
+        driver = Driver(database.engine, "NORMAL")
+        with driver.transaction() as execute:
+            assert taken(execute) == [outcome for _, outcome in STEPS]
+            by_the_driver = contents(execute)
+        driver.close()
+    with fresh(tmp_path / "b") as database, database.write() as session:
+        execute = through(session.connection())
+        assert taken(execute) == [outcome for _, outcome in STEPS]
+        assert contents(execute) == by_the_driver
+    assert [by_the_driver[table] for table in TABLES] == [(1,), (2,), (3,), (4,), (2,)]
+
+
+@pytest.mark.parametrize("refused", [instance("1.9", patient="P2"), instance("1.9", study="1.7"), instance("1.1")])
+def test_what_is_not_taken_leaves_every_row_as_it_was(database: Database, refused: Instance) -> None:
     with database.write() as session:
-        for table in ("exam", "instance", "series", "study", "patient"):
-            session.execute(text(f"DELETE FROM {table}"))
-    monkeypatch.setattr(arrival, "one_more", lambda *_: False)
-    for second, uid in enumerate(("1.1", "1.2", "1.3")):
-        intake.record(instance(uid), at(second))
-    by_the_long_way = _contents(database)
-    for table in ("series", "instance"):
-        assert by_the_short_way[table] == by_the_long_way[table]
-    assert [row[1:] for row in by_the_short_way["exam"]] == [row[1:] for row in by_the_long_way["exam"]]
-
-
-@pytest.mark.parametrize("change", [{"content": "other"}, {"uid": "1.1"}])
-def test_a_known_instance_goes_the_long_way(database: Database, change: dict[str, str]) -> None:
-    Intake(database).record(instance("1.1"), at(0))
-    with database.write() as session:
-        assert not arrival.one_more(through(session.connection()), instance(**{"uid": "1.1", **change}), at(1))
+        execute = through(session.connection())
+        arrival.record(execute, instance("1.1"), at(0))
+        before = contents(execute)
+        with suppress(OtherPatient):
+            assert arrival.record(execute, refused, at(9)) is Recorded.DUPLICATE
+        assert contents(execute) == before

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from sqlalchemy import bindparam, insert, select, text
+from sqlalchemy import Column, Integer, MetaData, String, Table, bindparam, insert, select, text
 
 from dicomnode.index.database import Database
 from dicomnode.index.driver import Driver, through
@@ -50,13 +50,13 @@ def test_values_are_written_as_sqlalchemy_writes_them(opened: Database, driver: 
     assert first == second == ("2026-03-01 12:00:00.000005", "1.2", "exam", r"a\x00b")
 
 
-def test_the_first_value_of_the_first_row_is_given_back(opened: Database, driver: Driver) -> None:
+def test_the_first_row_is_given_back(opened: Database, driver: Driver) -> None:
     with driver.transaction() as execute:
         execute(INSERT, ROW)
-        assert (execute(COUNT, {"said": "a\0b"}), execute(COUNT, {"said": "other"})) == ("exam", None)
+        assert (execute(COUNT, {"said": "a\0b"}), execute(COUNT, {"said": "other"})) == (("exam",), None)
     with opened.read() as session:
         execute = through(session.connection())
-        assert (execute(COUNT, {"said": "a\0b"}), execute(COUNT, {"said": "other"})) == ("exam", None)
+        assert (execute(COUNT, {"said": "a\0b"}), execute(COUNT, {"said": "other"})) == (("exam",), None)
 
 
 def test_what_fails_is_rolled_back_and_the_next_transaction_works(opened: Database, driver: Driver) -> None:
@@ -77,7 +77,17 @@ def test_what_fails_is_rolled_back_and_the_next_transaction_works(opened: Databa
 def test_commits_wait_for_what_is_asked(opened: Database, synchronous: str, level: int) -> None:
     driver = Driver(opened.engine, synchronous)
     with driver.transaction() as execute:
-        assert execute(text("PRAGMA synchronous"), {}) == level
+        assert execute(text("PRAGMA synchronous"), {}) == (level,)
     driver.close()
     with opened.read() as session:
         assert session.scalar(text("PRAGMA synchronous")) == 2
+
+
+def test_what_the_schema_fills_in_is_filled_in(opened: Database, driver: Driver) -> None:
+    metadata = MetaData()
+    table = Table("filled", metadata, Column("id", Integer, primary_key=True), Column("word", String, default="none"))
+    with opened.write() as session:
+        metadata.create_all(session.connection())
+    with driver.transaction() as execute:
+        execute(insert(table), {})
+        assert execute(select(table), {}) == (1, "none")

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 from sqlalchemy import event, select
@@ -14,6 +17,7 @@ from dicomnode.domain.instance import Recorded
 from dicomnode.errors import DuplicateInstance, InDoubt, OtherPatient, OutOfResources
 from dicomnode.index import exams, tasks, views
 from dicomnode.index.database import Database
+from dicomnode.index.driver import Driver, Execute
 from dicomnode.index.intake import Intake
 from dicomnode.index.schema import ExamRow, SeriesRow
 from tests.values import SERIES, STUDY, assessment, at, instance, planned, result, stack
@@ -135,14 +139,33 @@ def test_a_database_that_does_not_answer_is_a_lack_of_resources(database: Databa
         Intake(database).quarantine("k", 1, 0xC000, "torn", instance("1.1").calling_aet, "1.1", at(0))
 
 
-def test_only_a_commit_that_fails_leaves_it_in_doubt_whether_the_instance_is_recorded(database: Database) -> None:
+@contextmanager
+def failing_commits(database: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Both ways to the database do their work and then fail to say so."""
+    transaction = Driver.transaction
+
+    @contextmanager
+    def doubtful(driver: Driver) -> Iterator[Execute]:
+        with transaction(driver) as execute:
+            yield execute
+        raise sqlite3.OperationalError("disk I/O error")
+
     def away(*_: object) -> None:
         raise OperationalError("COMMIT", None, ConnectionError("the server restarts"))
 
     event.listen(database.engine, "commit", away)
-    with pytest.raises(InDoubt):
-        Intake(database).record(instance("1.1"), at(0))
+    with monkeypatch.context() as patched:
+        patched.setattr(Driver, "transaction", doubtful)
+        yield
     event.remove(database.engine, "commit", away)
+
+
+def test_only_a_commit_that_fails_leaves_it_in_doubt_whether_the_instance_is_recorded(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Were it there after all, a second attempt would find a duplicate of itself, and its file would be dropped.
+    with failing_commits(database, monkeypatch), pytest.raises(InDoubt):
+        Intake(database).record(instance("1.1"), at(0))
     with database.engine.begin() as connection:
         connection.exec_driver_sql("DROP TABLE instance")
     with pytest.raises(OutOfResources) as caught:

@@ -6,18 +6,20 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from dicomnode.domain.instance import Instance, Recorded
-from dicomnode.errors import DuplicateInstance, InDoubt
+from dicomnode.errors import DuplicateInstance, InDoubt, OutOfResources
 from dicomnode.index import arrival
 from dicomnode.index.database import Database
 from dicomnode.index.driver import Driver, Execute
 from dicomnode.index.intake import Intake
+from dicomnode.index.turns import _Waiting
 from tests.values import at, instance
 
 
@@ -51,18 +53,18 @@ def test_a_conflict_is_its_own_senders_only(database: Database) -> None:
 def test_who_waits_is_taken_along(sqlite: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     intake = Intake(sqlite)
     intake.record(instance("1.0"), at(0))
-    turns, transactions, short = intake._turns, list[int](), arrival.one_more
+    turns, transactions, short = intake._turns, list[int](), arrival.record
     assert turns is not None
     commit = turns._commit
     monkeypatch.setattr(turns, "_commit", lambda together: (transactions.append(len(together)), commit(together)))
     inside, go_on = threading.Event(), threading.Event()
 
-    def slow(*arguments: Any) -> bool:
+    def slow(*arguments: Any) -> Recorded:
         inside.set()
         assert go_on.wait(10)
         return short(*arguments)
 
-    monkeypatch.setattr(arrival, "one_more", slow)
+    monkeypatch.setattr(arrival, "record", slow)
     with ThreadPoolExecutor(5) as pool:
         first = pool.submit(intake.record, instance("1.1"), at(1))
         assert inside.wait(10)
@@ -83,32 +85,49 @@ def sqlite(tmp_path: Path) -> Iterator[Database]:
 
 
 @pytest.mark.parametrize("error", [sqlite3.OperationalError("disk I/O error"), ValueError("text")])
-def test_what_fails_before_the_commit_goes_the_long_way(
+def test_what_cannot_be_written_is_out_of_resources_and_the_next_is_taken(
     sqlite: Database, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     intake = Intake(sqlite)
-    intake.record(instance("1.0"), at(0))
 
-    def fail(*_: object) -> bool:
+    def fail(*_: object) -> Recorded:
         raise error
 
-    monkeypatch.setattr(arrival, "one_more", fail)
+    with monkeypatch.context() as patched:
+        patched.setattr(arrival, "record", fail)
+        with pytest.raises(OutOfResources) as refusal:
+            intake.record(instance("1.1"), at(1))
+        assert not isinstance(refusal.value, InDoubt)
     assert intake.record(instance("1.1"), at(1)) is Recorded.STORED
 
 
-def test_a_commit_in_doubt_is_never_tried_again(sqlite: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    # Were it there after all, a second attempt would find a duplicate of itself, and its file would be dropped.
-    intake = Intake(sqlite)
-    intake.record(instance("1.0"), at(0))
-    transaction = Driver.transaction
+def test_none_suffers_for_another_in_the_same_transaction(sqlite: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    intake, record = Intake(sqlite), arrival.record
+    turns = intake._turns
+    assert turns is not None
 
-    @contextmanager
-    def doubtful(driver: Driver) -> Iterator[Execute]:
-        with transaction(driver) as execute:
-            yield execute
-        raise sqlite3.OperationalError("disk I/O error")
+    def poisoned(execute: Execute, one: Instance, arrived: datetime) -> Recorded:
+        recorded = record(execute, one, arrived)
+        if one.header.sop_instance_uid == "1.2":
+            raise sqlite3.IntegrityError("no such thing")
+        return recorded
 
-    monkeypatch.setattr(Driver, "transaction", doubtful)
-    with pytest.raises(InDoubt):
-        intake.record(instance("1.1"), at(1))
-    assert intake.keys() == {"key-1.0-", "key-1.1-"}
+    monkeypatch.setattr(arrival, "record", poisoned)
+    together = [_Waiting(instance=instance(f"1.{n}"), arrived=at(n)) for n in range(1, 4)]
+    turns._commit(together)
+    assert [type(one.outcome) for one in together] == [Recorded, OutOfResources, Recorded]
+    assert intake.keys() == {"key-1.1-", "key-1.3-"}
+
+
+def test_a_database_that_is_locked_is_asked_once_for_all(sqlite: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    turns, asked = Intake(sqlite)._turns, list[int]()
+    assert turns is not None
+
+    def locked(driver: Driver) -> AbstractContextManager[Execute]:
+        asked.append(1)
+        raise sqlite3.OperationalError("database is locked")
+
+    monkeypatch.setattr(Driver, "transaction", locked)
+    together = [_Waiting(instance=instance(f"1.{n}"), arrived=at(n)) for n in range(1, 4)]
+    turns._commit(together)
+    assert ([type(one.outcome) for one in together], asked) == ([OutOfResources] * 3, [1])
