@@ -136,9 +136,9 @@ class CompletenessSettings(_Section):
     series_quiet: Seconds = 3.0
     """Seconds without a new instance after a sender whose manner is known released its association in good order."""
     exam_quiet: Seconds = 15.0
-    """Seconds without a new instance when no release says that the sender is done, or the sender is not known yet."""
+    """Seconds without a new instance after a sender whose manner is not known yet released its association."""
     missing_wait: Seconds = 60.0
-    """Seconds to wait for what geometry, a count or a procedure step says is missing; then the exam is incomplete."""
+    """Seconds to wait for a release, and for what geometry, a count or a procedure step says is missing."""
     longest_wait: Seconds = 1800.0
     """Seconds without anything new after which nothing is waited for, not even a procedure step in progress."""
     longest_open: Seconds = 14400.0
