@@ -187,6 +187,8 @@ class PeerSettings(_Section):
     """When results may be sent to it, local time, for example ``19:00-07:00``; empty means always."""
     megabytes_per_second: Annotated[float, Field(ge=0)] = 0.0
     """Most that one association to it may carry; 0 means no limit."""
+    procedure_steps: bool = False
+    """It tells us of its performed procedure steps (MPPS): the best proof that an exam is complete."""
     commitment: bool = False
     """Have it prove that it keeps results: by storage commitment, by C-FIND where it gives none."""
 

@@ -203,8 +203,9 @@ def _faulty(random_: random.Random, fault: Fault, associations: list[Association
         pause = random_.uniform(2, 50)
         parts = [struck[:cut], _later(struck[cut:], pause)]
     elif fault == "abort":
-        pause = random_.uniform(2, 50)
-        parts = [struck[:cut], _later(_association(random_, _of(struck), struck[0].at), struck[cut].at + pause)]
+        again = struck[cut].at + random_.uniform(2, 50)
+        parts = [struck[:cut], _association(random_, _of(struck), again)]
+        pause = again - struck[0].at
     else:
         arrivals = [event for event in struck if event.kind == "arrives"]
         late = random_.choice(arrivals)

@@ -99,14 +99,15 @@ class Simulation:
 
 
 def _longest_pause(exam: Exam) -> float:
-    """From a release to the next image, as `dicomnode.index.intake` measures it."""
-    pauses, released = [0.0], None
+    """From a release to the next new series, as `dicomnode.index.intake` measures it."""
+    pauses, released, begun = [0.0], None, set()
     for event in exam.events:
         if event.kind == "released":
             released = event.at
-        elif event.kind == "arrives" and released is not None:
-            pauses.append(event.at - released)
-            released = None
+        elif event.kind == "arrives" and (uid := event.images[0].series_instance_uid) not in begun:
+            begun.add(uid)
+            if released is not None:
+                pauses.append(event.at - released)
     return max(pauses)
 
 
