@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO
 
+from dicomnode.assemble.source_count import SourceInquiry
 from dicomnode.catalog import plugins as catalog
 from dicomnode.deliver.destination import DimseDestination
 from dicomnode.delivery import Delivery, Means
@@ -83,6 +84,11 @@ class Node:
         clock = StabilityClock(parts, pipeline)
         self._run(pipeline, delivery)
         self._tend("stability clock", clock.look, _SWEEP_S, clock.wake)
+        if settings.completeness.source:
+            source, quiet = settings.peer(settings.completeness.source), settings.completeness.series_quiet
+            title = AETitle(settings.dicom.aet)
+            inquiry = SourceInquiry(self._database, source, title, quiet, _now, clock.wake.set)
+            self._tend("source counts", inquiry.ask, _SWEEP_S)
         self._tend("reconcile", pipeline.reconcile, _RECONCILE_S)
         self._tend("reconcile deliveries", delivery.reconcile, _RECONCILE_S)
         admission = Admission(self._store, self._intake, self._quarantine, _now, settings.limits)

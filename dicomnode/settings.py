@@ -144,6 +144,8 @@ class CompletenessSettings(_Section):
     """Seconds without anything new after which nothing is waited for, not even a procedure step in progress."""
     longest_open: Seconds = 14400.0
     """Seconds after its first instance when an exam is judged, even while more comes."""
+    source: str = ""
+    """Name of the peer that exams come from: it is asked by C-FIND how many instances it has; empty asks nobody."""
 
 
 class DeliverySettings(_Section):

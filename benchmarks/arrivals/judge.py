@@ -143,9 +143,11 @@ class _Run:
             series = self.series.setdefault(image.series_instance_uid, _Series())
             if event.kind == "released":
                 series.released = event.at
-            elif image.sop_instance_uid not in series.images:
-                series.images[image.sop_instance_uid] = image
-                series.last, series.seen = event.at, None
+            else:
+                series.last = event.at
+                if image.sop_instance_uid not in series.images:
+                    series.images[image.sop_instance_uid] = image
+                    series.seen = None
         if self._exam.sender.steps:
             state = StepState.COMPLETED if self._listed else StepState.IN_PROGRESS
             when = event.at if event.kind == "step" else self._steps[0].updated.timestamp() - NOON.timestamp()

@@ -172,6 +172,7 @@ def _record(session: Session, instance: Instance, arrived: datetime) -> Recorded
     known = session.get(InstanceRow, header.sop_instance_uid)
     if known is not None:
         if known.digest == instance.stored.digest and known.transfer_syntax_uid == header.transfer_syntax_uid:
+            _still_sending(session, header, arrived)
             return Recorded.DUPLICATE
         raise DuplicateInstance("SOP Instance UID exists with other content")
     own = session.get(ObjectRow, header.sop_instance_uid) is not None
@@ -180,6 +181,17 @@ def _record(session: Session, instance: Instance, arrived: datetime) -> Recorded
     if not own:
         _open_exam(session, header.study_instance_uid, arrived)
     return Recorded.STORED
+
+
+def _still_sending(session: Session, header: InstanceHeader, arrived: datetime) -> None:
+    """A repetition brings nothing new to an open exam, but its sender is not done."""
+    hold_study(session, header.study_instance_uid)
+    exam = session.scalar(
+        select(ExamRow).where(ExamRow.study_instance_uid == header.study_instance_uid, ExamRow.state == ExamState.OPEN)
+    )
+    if exam is not None:
+        exam.last_arrival = arrived
+        session.get_one(SeriesRow, header.series_instance_uid).last_arrival = arrived
 
 
 def _place(session: Session, header: InstanceHeader, arrived: datetime, *, own: bool) -> None:
