@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test test-kill test-receiver test-delivery bench-ingest lint format peers pictures bench clean
+.PHONY: help venv demo test test-kill test-receiver test-delivery bench-ingest bench-arrivals lint format peers pictures bench clean
 
 help:  ## list what can be made
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 18
@@ -37,6 +37,9 @@ test-delivery: .venv/built  ## the long form of the delivery faults: 25 tasks to
 
 bench-ingest: .venv/built  ## receiving, beside DCMTK and Orthanc
 	$(BIN)/python benchmarks/ingest/compare.py
+
+bench-arrivals: .venv/built  ## when exams are judged complete: 1,000 simulated exams beside a plain timer
+	$(BIN)/python -m benchmarks.arrivals
 
 lint: .venv/built  ## ruff, mypy, import-linter
 	$(BIN)/ruff check .

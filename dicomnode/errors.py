@@ -133,6 +133,30 @@ class ProcessingFailed(RequestError):
     status = 0x0110
 
 
+class InvalidValue(RequestError):
+    """An attribute has a value that it cannot have."""
+
+    status = 0x0106
+
+
+class FinalStep(RequestError):
+    """A procedure step that has ended cannot be changed (PS3.4 F.7.2.2.2)."""
+
+    status = 0x0110
+
+
+class DuplicateStep(RequestError):
+    """A procedure step of this SOP Instance UID exists."""
+
+    status = 0x0111
+
+
+class MissingAttribute(RequestError):
+    """A required attribute is missing."""
+
+    status = 0x0120
+
+
 class NoSuchInstance(RequestError):
     """The request is about an instance we do not know."""
 

@@ -11,16 +11,20 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO
 
+from dicomnode.assemble.source_count import SourceInquiry
 from dicomnode.catalog import plugins as catalog
 from dicomnode.deliver.destination import DimseDestination
 from dicomnode.delivery import Delivery, Means
-from dicomnode.dimse import commitment
+from dicomnode.dimse import commitment, procedure_step
+from dicomnode.dimse.normalized import Service
 from dicomnode.dimse.scp import StorageSCP
+from dicomnode.domain.evidence import StepReport
 from dicomnode.domain.identity import AETitle, SeriesInstanceUID
 from dicomnode.engine.runner import Runner, Workflow
 from dicomnode.engine.submitter import Submitter
 from dicomnode.errors import SettingsError
 from dicomnode.execute.workers import Workers
+from dicomnode.index import procedure_steps
 from dicomnode.index.database import Database, Transaction
 from dicomnode.index.intake import Intake
 from dicomnode.pipeline import LANES, Parts, Pipeline
@@ -80,6 +84,11 @@ class Node:
         clock = StabilityClock(parts, pipeline)
         self._run(pipeline, delivery)
         self._tend("stability clock", clock.look, _SWEEP_S, clock.wake)
+        if settings.completeness.source:
+            source, quiet = settings.peer(settings.completeness.source), settings.completeness.series_quiet
+            title = AETitle(settings.dicom.aet)
+            inquiry = SourceInquiry(self._database, source, title, quiet, _now, clock.wake.set)
+            self._tend("source counts", inquiry.ask, _SWEEP_S)
         self._tend("reconcile", pipeline.reconcile, _RECONCILE_S)
         self._tend("reconcile deliveries", delivery.reconcile, _RECONCILE_S)
         admission = Admission(self._store, self._intake, self._quarantine, _now, settings.limits)
@@ -88,18 +97,36 @@ class Node:
             admission.released(calling_aet, series)
             clock.wake.set()
 
-        reporters = {peer.aet for peer in settings.peers if peer.commitment}
         self._scp = StorageSCP(
             settings.dicom,
             settings.peers,
             admission.admit,
             released,
             limits=settings.limits,
-            services=[commitment.service(reporters, delivery.reported)] if reporters else (),
+            services=self._services(delivery, clock),
         )
         self._scp.start()
         self._closing.callback(self._scp.stop)
         log.info("listening", extra={"aet": settings.dicom.aet, "port": self._scp.port})
+
+    def _services(self, delivery: Delivery, clock: StabilityClock) -> list[Service]:
+        """What peers may ask of us besides storing."""
+
+        def begun(report: StepReport) -> None:
+            procedure_steps.create(self._database, report, _now())
+
+        def changed(report: StepReport) -> None:
+            procedure_steps.update(self._database, report, _now())
+            clock.wake.set()
+
+        peers = self._settings.peers
+        reporters = {peer.aet for peer in peers if peer.commitment}
+        modalities = {peer.aet for peer in peers if peer.procedure_steps}
+        services = [
+            commitment.service(reporters, delivery.reported),
+            procedure_step.service(modalities, begun, changed),
+        ]
+        return [service for service in services if service.callers]
 
     @property
     def port(self) -> int:

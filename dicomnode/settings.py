@@ -137,13 +137,15 @@ class CompletenessSettings(_Section):
     series_quiet: Seconds = 3.0
     """Seconds without a new instance after a sender whose manner is known released its association in good order."""
     exam_quiet: Seconds = 15.0
-    """Seconds without a new instance when no release says that the sender is done, or the sender is not known yet."""
+    """Seconds without a new instance after a sender whose manner is not known yet released its association."""
     missing_wait: Seconds = 60.0
-    """Seconds to wait for what geometry, a count or a procedure step says is missing; then the exam is incomplete."""
+    """Seconds to wait for a release, and for what geometry, a count or a procedure step says is missing."""
     longest_wait: Seconds = 1800.0
     """Seconds without anything new after which nothing is waited for, not even a procedure step in progress."""
     longest_open: Seconds = 14400.0
     """Seconds after its first instance when an exam is judged, even while more comes."""
+    source: str = ""
+    """Name of the peer that exams come from: it is asked by C-FIND how many instances it has; empty asks nobody."""
 
 
 class DeliverySettings(_Section):
@@ -187,6 +189,8 @@ class PeerSettings(_Section):
     """When results may be sent to it, local time, for example ``19:00-07:00``; empty means always."""
     megabytes_per_second: Annotated[float, Field(ge=0)] = 0.0
     """Most that one association to it may carry; 0 means no limit."""
+    procedure_steps: bool = False
+    """It tells us of its performed procedure steps (MPPS): the best proof that an exam is complete."""
     commitment: bool = False
     """Have it prove that it keeps results: by storage commitment, by C-FIND where it gives none."""
 

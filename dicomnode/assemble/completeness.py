@@ -68,7 +68,7 @@ def decide_series(evidence: Evidence, series: SeriesEvidence, policy: Completene
     elif seen.is_released:
         due = _silence(policy.series_quiet, "sender released, ")
     else:
-        due = _silence(policy.exam_quiet)
+        due = _silence(policy.missing_wait, "sender has not released, ")
     longest = seen.last_arrival + timedelta(seconds=policy.longest_open)
     return _decision(due, [seen.last_arrival, seen.released], longest, now)
 
@@ -135,7 +135,7 @@ def _quiet(evidence: Evidence, policy: CompletenessSettings) -> _Due:
     manner = evidence.manner
     pause = min(PAUSE_MARGIN * manner.longest_pause.total_seconds(), policy.longest_wait)
     if not all(series.arrivals.is_released for series in evidence.series):
-        return _silence(max(policy.exam_quiet, pause))
+        return _silence(max(policy.missing_wait, pause), "sender has not released, ")
     if manner.exams < KNOWN_AFTER:
         return _silence(max(policy.exam_quiet, pause), "sender released, but is not known yet; ")
     due = _silence(max(policy.series_quiet, pause), "sender released, ")

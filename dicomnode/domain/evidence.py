@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from dicomnode.domain.exam import Arrivals
-from dicomnode.domain.identity import Digest, SeriesInstanceUID
+from dicomnode.domain.identity import AETitle, Digest, SeriesInstanceUID, SOPInstanceUID, StudyInstanceUID
 
 
 class Confidence(StrEnum):
@@ -66,6 +66,19 @@ class StepState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StepReport:
+    """What a modality reports of a procedure step, at its begin or later."""
+
+    sop_instance_uid: SOPInstanceUID
+    state: StepState | None
+    """None when the report does not say."""
+    studies: frozenset[StudyInstanceUID]
+    images: Mapping[SeriesInstanceUID, frozenset[SOPInstanceUID]] | None
+    """Those it made, by series; None when the report does not say."""
+    calling_aet: AETitle
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ProcedureStep:
     """What a modality states about a study (PS3.4 annex F)."""
 
@@ -92,7 +105,7 @@ class Manner:
     exams: int = 0
     """Those that the judgement rests on."""
     longest_pause: timedelta = timedelta(0)
-    """From the release of one association to the next instance of the same study."""
+    """From the release of one association to the next new series of the same study."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -96,4 +96,4 @@ class Recorded(Enum):
 
     STORED = "stored"
     DUPLICATE = "duplicate"
-    """The same instance with the same content was there already; nothing was written."""
+    """The same instance with the same content was there already; only that it came again was noted."""

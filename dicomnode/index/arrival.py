@@ -70,6 +70,16 @@ _EXAM_GROWS = (
     .where(ExamRow.id == bindparam("exam"))
     .values(last_arrival=bindparam("at"))
 )
+_IS_OPEN = and_(ExamRow.study_instance_uid == bindparam("study"), ExamRow.state == ExamState.OPEN.value)
+_EXAM_STILL_COMES = (
+    update(ExamRow.__table__).where(_IS_OPEN).values(last_arrival=bindparam("at"))  # type: ignore[arg-type]
+)
+_SERIES_STILL_COMES = (
+    update(SeriesRow.__table__)  # type: ignore[arg-type]
+    .where(SeriesRow.series_instance_uid == bindparam("series"), exists().where(_IS_OPEN))
+    .values(last_arrival=bindparam("at"))
+)
+"""A repetition brings nothing new to an open exam, but its sender is not done."""
 _ARRIVING = {"now": Outcome.PENDING, "because": "arriving"}
 _CAME_BACK = {"now": Outcome.NOT_APPLICABLE, "because": "a result of this node that came back"}
 
@@ -99,6 +109,8 @@ def record(execute: Execute, instance: Instance, arrived: datetime) -> Recorded:
         known = execute(_KNOWN, keys)
         if known is not None:
             if tuple(known) == (instance.stored.digest, header.transfer_syntax_uid):
+                execute(_SERIES_STILL_COMES, {**keys, "at": arrived})
+                execute(_EXAM_STILL_COMES, {**keys, "at": arrived})
                 return Recorded.DUPLICATE
             raise DuplicateInstance("SOP Instance UID exists with other content")
         _place(execute, header, keys, arrived)

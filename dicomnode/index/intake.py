@@ -133,7 +133,10 @@ class Intake:
 
 
 def _pause(session: Session, exam: ExamRow) -> float:
-    """Seconds from the release before this one to the first instance after it; 0 when this is the first."""
+    """Seconds from the release before this one to the next new series; 0 when there is none.
+
+    A late slice of a series that is here is no manner of its sender: it is missed by other evidence.
+    """
     before = exam.last_release or session.scalar(
         select(ExamRow.last_release)
         .where(ExamRow.study_instance_uid == exam.study_instance_uid, ExamRow.last_release.is_not(None))
@@ -142,9 +145,12 @@ def _pause(session: Session, exam: ExamRow) -> float:
     )
     if before is None:
         return 0.0
-    after = session.scalar(
-        select(func.min(InstanceRow.arrived))
+    begun = (
+        select(func.min(InstanceRow.arrived).label("at"))
         .join(SeriesRow, SeriesRow.series_instance_uid == InstanceRow.series_instance_uid)
-        .where(SeriesRow.study_instance_uid == exam.study_instance_uid, InstanceRow.arrived > before)
+        .where(SeriesRow.study_instance_uid == exam.study_instance_uid)
+        .group_by(SeriesRow.series_instance_uid)
+        .subquery()
     )
+    after = session.scalar(select(func.min(begun.c.at)).where(begun.c.at > before))
     return (after - before).total_seconds() if after is not None else 0.0

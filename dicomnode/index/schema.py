@@ -154,7 +154,7 @@ class ExamRow(Table):
     sender: Mapped[str] = mapped_column(String(16), default="", index=True)
     """AE title of the association that was released last."""
     longest_pause: Mapped[float] = mapped_column(Double, default=0.0)
-    """Seconds from a release to the next instance of this study, the longest."""
+    """Seconds from a release to the next new series of this study, the longest."""
     confidence: Mapped[str] = mapped_column(String(16), default="")
     completeness: Mapped[str] = mapped_column(Prose, default="")
     """What the stability clock said last, in words."""

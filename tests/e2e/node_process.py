@@ -48,6 +48,7 @@ url = "{database_url}"
 [completeness]
 series_quiet = 1.0
 exam_quiet = 3.0
+missing_wait = 6.0
 [delivery]
 first_retry = 1.0
 longest_retry = 2.0

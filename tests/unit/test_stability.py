@@ -93,26 +93,26 @@ OUT = volume("2.2", series="2.2.1", SeriesNumber=2, EchoTime=2.3)
 def test_an_exam_is_submitted_once_and_says_why(world: World) -> None:
     world.arrive(IN, 0)
     clock = world.clock()
-    assert world.look(clock, 14.9) == []
-    assert world.said() == ("open", "waits: nothing new for 15 s")
-    assert world.look(clock, 15) == [("assess", "assess")]
-    assert world.look(clock, 16) == []
-    assert world.said() == ("assessing", "complete: nothing new for 15 s (timed)")
+    assert world.look(clock, 59.9) == []
+    assert world.said() == ("open", "waits: sender has not released, nothing new for 60 s")
+    assert world.look(clock, 60) == [("assess", "assess")]
+    assert world.look(clock, 61) == []
+    assert world.said() == ("assessing", "complete: sender has not released, nothing new for 60 s (timed)")
 
 
 def test_a_clock_that_starts_anew_goes_on_where_the_other_was(world: World) -> None:
     world.arrive(IN, 0)
-    assert world.look(world.clock(), 14.9) == []
-    assert world.look(world.clock(), 15) == [("assess", "assess")]
+    assert world.look(world.clock(), 59.9) == []
+    assert world.look(world.clock(), 60) == [("assess", "assess")]
 
 
 def test_what_arrives_meanwhile_keeps_the_exam_open(world: World) -> None:
     world.arrive(IN[:3], 0)
     clock = world.clock()
-    assert world.look(clock, 10) == []
-    world.arrive(IN[3:], 12)
-    assert world.look(clock, 15) == []
-    assert world.look(clock, 27) == [("assess", "assess")]
+    assert world.look(clock, 50) == []
+    world.arrive(IN[3:], 55)
+    assert world.look(clock, 60) == []
+    assert world.look(clock, 115) == [("assess", "assess")]
 
 
 def test_a_slice_that_is_missing_is_waited_for_and_then_named(world: World) -> None:
@@ -180,5 +180,5 @@ def test_a_series_that_cannot_be_examined_is_judged_by_silence(world: World, mon
     world.arrive(IN, 0)
     clock = world.clock()
     with pytest.raises(ZeroDivisionError):  # the duty's border writes it down
-        world.look(clock, 15)
-    assert world.look(clock, 15) == [("assess", "assess")]
+        world.look(clock, 60)
+    assert world.look(clock, 60) == [("assess", "assess")]

@@ -89,11 +89,16 @@ RELEASED = series(10, 11)
 @pytest.mark.parametrize(
     ("found", "until", "confidence", "said"),
     [
-        (evidence(series(10)), 25, Confidence.TIMED, "nothing new for 15 s"),
-        (evidence(series(10, 9)), 25, Confidence.TIMED, "nothing new for 15 s"),
+        (evidence(series(10)), 70, Confidence.TIMED, "sender has not released, nothing new for 60 s"),
+        (evidence(series(10, 9)), 70, Confidence.TIMED, "sender has not released, nothing new for 60 s"),
         (evidence(RELEASED), 14, Confidence.SUPPORTED, "sender released, nothing new for 3 s, all volumes regular"),
         (evidence(series(10, 10, regular=False)), 13, Confidence.TIMED, "sender released, nothing new for 3 s"),
-        (evidence(RELEASED, series(12, uid=OTHER)), 27, Confidence.TIMED, "nothing new for 15 s"),
+        (
+            evidence(RELEASED, series(12, uid=OTHER)),
+            72,
+            Confidence.TIMED,
+            "sender has not released, nothing new for 60 s",
+        ),
         (
             evidence(RELEASED, manner=Manner(exams=4)),
             26,
@@ -110,7 +115,7 @@ RELEASED = series(10, 11)
             evidence(series(10), manner=Manner(exams=9, longest_pause=timedelta(hours=1))),
             1810,
             Confidence.TIMED,
-            "nothing new for 1800 s",
+            "sender has not released, nothing new for 1800 s",
         ),
     ],
     ids=["no release", "earlier release", "released", "irregular", "one series open", "stranger", "pauses", "capped"],
@@ -181,7 +186,7 @@ def test_a_procedure_step_that_does_not_list_everything_proves_nothing(steps: tu
 def test_an_exam_that_never_stops_growing_is_judged_all_the_same() -> None:
     growing = evidence(series(14399))
     assert decide(growing, POLICY, at(14400)) == Incomplete(
-        because="something new came all the time; waited for: nothing new for 15 s"
+        because="something new came all the time; waited for: sender has not released, nothing new for 60 s"
     )
 
 
@@ -194,8 +199,8 @@ def test_a_clock_that_went_back_waits() -> None:
     [
         (series(10, 11), 11, Confidence.SUPPORTED),
         (series(10, 11, regular=False), 14, Confidence.TIMED),
-        (series(10), 25, Confidence.TIMED),
-        (series(10, 9), 25, Confidence.TIMED),
+        (series(10), 70, Confidence.TIMED),
+        (series(10, 9), 70, Confidence.TIMED),
     ],
     ids=["regular at the release", "irregular after quiet time", "not released", "released too early"],
 )

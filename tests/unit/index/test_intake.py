@@ -15,7 +15,7 @@ from dicomnode.domain.exam import Outcome
 from dicomnode.domain.identity import AETitle, SeriesInstanceUID
 from dicomnode.domain.instance import Recorded
 from dicomnode.errors import DuplicateInstance, InDoubt, OtherPatient, OutOfResources
-from dicomnode.index import exams, tasks, views
+from dicomnode.index import evidence, exams, tasks, views
 from dicomnode.index.database import Database
 from dicomnode.index.driver import Driver, Execute
 from dicomnode.index.intake import Intake
@@ -46,7 +46,7 @@ def test_the_same_bytes_again_change_nothing(database: Database) -> None:
     assert intake.record(instance("1.1"), at(60)) is Recorded.DUPLICATE
     with database.read() as session:
         (arrivals,) = exams.open_exams(session)
-    assert arrivals.last_arrival == at(0)
+    assert arrivals.last_arrival == at(60), "but the sender is not done"
 
 
 @pytest.mark.parametrize("changed", [{"content": "other"}, {"syntax": "1.2.840.10008.1.2"}])
@@ -198,3 +198,19 @@ def test_a_pause_that_outlasted_the_revision_counts_too(database: Database) -> N
     intake.released(AETitle("SENDER"), frozenset({SeriesInstanceUID("1.2.3.2")}), at(66))
     with database.read() as session:
         assert [exam.longest_pause for exam in session.scalars(select(ExamRow).order_by(ExamRow.id))] == [0.0, 60.0]
+
+
+def test_a_repetition_shows_that_the_sender_of_an_open_exam_is_not_done(database: Database) -> None:
+    intake = Intake(database)
+    intake.record(instance("1.1"), at(0))
+    intake.released(AETitle("SENDER"), frozenset({SERIES}), at(5))
+    assert intake.record(instance("1.1"), at(9)) is Recorded.DUPLICATE
+    with database.read() as session:
+        (series,) = evidence.series(session, STUDY)
+        (arrivals,) = exams.open_exams(session)
+    assert (series.is_released, series.instances, arrivals.last_arrival) == (False, 1, at(9))
+    with database.write() as session:
+        exams.write_assessment(session, arrivals.exam_id, assessment(), at(20))
+    assert intake.record(instance("1.1"), at(30)) is Recorded.DUPLICATE
+    with database.read() as session:
+        assert evidence.series(session, STUDY)[0].last_arrival == at(9), "an exam that is judged stays as it is"
