@@ -131,6 +131,7 @@ class Node:
         workflows = {
             "assess": Workflow(run=pipeline.assess, concurrency=1),
             "execute": Workflow(run=pipeline.execute, concurrency=self._settings.node.plugin_processes),
+            "retract": Workflow(run=pipeline.retract, concurrency=1),
             "deliver": Workflow(run=pipeline.deliver, concurrency=_DELIVERIES),
         }
         runner = Runner(self._database.workflow_engine, _EXECUTOR, workflows)

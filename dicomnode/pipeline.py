@@ -21,6 +21,7 @@ from dicomnode.domain.delivery import DeliveryState
 from dicomnode.domain.identity import Digest, digest_of_bytes
 from dicomnode.domain.instance import StoredObject
 from dicomnode.domain.task import ResultObject, Task, TaskState
+from dicomnode.encode import kos
 from dicomnode.encode.encode import encode_case
 from dicomnode.encode.work import Work
 from dicomnode.engine.submitter import Submitter
@@ -28,7 +29,7 @@ from dicomnode.errors import BrokenPlugin, DicomnodeError, SettingsError, Unsuit
 from dicomnode.execute.run import run
 from dicomnode.execute.stage import stage
 from dicomnode.execute.workers import Workers
-from dicomnode.index import deliveries, exams, tasks
+from dicomnode.index import deliveries, exams, retractions, tasks
 from dicomnode.index.database import DATABASE_AWAY, Database, Transaction
 from dicomnode.settings import Settings
 from dicomnode.store.filesystem import FileStore
@@ -38,6 +39,7 @@ log = logging.getLogger(__name__)
 _NODE_WORK_TIMEOUT_S = 600.0
 _NODE_WORK_MEMORY_MIB = 8192
 _FIRST_CHAIN = "0"
+_NOTE_CHAIN = "note"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +92,7 @@ class Pipeline:
             exams.write_assessment(session, exam_id, assessment, parts.now())
             for task_id, attempt in tasks.plan(session, exam_id, assessment.tasks, parts.now()):
                 parts.submitter.submit(session, "execute", _execute_id(task_id, attempt), task_id, attempt)
+            self._submit_retractions(session)
         plugins = ",".join(task.plugin for task in assessment.tasks)
         log.info("exam assessed", extra={"exam": exam_id, "count": len(assessment.stacks), "plugin": plugins})
 
@@ -195,6 +198,7 @@ class Pipeline:
             if DeliveryState.WAITING in states:
                 wait = patience.next_wait(trial, delivery)
                 self._submit_delivery(session, key, attempt, peer_name, chain, trial + 1, wait)
+            self._submit_retractions(session)  # what was on its way when its task was superseded has now arrived
         counts = {state.value: states.count(state) for state in set(states)}
         log.info("delivery attempted", extra={"peer": peer_name, "task": task_id[:16], "state": str(counts)})
 
@@ -211,6 +215,37 @@ class Pipeline:
         workflow_id = f"{_delivery_id(task_id, attempt, peer)}{chain}-{trial}"
         arguments = (task_id, attempt, peer, chain, trial)
         self._parts.submitter.submit(session, "deliver", workflow_id, *arguments, delay_s=delay_s)
+
+    # -- 5: take back what changed input has made stale --
+
+    def retract(self, task_id: str) -> None:
+        """Send a rejection note for a superseded task's results to the peers that hold them and take such notes."""
+        parts = self._parts
+        with parts.database.read() as session:
+            found = retractions.stale(session, routing.takers(parts.settings.peers, retractions.KIND), Digest(task_id))
+        for stale in found:
+            files = [parts.store.path(key) for key in stale.store_keys]
+            try:
+                note = self._node_work(kos.reject, files, kos.REJECTED_FOR_QUALITY)
+            except DicomnodeError as error:
+                with parts.database.write() as session:
+                    retractions.give_up(session, stale, type(error).__name__, parts.now())
+                raise
+            stored = self._keep(note)
+            with parts.database.write() as session:
+                taken = retractions.take_back(session, stale, note, stored, parts.now())
+                for peer in stale.peers:
+                    self._submit_delivery(session, stale.task_id, stale.attempt, peer, _NOTE_CHAIN)
+            if not taken:
+                parts.store.remove(stored.key)
+            log.info("results taken back", extra={"task": task_id[:16], "count": len(files)})
+
+    def _submit_retractions(self, session: Transaction) -> None:
+        """Submit what has to be taken back; one that is under way already is not begun twice."""
+        parts = self._parts
+        for stale in retractions.stale(session, routing.takers(parts.settings.peers, retractions.KIND)):
+            workflow_id = _retract_id(stale.task_id, stale.peers)
+            parts.submitter.submit(session, "retract", workflow_id, stale.task_id)
 
     # -- nothing is forgotten --
 
@@ -235,6 +270,7 @@ class Pipeline:
                 prefix = _delivery_id(task_id, attempt, peer)
                 if not any(workflow_id.startswith(prefix) for workflow_id in alive):
                     self._submit_delivery(session, task_id, attempt, peer, parts.now().strftime("%Y%m%dT%H%M%S"))
+            self._submit_retractions(session)
 
 
 def retry(database: Database, submitter: Submitter, task_id: Digest, now: datetime) -> int | None:
@@ -256,6 +292,10 @@ def _execute_id(task_id: Digest, attempt: int) -> str:
 
 def _delivery_id(task_id: Digest, attempt: int, peer: str) -> str:
     return f"deliver-{task_id}-{attempt}-{peer}/"  # a peer's name may hold a hyphen and begin like another's
+
+
+def _retract_id(task_id: Digest, peers: Sequence[str]) -> str:
+    return f"retract-{task_id}-{','.join(peers)}"
 
 
 def _case_directory(settings: Settings, task: Task) -> Path:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime
 from typing import get_args
 
@@ -12,10 +12,11 @@ from sqlalchemy import select, update
 
 from dicomnode.domain.delivery import DeliveryState
 from dicomnode.domain.exam import Outcome, PlannedTask, SeriesVerdict
-from dicomnode.domain.identity import Digest, SeriesInstanceUID, StudyInstanceUID
+from dicomnode.domain.identity import Digest, SeriesInstanceUID, StudyInstanceUID, digest_of
 from dicomnode.domain.instance import StoredObject
 from dicomnode.domain.stack import Geometry
 from dicomnode.domain.task import ENDED, Input, ResultKind, ResultObject, Task, TaskState
+from dicomnode.index import retractions
 from dicomnode.index.database import Transaction
 from dicomnode.index.exams import hold_study, instance_of, write_verdicts
 from dicomnode.index.schema import DeliveryRow, EventRow, ExamRow, InstanceRow, ObjectRow, TaskInputRow, TaskRow
@@ -25,7 +26,8 @@ def plan(session: Transaction, exam_id: int, planned: Sequence[PlannedTask], now
     """Write the tasks of an assessment and supersede the study's others.
 
     A task that is known already keeps its state: the same inputs give the same results. One that had been superseded
-    or cancelled is queued again.
+    or cancelled is queued again; where its results have been taken back, under an id of its own, since what an archive
+    was told to hide must not be sent again.
 
     Returns
     -------
@@ -33,6 +35,7 @@ def plan(session: Transaction, exam_id: int, planned: Sequence[PlannedTask], now
         What has to be submitted.
     """
     study = StudyInstanceUID(session.get_one(ExamRow, exam_id).study_instance_uid)
+    planned = [replace(task, task_id=_fresh(session, task.task_id)) for task in planned]
     wanted = {task.task_id for task in planned}
     for old in session.scalars(select(TaskRow).where(TaskRow.study_instance_uid == study)):
         if old.task_id not in wanted and old.state not in (TaskState.SUPERSEDED, TaskState.CANCELLED):
@@ -53,6 +56,14 @@ def plan(session: Transaction, exam_id: int, planned: Sequence[PlannedTask], now
     for task in planned:
         settle(session, task.task_id)
     return submit
+
+
+def _fresh(session: Transaction, task_id: Digest) -> Digest:
+    """The id itself, or one derived from it while the task of that id is superseded and its results taken back."""
+    row = session.get(TaskRow, task_id)
+    if row is None or row.state != TaskState.SUPERSEDED or not retractions.exists(session, task_id):
+        return task_id
+    return _fresh(session, digest_of([task_id, "again"]))
 
 
 def _new(session: Transaction, exam_id: int, study: StudyInstanceUID, task: PlannedTask, now: datetime) -> TaskRow:
@@ -166,7 +177,11 @@ def finish(
         return None
     session.add_all(_object_row(task_id, result, stored, now) for result, stored in results)
     session.flush()
-    objects = session.scalars(select(ObjectRow).where(ObjectRow.task_id == task_id).order_by(ObjectRow.store_key)).all()
+    objects = session.scalars(
+        select(ObjectRow)
+        .where(ObjectRow.task_id == task_id, ObjectRow.kind != retractions.KIND)
+        .order_by(ObjectRow.store_key)
+    ).all()
     peers = tuple(name for name, kinds in routes if _queue_deliveries(session, objects, name, kinds, now))
     kinds = Counter(made.kind for made in objects)
     summary = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))

@@ -47,6 +47,16 @@ class Match:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Prior:
+    """Which earlier studies of the same patient an input may come from."""
+
+    within_days: int = 3653
+    """How much older than the exam the study may be."""
+    same_body_part: bool = True
+    """Refuse a series whose Body Part Examined is another one; where either does not say, it may come."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class InputRole:
     """One input of a plugin: what it is called, what fills it, and how it must relate to another one."""
 
@@ -55,6 +65,8 @@ class InputRole:
     required: bool = True
     many: bool = False
     """Every volume that fits fills it, not the best one alone: ask the case with ``every(role)``."""
+    from_prior: Prior | None = None
+    """Filled from an earlier study instead of the exam itself: from the newest one that has something fitting."""
     same_frame_as: str = ""
     """Role with which this one must share the frame of reference."""
     same_grid_as: str = ""
@@ -129,6 +141,10 @@ class PluginSpec:
             for other in (role.same_frame_as, role.same_grid_as):
                 if other and other not in roles:
                     raise ValueError(f"role {role.role!r} refers to unknown role {other!r}")
+            if role.from_prior is not None and (role.same_frame_as or role.same_grid_as):
+                raise ValueError(f"role {role.role!r} is from a prior: studies share no frame of reference")
+        if all(role.from_prior is not None for role in self.inputs):
+            raise ValueError("a plugin needs an input from the exam itself, not from priors alone")
         if self.level == "series" and self.inputs[0].many:
             raise ValueError("a plugin of level 'series' runs on each volume alone: its first role cannot take many")
 
@@ -162,7 +178,14 @@ class PluginSpec:
             When the data are not a specification.
         """
         inputs = tuple(
-            InputRole(**{**role, "match": tuple(_match(match) for match in role["match"])}) for role in data["inputs"]
+            InputRole(
+                **{
+                    **role,
+                    "match": tuple(_match(match) for match in role["match"]),
+                    "from_prior": Prior(**role["from_prior"]) if role["from_prior"] else None,
+                }
+            )
+            for role in data["inputs"]
         )
         return cls(
             **{
