@@ -14,10 +14,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from dicomnode.assemble import assess, completeness
+from dicomnode.assemble import assess
 from dicomnode.catalog.plugins import Enabled
 from dicomnode.deliver import patience, routing, send
 from dicomnode.domain.delivery import DeliveryState
+from dicomnode.domain.exam import PlannedTask
 from dicomnode.domain.identity import Digest, digest_of_bytes
 from dicomnode.domain.instance import StoredObject
 from dicomnode.domain.task import ResultObject, Task, TaskState
@@ -41,6 +42,9 @@ _NODE_WORK_MEMORY_MIB = 8192
 _FIRST_CHAIN = "0"
 _NOTE_CHAIN = "note"
 
+LANES = {"express": "express", "normal": "execute"}
+"""The workflow, and with it the queue, of each lane."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
@@ -59,24 +63,26 @@ class Parts:
 
 
 class Pipeline:
-    """From a quiet exam to delivered results."""
+    """From a complete exam to delivered results."""
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
 
-    # -- 1: an exam has become quiet --
+    # -- 1: an exam is complete, or enough of it for the express lane --
 
-    def watch(self) -> None:
-        """Submit the assessment of every open exam that is complete by now; called about twice a second."""
+    def submit_assessment(self, session: Transaction, exam_id: int) -> None:
+        """Have a complete exam assessed."""
+        self._parts.submitter.submit(session, "assess", _assess_id(exam_id), exam_id)
+
+    def plan(self, session: Transaction, exam_id: int, planned: Sequence[PlannedTask], *, whole: bool) -> None:
+        """Write the tasks of an assessment, of the whole exam or of some series, and submit those that are new."""
         parts = self._parts
-        with parts.database.read() as session:
-            waiting = exams.open_exams(session)
-        for arrivals in waiting:
-            decision = completeness.decide(arrivals, parts.settings.completeness, parts.now())
-            if isinstance(decision, completeness.Complete):
-                with parts.database.write() as session:
-                    if exams.claim(session, arrivals):
-                        parts.submitter.submit(session, "assess", _assess_id(arrivals.exam_id), arrivals.exam_id)
+        planned = tasks.fresh(session, planned)
+        for task_id, attempt in tasks.plan(session, exam_id, planned, parts.now(), whole=whole):
+            plugin = next(task.plugin for task in planned if task.task_id == task_id)
+            lane = LANES[parts.plugins[plugin].spec.resources.lane]
+            parts.submitter.submit(session, lane, _execute_id(task_id, attempt), task_id, attempt)
+        self._submit_retractions(session)
 
     # -- 2: what is it, and which plugins fit? --
 
@@ -90,9 +96,7 @@ class Pipeline:
                 return
             assessment = assess.assess(exams.instances(session, study), specs)
             exams.write_assessment(session, exam_id, assessment, parts.now())
-            for task_id, attempt in tasks.plan(session, exam_id, assessment.tasks, parts.now()):
-                parts.submitter.submit(session, "execute", _execute_id(task_id, attempt), task_id, attempt)
-            self._submit_retractions(session)
+            self.plan(session, exam_id, assessment.tasks, whole=True)
         plugins = ",".join(task.plugin for task in assessment.tasks)
         log.info("exam assessed", extra={"exam": exam_id, "count": len(assessment.stacks), "plugin": plugins})
 
@@ -198,7 +202,6 @@ class Pipeline:
             if DeliveryState.WAITING in states:
                 wait = patience.next_wait(trial, delivery)
                 self._submit_delivery(session, key, attempt, peer_name, chain, trial + 1, wait)
-            self._submit_retractions(session)  # what was on its way when its task was superseded has now arrived
         counts = {state.value: states.count(state) for state in set(states)}
         log.info("delivery attempted", extra={"peer": peer_name, "task": task_id[:16], "state": str(counts)})
 
@@ -270,7 +273,7 @@ class Pipeline:
                 prefix = _delivery_id(task_id, attempt, peer)
                 if not any(workflow_id.startswith(prefix) for workflow_id in alive):
                     self._submit_delivery(session, task_id, attempt, peer, parts.now().strftime("%Y%m%dT%H%M%S"))
-            self._submit_retractions(session)
+            self._submit_retractions(session)  # of what was on its way when its task was superseded, and has arrived
 
 
 def retry(database: Database, submitter: Submitter, task_id: Digest, now: datetime) -> int | None:

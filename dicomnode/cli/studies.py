@@ -80,6 +80,7 @@ def why(wanted: Wanted, config: ConfigOption = None, overrides: SetOption = None
     with open_index(read_settings(config, overrides)) as database, database.read() as session:
         uid = _one(session, wanted)["study_instance_uid"]
         found = {
+            "exams": views.exams(session, uid),
             "series": views.series(session, uid),
             "stacks": views.stacks(session, uid),
             "no_match": views.no_matches(session, uid),
@@ -89,6 +90,8 @@ def why(wanted: Wanted, config: ConfigOption = None, overrides: SetOption = None
     if as_json:
         typer.echo(json.dumps(found, ensure_ascii=False, indent=2))
         return
+    for exam in found["exams"][-1:]:
+        typer.echo(f"exam, revision {exam['revision']}: {exam['state']}: {exam['completeness']}".rstrip(": "))
     for series in found["series"]:
         name = f"series {series['number'] or '?'} {series['description']}".strip()
         typer.echo(f"{name} ({series['instances']} images): {series['outcome']}: {series['reason']}")

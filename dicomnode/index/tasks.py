@@ -22,12 +22,16 @@ from dicomnode.index.exams import hold_study, instance_of, write_verdicts
 from dicomnode.index.schema import DeliveryRow, EventRow, ExamRow, InstanceRow, ObjectRow, TaskInputRow, TaskRow
 
 
-def plan(session: Transaction, exam_id: int, planned: Sequence[PlannedTask], now: datetime) -> list[tuple[Digest, int]]:
+def plan(
+    session: Transaction, exam_id: int, planned: Sequence[PlannedTask], now: datetime, *, whole: bool = True
+) -> list[tuple[Digest, int]]:
     """Write the tasks of an assessment and supersede the study's others.
 
+    An assessment that is not of the whole exam knows of some series only: it supersedes what the same plugin was
+    planned to do with the same series before they changed, and nothing else.
+
     A task that is known already keeps its state: the same inputs give the same results. One that had been superseded
-    or cancelled is queued again; where its results have been taken back, under an id of its own, since what an archive
-    was told to hide must not be sent again.
+    or cancelled is queued again.
 
     Returns
     -------
@@ -35,10 +39,11 @@ def plan(session: Transaction, exam_id: int, planned: Sequence[PlannedTask], now
         What has to be submitted.
     """
     study = StudyInstanceUID(session.get_one(ExamRow, exam_id).study_instance_uid)
-    planned = [replace(task, task_id=_fresh(session, task.task_id)) for task in planned]
     wanted = {task.task_id for task in planned}
     for old in session.scalars(select(TaskRow).where(TaskRow.study_instance_uid == study)):
-        if old.task_id not in wanted and old.state not in (TaskState.SUPERSEDED, TaskState.CANCELLED):
+        if old.task_id in wanted or old.state in (TaskState.SUPERSEDED, TaskState.CANCELLED):
+            continue
+        if whole or _same_work(session, old, planned):
             _end(session, old, TaskState.SUPERSEDED, "the exam has changed since", now)
     submit = []
     for task in planned:
@@ -58,12 +63,28 @@ def plan(session: Transaction, exam_id: int, planned: Sequence[PlannedTask], now
     return submit
 
 
+def fresh(session: Transaction, planned: Sequence[PlannedTask]) -> list[PlannedTask]:
+    """The tasks, each under a new id where its results have been taken back.
+
+    What an archive was told to hide must not be sent again under the same UIDs.
+    """
+    return [replace(task, task_id=_fresh(session, task.task_id)) for task in planned]
+
+
 def _fresh(session: Transaction, task_id: Digest) -> Digest:
-    """The id itself, or one derived from it while the task of that id is superseded and its results taken back."""
     row = session.get(TaskRow, task_id)
     if row is None or row.state != TaskState.SUPERSEDED or not retractions.exists(session, task_id):
         return task_id
     return _fresh(session, digest_of([task_id, "again"]))
+
+
+def _same_work(session: Transaction, old: TaskRow, planned: Sequence[PlannedTask]) -> bool:
+    """Whether one of the planned tasks does again, with other input, what an older one did."""
+    series = set(session.scalars(select(TaskInputRow.series_instance_uid).where(TaskInputRow.task_id == old.task_id)))
+    return any(
+        task.plugin == old.plugin and not series.isdisjoint(chosen.stack.series_instance_uid for chosen in task.inputs)
+        for task in planned
+    )
 
 
 def _new(session: Transaction, exam_id: int, study: StudyInstanceUID, task: PlannedTask, now: datetime) -> TaskRow:

@@ -75,6 +75,7 @@ def ran(tmp_path: Path) -> Path:
         refusal = NoMatch(plugin="fusion", reason="no CE-MRN series", held=True)
         stacks = (task.inputs[0].stack,)
         assessment = Assessment(stacks=stacks, tasks=(task,), refusals=(refusal,), verdicts=(verdict,))
+        exams.note_decision(session, arrivals.exam_id, "complete: because a test says so (stated)", "stated")
         exams.write_assessment(session, arrivals.exam_id, assessment, at(10))
         tasks.plan(session, arrivals.exam_id, [task], at(10))
         tasks.start(session, task.task_id, 1, at(11))

@@ -40,7 +40,7 @@ def _assessed(database: Database, task: PlannedTask, seconds: float) -> list[tup
     with database.write() as session:
         (arrivals,) = exams.open_exams(session)
         exams.write_assessment(session, arrivals.exam_id, assessment(task), at(seconds))
-        return tasks.plan(session, arrivals.exam_id, [task], at(seconds))
+        return tasks.plan(session, arrivals.exam_id, tasks.fresh(session, [task]), at(seconds))
 
 
 def _deliver(session: Transaction, peer: str) -> None:
