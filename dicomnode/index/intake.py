@@ -6,7 +6,7 @@ import sqlite3
 from contextlib import nullcontext
 from datetime import datetime
 
-from sqlalchemy import func, select, update
+from sqlalchemy import exists, func, select, update
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
@@ -14,7 +14,7 @@ from dicomnode.domain.exam import ExamState, Outcome
 from dicomnode.domain.identity import AETitle, SeriesInstanceUID, StudyInstanceUID
 from dicomnode.domain.instance import Instance, InstanceHeader, Recorded
 from dicomnode.errors import DuplicateInstance, InDoubt, OtherPatient, OutOfResources
-from dicomnode.index import arrival
+from dicomnode.index import arrival, priors
 from dicomnode.index.database import Database
 from dicomnode.index.driver import Driver, through
 from dicomnode.index.exams import hold_study
@@ -166,17 +166,33 @@ def _record(session: Session, instance: Instance, arrived: datetime) -> Recorded
     known = session.get(InstanceRow, header.sop_instance_uid)
     if known is not None:
         if known.digest == instance.stored.digest and known.transfer_syntax_uid == header.transfer_syntax_uid:
+            _open_if_only_fetched(session, header, arrived)
             return Recorded.DUPLICATE
         raise DuplicateInstance("SOP Instance UID exists with other content")
-    own = session.get(ObjectRow, header.sop_instance_uid) is not None
-    _place(session, header, arrived, own=own)
+    if session.get(ObjectRow, header.sop_instance_uid) is not None:
+        outcome = Outcome.NOT_APPLICABLE, "a result of this node that came back"
+    elif priors.is_underway(session, header.study_instance_uid):
+        outcome = Outcome.NOT_APPLICABLE, "fetched as a prior"
+    else:
+        outcome = Outcome.PENDING, "arriving"
+    _place(session, header, arrived, outcome)
     session.add(InstanceRow(**arrival.values(instance, arrived)))
-    if not own:
+    if outcome[0] is Outcome.PENDING:
         _open_exam(session, header.study_instance_uid, arrived)
     return Recorded.STORED
 
 
-def _place(session: Session, header: InstanceHeader, arrived: datetime, *, own: bool) -> None:
+def _open_if_only_fetched(session: Session, header: InstanceHeader, arrived: datetime) -> None:
+    """Somebody sends what was here as a prior only: now it is an exam."""
+    study = header.study_instance_uid
+    judged = session.scalar(select(exists().where(ExamRow.study_instance_uid == study)))
+    own = session.get(ObjectRow, header.sop_instance_uid) is not None
+    if not judged and not own and not priors.is_underway(session, study):
+        hold_study(session, study)
+        _open_exam(session, study, arrived)
+
+
+def _place(session: Session, header: InstanceHeader, arrived: datetime, outcome: tuple[Outcome, str]) -> None:
     """Find or make patient, study and series; nothing is made for an instance that is then refused."""
     patient = header.patient
     hold_study(session, header.study_instance_uid)
@@ -211,8 +227,7 @@ def _place(session: Session, header: InstanceHeader, arrived: datetime, *, own: 
         )
         session.add(series)
     series.last_arrival = arrived
-    series.outcome = Outcome.NOT_APPLICABLE if own else Outcome.PENDING
-    series.reason = "a result of this node that came back" if own else "arriving"
+    series.outcome, series.reason = outcome
     session.flush()
 
 
