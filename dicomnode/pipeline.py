@@ -1,4 +1,4 @@
-"""The durable workflows: assess an exam, execute a task, deliver its results.
+"""The durable workflows of an exam: assess it, execute its tasks, put the results into the outbox.
 
 Each workflow is a function that may run again from its start: it reads where things stand, does its work and commits
 what it did together with what comes next, in one transaction. A crash at any point repeats at most that function.
@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from dicomnode.assemble import assess
+from dicomnode.assemble.priors import compares
 from dicomnode.catalog.plugins import Enabled
-from dicomnode.deliver import patience, routing, send
-from dicomnode.domain.delivery import DeliveryState
+from dicomnode.deliver import routing
+from dicomnode.delivery import Delivery
 from dicomnode.domain.exam import PlannedTask
 from dicomnode.domain.identity import Digest, digest_of_bytes
 from dicomnode.domain.instance import StoredObject
@@ -26,12 +27,13 @@ from dicomnode.encode import kos
 from dicomnode.encode.encode import encode_case
 from dicomnode.encode.work import Work
 from dicomnode.engine.submitter import Submitter
-from dicomnode.errors import BrokenPlugin, DicomnodeError, SettingsError, Unsuitable
+from dicomnode.errors import BrokenPlugin, DicomnodeError, Unsuitable
 from dicomnode.execute.run import run
 from dicomnode.execute.stage import stage
 from dicomnode.execute.workers import Workers
-from dicomnode.index import deliveries, exams, retractions, tasks
+from dicomnode.index import exams, priors, retractions, tasks
 from dicomnode.index.database import DATABASE_AWAY, Database, Transaction
+from dicomnode.prefetch import Prefetch, assess_again_id
 from dicomnode.settings import Settings
 from dicomnode.store.filesystem import FileStore
 
@@ -39,8 +41,6 @@ log = logging.getLogger(__name__)
 
 _NODE_WORK_TIMEOUT_S = 600.0
 _NODE_WORK_MEMORY_MIB = 8192
-_FIRST_CHAIN = "0"
-_NOTE_CHAIN = "note"
 
 LANES = {"express": "express", "normal": "execute"}
 """The workflow, and with it the queue, of each lane."""
@@ -58,15 +58,17 @@ class Parts:
     node_workers: Workers
     """The node's own heavy work: decoding, encoding."""
     plugin_workers: Workers
-    send: send.Store
+    delivery: Delivery
+    prefetch: Prefetch
     now: Callable[[], datetime]
 
 
 class Pipeline:
-    """From a complete exam to delivered results."""
+    """From a complete exam to results in the outbox; there delivery takes over."""
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
+        self._compares = any(compares(plugin.spec) for plugin in parts.plugins.values())
 
     # -- 1: an exam is complete, or enough of it for the express lane --
 
@@ -82,7 +84,7 @@ class Pipeline:
             plugin = next(task.plugin for task in planned if task.task_id == task_id)
             lane = LANES[parts.plugins[plugin].spec.resources.lane]
             parts.submitter.submit(session, lane, _execute_id(task_id, attempt), task_id, attempt)
-        self._submit_retractions(session)
+        self._submit_retractions(session, exams.study_of(session, exam_id))
 
     # -- 2: what is it, and which plugins fit? --
 
@@ -94,7 +96,11 @@ class Pipeline:
             study = exams.lock(session, exam_id)
             if study is None:
                 return
-            assessment = assess.assess(exams.instances(session, study), specs)
+            earlier = priors.earlier(session, study, parts.settings.priors.studies) if self._compares else []
+            searching = parts.prefetch.pending(session, study)
+            assessment = assess.assess(exams.instances(session, study), specs, earlier, searching)
+            if assessment.waiting_for_priors:
+                parts.prefetch.begin(session, study)
             exams.write_assessment(session, exam_id, assessment, parts.now())
             self.plan(session, exam_id, assessment.tasks, whole=True)
         plugins = ",".join(task.plugin for task in assessment.tasks)
@@ -162,8 +168,7 @@ class Pipeline:
         with parts.database.write() as session:
             routes = routing.routes(parts.settings.peers)
             peers = tasks.finish(session, task.task_id, task.attempt, kept, routes, parts.now())
-            for peer in peers or ():
-                self._submit_delivery(session, task.task_id, task.attempt, peer, _FIRST_CHAIN)
+            parts.delivery.begin(session, task.task_id, task.attempt, peers or ())
         if peers is None:  # superseded while it ran
             for _, stored in kept:
                 parts.store.remove(stored.key)
@@ -180,46 +185,7 @@ class Pipeline:
         extra = {"plugin": task.plugin, "task": task.task_id[:16], "state": state.value}
         log.info("task ended without results", extra=extra)
 
-    # -- 4: bring the objects to their destinations --
-
-    def deliver(self, task_id: str, attempt: int, peer_name: str, chain: str, trial: int) -> None:
-        """Send what a peer has not got yet; what must wait is submitted again, later, as the chain's next trial."""
-        parts, key = self._parts, Digest(task_id)
-        with parts.database.read() as session:
-            parcels = deliveries.pending(session, key, peer_name)
-        if not parcels:
-            return
-        delivery = parts.settings.delivery
-        try:
-            peer = parts.settings.peer(peer_name)
-        except SettingsError:
-            receipts = send.park(parcels, "the peer is no longer configured")
-        else:
-            receipts = send.attempt(peer, parcels, parts.store.path, parts.send, delivery, parts.now())
-        states = [receipt.state for receipt in receipts]
-        with parts.database.write() as session:
-            deliveries.note(session, receipts, parts.now())
-            if DeliveryState.WAITING in states:
-                wait = patience.next_wait(trial, delivery)
-                self._submit_delivery(session, key, attempt, peer_name, chain, trial + 1, wait)
-        counts = {state.value: states.count(state) for state in set(states)}
-        log.info("delivery attempted", extra={"peer": peer_name, "task": task_id[:16], "state": str(counts)})
-
-    def _submit_delivery(
-        self,
-        session: Transaction,
-        task_id: Digest,
-        attempt: int,
-        peer: str,
-        chain: str,
-        trial: int = 1,
-        delay_s: float = 0.0,
-    ) -> None:
-        workflow_id = f"{_delivery_id(task_id, attempt, peer)}{chain}-{trial}"
-        arguments = (task_id, attempt, peer, chain, trial)
-        self._parts.submitter.submit(session, "deliver", workflow_id, *arguments, delay_s=delay_s)
-
-    # -- 5: take back what changed input has made stale --
+    # -- 4: take back what changed input has made stale --
 
     def retract(self, task_id: str) -> None:
         """Send a rejection note for a superseded task's results to the peers that hold them and take such notes."""
@@ -237,16 +203,16 @@ class Pipeline:
             stored = self._keep(note)
             with parts.database.write() as session:
                 taken = retractions.take_back(session, stale, note, stored, parts.now())
-                for peer in stale.peers:
-                    self._submit_delivery(session, stale.task_id, stale.attempt, peer, _NOTE_CHAIN)
+                parts.delivery.begin(session, stale.task_id, stale.attempt, stale.peers, chain=retractions.KIND)
             if not taken:
                 parts.store.remove(stored.key)
             log.info("results taken back", extra={"task": task_id[:16], "count": len(files)})
 
-    def _submit_retractions(self, session: Transaction) -> None:
+    def _submit_retractions(self, session: Transaction, study: str = "") -> None:
         """Submit what has to be taken back; one that is under way already is not begun twice."""
         parts = self._parts
-        for stale in retractions.stale(session, routing.takers(parts.settings.peers, retractions.KIND)):
+        takers = routing.takers(parts.settings.peers, retractions.KIND)
+        for stale in retractions.stale(session, takers, study=study):
             workflow_id = _retract_id(stale.task_id, stale.peers)
             parts.submitter.submit(session, "retract", workflow_id, stale.task_id)
 
@@ -259,20 +225,16 @@ class Pipeline:
         """
         parts = self._parts
         with parts.database.read() as session:
-            waiting, running, underway = exams.waiting(session), tasks.running(session), deliveries.underway(session)
+            waiting, running = exams.waiting(session), tasks.running(session)
         alive = parts.submitter.alive()
         given_up = "the node stopped or failed repeatedly while this ran"
         with parts.database.write() as session:
             for exam_id in waiting:
-                if _assess_id(exam_id) not in alive:
+                if alive.isdisjoint((_assess_id(exam_id), assess_again_id(exam_id))):
                     exams.refuse(session, exam_id, f"not assessed: {given_up}", parts.now())
             for task_id, attempt in running:
                 if _execute_id(task_id, attempt) not in alive:
                     tasks.end(session, task_id, attempt, TaskState.FAILED, given_up, parts.now())
-            for task_id, attempt, peer in underway:
-                prefix = _delivery_id(task_id, attempt, peer)
-                if not any(workflow_id.startswith(prefix) for workflow_id in alive):
-                    self._submit_delivery(session, task_id, attempt, peer, parts.now().strftime("%Y%m%dT%H%M%S"))
             self._submit_retractions(session)  # of what was on its way when its task was superseded, and has arrived
 
 
@@ -291,10 +253,6 @@ def _assess_id(exam_id: int) -> str:
 
 def _execute_id(task_id: Digest, attempt: int) -> str:
     return f"execute-{task_id}-{attempt}"
-
-
-def _delivery_id(task_id: Digest, attempt: int, peer: str) -> str:
-    return f"deliver-{task_id}-{attempt}-{peer}/"  # a peer's name may hold a hyphen and begin like another's
 
 
 def _retract_id(task_id: Digest, peers: Sequence[str]) -> str:

@@ -146,7 +146,10 @@ class CompletenessSettings(_Section):
 
 
 class DeliverySettings(_Section):
-    """How results are sent."""
+    """How results are sent, and how their arrival is proven."""
+
+    associations: Annotated[int, Field(ge=1, le=64)] = 2
+    """Associations to one destination at the same time; destinations never wait for each other."""
 
     first_retry: Seconds = 5.0
     """Seconds before the second attempt; each later wait doubles."""
@@ -154,6 +157,25 @@ class DeliverySettings(_Section):
     """Upper limit of the wait between two attempts, seconds."""
     give_up_after: Seconds = 7 * 86400.0
     """Seconds after which an undelivered object is parked for a person to look at."""
+    report_wait: Seconds = 5.0
+    """Seconds an association stays open for the storage commitment report that may come on it."""
+    report_patience: Seconds = 1800.0
+    """Seconds without a report after which C-FIND looks whether the objects are there."""
+    settle_time: Seconds = 60.0
+    """Seconds a destination gets to make an object it has acknowledged findable; then it is sent again."""
+
+
+class PriorsSettings(_Section):
+    """What fetching the priors of one exam may cost, over all peers with ``query_priors``."""
+
+    seconds: Seconds = 120.0
+    """Seconds after which an exam goes on without them."""
+    studies: Annotated[int, Field(ge=1, le=50)] = 3
+    """Newest fitting studies that are fetched from one peer, and compared with."""
+    instances: Annotated[int, Field(ge=1)] = 4000
+    """Instances fetched for one exam."""
+    bytes: Annotated[int, Field(ge=1)] = 4 << 30
+    """Bytes fetched for one exam."""
 
 
 class PeerSettings(_Section):
@@ -174,7 +196,11 @@ class PeerSettings(_Section):
     receives: tuple[ResultKind, ...] = ()
     """Which results go to it; empty means none."""
     commitment: bool = False
-    """Ask it for storage commitment. Not used by this release: see CHANGELOG."""
+    """Have it prove that it keeps results: by storage commitment, by C-FIND where it gives none."""
+    query_priors: bool = False
+    """Ask it for earlier studies of a patient when a plugin compares."""
+    retrieve: Literal["get", "move"] = "get"
+    """How priors come from it: C-GET, or C-MOVE to our own receiver, for which it needs ``may_store``."""
 
 
 class PluginSettings(_Section):
@@ -195,6 +221,7 @@ class Settings(_Section):
     database: DatabaseSettings = Field(default_factory=DatabaseSettings)
     completeness: CompletenessSettings = Field(default_factory=CompletenessSettings)
     delivery: DeliverySettings = Field(default_factory=DeliverySettings)
+    priors: PriorsSettings = Field(default_factory=PriorsSettings)
     peers: tuple[PeerSettings, ...] = ()
     plugins: Mapping[str, PluginSettings] = Field(default_factory=dict)
 

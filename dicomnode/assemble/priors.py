@@ -9,7 +9,7 @@ from datetime import date, timedelta
 from dicomnode.domain.identity import StudyInstanceUID
 from dicomnode.domain.instance import Facts, InstanceHeader, Patient
 from dicomnode.domain.stack import Stack
-from dicomnode.sdk.spec import InputRole, PluginSpec, Prior
+from dicomnode.sdk.spec import PluginSpec, Prior
 
 Match = Mapping[str, str]
 """One match of a C-FIND: keyword and value."""
@@ -34,6 +34,11 @@ def current(headers: Sequence[InstanceHeader]) -> Current:
         study_date=max((str(header.facts.get("StudyDate", "")) for header in headers), default=""),
         body_parts=frozenset(part for header in headers if (part := _body_part(header.facts))),
     )
+
+
+def compares(spec: PluginSpec) -> bool:
+    """Whether a plugin has an input from a prior."""
+    return any(role.from_prior is not None for role in spec.inputs)
 
 
 def without_priors(spec: PluginSpec) -> PluginSpec:
@@ -84,10 +89,8 @@ def unfit_series(match: Match, exam: Current, rule: Prior) -> str:
     return _unfit_body_part(match.get("BodyPartExamined", "").upper(), exam, rule)
 
 
-def fitting(stacks: Sequence[Stack], role: InputRole, exam: Current) -> list[Stack]:
-    """The stacks of earlier studies that may fill a role: those of the newest study that has one."""
-    rule = role.from_prior
-    assert rule is not None
+def fitting(stacks: Sequence[Stack], rule: Prior, exam: Current) -> list[Stack]:
+    """The stacks of earlier studies that may be compared: those of the newest study that has one."""
     fit = [
         stack
         for stack in stacks

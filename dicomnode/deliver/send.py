@@ -6,29 +6,14 @@ import logging
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol
 
 from dicomnode.deliver.answers import judge
 from dicomnode.deliver.patience import exhausted
-from dicomnode.domain.delivery import DeliveryState, Parcel, Receipt
+from dicomnode.domain.delivery import Answer, DeliveryState, Parcel, Receipt
 from dicomnode.errors import Refused, Unreachable
 from dicomnode.settings import DeliverySettings, PeerSettings
 
 log = logging.getLogger(__name__)
-
-
-class Answer(Protocol):
-    """What the transport reports for one file."""
-
-    @property
-    def status(self) -> int | None:
-        """DIMSE status; None when the peer accepts no presentation context for the file."""
-        ...
-
-    @property
-    def text(self) -> str:
-        """The status in words."""
-        ...
 
 
 Store = Callable[[PeerSettings, Sequence[Path]], Iterable[Answer]]

@@ -35,16 +35,18 @@ class Stale:
     """Where at least one has arrived and no note is on its way."""
 
 
-def stale(session: Transaction, takers: Collection[str], task_id: Digest | None = None) -> list[Stale]:
+def stale(session: Transaction, takers: Collection[str], task_id: Digest | None = None, study: str = "") -> list[Stale]:
     """Superseded tasks whose results stand at peers that take rejection notes and have not been sent one.
 
     Parameters
     ----------
     takers : collection of str
         Names of the peers that receive rejection notes.
-    task_id : Digest, optional
-        This task only.
+    task_id, study : Digest, str
+        This task, or this study, only.
     """
+    if not takers:
+        return []
     noted = (
         select(DeliveryRow.peer)
         .join(ObjectRow, ObjectRow.sop_instance_uid == DeliveryRow.sop_instance_uid)
@@ -56,6 +58,7 @@ def stale(session: Transaction, takers: Collection[str], task_id: Digest | None 
         .where(
             TaskRow.state == TaskState.SUPERSEDED,
             *([TaskRow.task_id == task_id] if task_id else []),
+            *([TaskRow.study_instance_uid == study] if study else []),
             DeliveryRow.state.not_in(_NOT_THERE),
             DeliveryRow.peer.in_(takers),
             DeliveryRow.peer.not_in(noted),

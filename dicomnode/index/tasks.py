@@ -19,7 +19,16 @@ from dicomnode.domain.task import ENDED, Input, ResultKind, ResultObject, Task, 
 from dicomnode.index import retractions
 from dicomnode.index.database import Transaction
 from dicomnode.index.exams import hold_study, instance_of, write_verdicts
-from dicomnode.index.schema import DeliveryRow, EventRow, ExamRow, InstanceRow, ObjectRow, TaskInputRow, TaskRow
+from dicomnode.index.schema import (
+    DeliveryRow,
+    EventRow,
+    ExamRow,
+    InstanceRow,
+    ObjectRow,
+    SeriesRow,
+    TaskInputRow,
+    TaskRow,
+)
 
 
 def plan(
@@ -141,14 +150,18 @@ def load(session: Transaction, task_id: Digest) -> Task:
         plugin=row.plugin,
         version=row.version,
         parameters=row.parameters,
-        inputs=tuple(_input(session, entry, study) for entry in inputs),
+        inputs=tuple(_input(session, entry) for entry in inputs),
         state=TaskState(row.state),
     )
 
 
-def _input(session: Transaction, row: TaskInputRow, study: StudyInstanceUID) -> Input:
-    found = session.scalars(select(InstanceRow).where(InstanceRow.sop_instance_uid.in_(row.instances)))
-    by_uid = {instance.sop_instance_uid: instance_of(instance, study) for instance in found}
+def _input(session: Transaction, row: TaskInputRow) -> Input:
+    found = session.execute(
+        select(InstanceRow, SeriesRow.study_instance_uid)
+        .join(SeriesRow, SeriesRow.series_instance_uid == InstanceRow.series_instance_uid)
+        .where(InstanceRow.sop_instance_uid.in_(row.instances))
+    )
+    by_uid = {instance.sop_instance_uid: instance_of(instance, StudyInstanceUID(study)) for instance, study in found}
     return Input(
         role=row.role,
         instances=tuple(by_uid[uid] for uid in row.instances),

@@ -78,6 +78,11 @@ def member_name(role: str, number: int) -> str:
     return f"{role}.{number}"
 
 
+def role_of(name: str) -> str:
+    """The role a volume is in: the inverse of :func:`member_name`, and the name itself in a role of one."""
+    return name.partition(".")[0]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parameter:
     """A setting of the plugin with its default, unit and bounds."""
@@ -132,21 +137,7 @@ class PluginSpec:
             raise ValueError(f"entry must be 'package.module:function': {self.entry!r}")
         if self.sdk > SDK_VERSION:
             raise ValueError(f"plugin needs SDK {self.sdk}, this node has {SDK_VERSION}")
-        roles = [role.role for role in self.inputs]
-        if not roles or len(set(roles)) != len(roles):
-            raise ValueError(f"input roles must be there and unique: {roles}")
-        for role in self.inputs:
-            if not _ROLE.fullmatch(role.role):  # it names a file of the case directory
-                raise ValueError(f"a role must be lower-case letters, digits, hyphens and underscores: {role.role!r}")
-            for other in (role.same_frame_as, role.same_grid_as):
-                if other and other not in roles:
-                    raise ValueError(f"role {role.role!r} refers to unknown role {other!r}")
-            if role.from_prior is not None and (role.same_frame_as or role.same_grid_as):
-                raise ValueError(f"role {role.role!r} is from a prior: studies share no frame of reference")
-        if all(role.from_prior is not None for role in self.inputs):
-            raise ValueError("a plugin needs an input from the exam itself, not from priors alone")
-        if self.level == "series" and self.inputs[0].many:
-            raise ValueError("a plugin of level 'series' runs on each volume alone: its first role cannot take many")
+        _check_inputs(self)
 
     def resolve(self, given: Mapping[str, ParameterValue]) -> dict[str, ParameterValue]:
         """All parameters: the given ones over the defaults, types and bounds checked.
@@ -198,6 +189,24 @@ class PluginSpec:
                 "resources": Resources(**data["resources"]),
             }
         )
+
+
+def _check_inputs(spec: PluginSpec) -> None:
+    roles = [role.role for role in spec.inputs]
+    if not roles or len(set(roles)) != len(roles):
+        raise ValueError(f"input roles must be there and unique: {roles}")
+    for role in spec.inputs:
+        if not _ROLE.fullmatch(role.role):  # it names a file of the case directory
+            raise ValueError(f"a role must be lower-case letters, digits, hyphens and underscores: {role.role!r}")
+        for other in (role.same_frame_as, role.same_grid_as):
+            if other and other not in roles:
+                raise ValueError(f"role {role.role!r} refers to unknown role {other!r}")
+        if role.from_prior is not None and (role.same_frame_as or role.same_grid_as):
+            raise ValueError(f"role {role.role!r} is from a prior: studies share no frame of reference")
+    if all(role.from_prior is not None for role in spec.inputs):
+        raise ValueError("a plugin needs an input from the exam itself, not from priors alone")
+    if spec.level == "series" and spec.inputs[0].many:
+        raise ValueError("a plugin of level 'series' runs on each volume alone: its first role cannot take many")
 
 
 def _match(data: Mapping[str, Any]) -> Match:
