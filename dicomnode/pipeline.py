@@ -143,6 +143,7 @@ class Pipeline:
             mode=parts.settings.node.mode,
             inputs=files,
             geometry={entry.role: entry.geometry for entry in task.inputs},
+            kinds=routing.kinds(parts.settings.peers),
         )
         results: tuple[ResultObject, ...] = self._node_work(encode_case, directory, work)
         if not parts.settings.node.keep_cases:

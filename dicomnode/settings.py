@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from dicomnode.errors import SettingsError
 
-ResultKind = Literal["SC", "MR", "PM", "SEG", "REG", "PR", "SR"]
+ResultKind = Literal["SC", "MR", "PM", "PM16", "SEG", "LABELMAP", "REG", "PR", "SR", "SR-VIEWER", "KOS"]
 
 
 def _ae_title(value: str) -> str:
