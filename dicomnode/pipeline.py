@@ -143,12 +143,18 @@ class Pipeline:
             mode=parts.settings.node.mode,
             inputs=files,
             geometry={entry.role: entry.geometry for entry in task.inputs},
+            replaces=self._replaced(task, plugin),
             kinds=routing.kinds(parts.settings.peers),
         )
         results: tuple[ResultObject, ...] = self._node_work(encode_case, directory, work)
         if not parts.settings.node.keep_cases:
             shutil.rmtree(directory)
         return results
+
+    def _replaced(self, task: Task, plugin: Enabled) -> Path | None:
+        with self._parts.database.read() as session:
+            key = retractions.predecessor(session, task.task_id, same_series=plugin.spec.level == "series")
+        return self._parts.store.path(key) if key is not None else None
 
     def _node_work(self, function: Callable[..., Any], *arguments: object) -> Any:
         """Decoding and encoding meet hostile bytes and take seconds: neither belongs into the receiving process."""
@@ -192,7 +198,7 @@ class Pipeline:
         """Send a rejection note for a superseded task's results to the peers that hold them and take such notes."""
         parts = self._parts
         with parts.database.read() as session:
-            found = retractions.stale(session, routing.takers(parts.settings.peers, retractions.KIND), Digest(task_id))
+            found = retractions.stale(session, routing.takers(parts.settings.peers, "KOS"), Digest(task_id))
         for stale in found:
             files = [parts.store.path(key) for key in stale.store_keys]
             try:
@@ -212,7 +218,7 @@ class Pipeline:
     def _submit_retractions(self, session: Transaction, study: str = "") -> None:
         """Submit what has to be taken back; one that is under way already is not begun twice."""
         parts = self._parts
-        takers = routing.takers(parts.settings.peers, retractions.KIND)
+        takers = routing.takers(parts.settings.peers, "KOS")
         for stale in retractions.stale(session, takers, study=study):
             workflow_id = _retract_id(stale.task_id, stale.peers)
             parts.submitter.submit(session, "retract", workflow_id, stale.task_id)

@@ -42,7 +42,7 @@ def compares(spec: PluginSpec) -> bool:
 
 
 def without_priors(spec: PluginSpec) -> PluginSpec:
-    """The plugin as it would be if it compared nothing: with this it must be able to run before priors are asked for."""
+    """The plugin as it would be if it compared nothing: only what could run so is worth a search."""
     return replace(spec, inputs=tuple(role for role in spec.inputs if role.from_prior is None))
 
 

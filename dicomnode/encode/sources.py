@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from pydicom.valuerep import PersonName
 from dicomnode.dicom import scaling
 from dicomnode.encode.work import Work
 from dicomnode.errors import EncodingError
+from dicomnode.sdk.spec import is_prior
 
 PATIENT = (
     "PatientName", "PatientID", "IssuerOfPatientID", "IssuerOfPatientIDQualifiersSequence", "PatientBirthDate",
@@ -33,6 +34,9 @@ IDENTITY = (
     "PatientID", "IssuerOfPatientID", "PatientName", "PatientBirthDate", "PatientSex", "StudyInstanceUID",
     "AccessionNumber",
 )  # fmt: skip
+
+PERSON = ("PatientID", "IssuerOfPatientID", "PatientBirthDate", "PatientSex")
+"""What an earlier study of the same patient shares; a name may have changed since."""
 
 ACQUISITION_EQUIPMENT = (
     "Manufacturer", "ManufacturerModelName", "DeviceSerialNumber", "SoftwareVersions", "InstitutionName",
@@ -68,11 +72,13 @@ class Sources:
     """Headers by input role, in the order of the grid's slices."""
 
     by_role: Mapping[str, tuple[Dataset, ...]]
+    priors: frozenset[str] = frozenset()
+    """Roles filled from an earlier study."""
 
     @property
     def first(self) -> Dataset:
-        """The header that stands for all of them in what they share."""
-        return next(iter(self.by_role.values()))[0]
+        """The header that stands for all of the exam's own in what they share."""
+        return next(headers for role, headers in self.by_role.items() if role not in self.priors)[0]
 
     def every(self) -> tuple[Dataset, ...]:
         """All headers, each instance once."""
@@ -87,9 +93,11 @@ def read(work: Work) -> Sources:
     EncodingError
         When a file cannot be read or its text cannot be decoded.
     """
-    if not any(work.inputs.values()):
+    priors = frozenset(name for name in work.inputs if is_prior(work.spec, name))
+    if not any(files for role, files in work.inputs.items() if role not in priors):
         raise EncodingError("the task has no input images, so there is no patient and no study to write results for")
-    return Sources(by_role={role: tuple(read_header(path) for path in paths) for role, paths in work.inputs.items()})
+    headers = {role: tuple(read_header(path) for path in paths) for role, paths in work.inputs.items()}
+    return Sources(by_role=headers, priors=priors)
 
 
 def read_header(path: Path) -> Dataset:
@@ -132,9 +140,9 @@ def in_unicode(header: Dataset) -> Dataset:
     return header
 
 
-def differing(one: Dataset, other: Dataset) -> list[str]:
-    """What sets two headers apart in whose they are: keywords of :data:`IDENTITY`."""
-    return [keyword for keyword in IDENTITY if _plain(one, keyword) != _plain(other, keyword)]
+def differing(one: Dataset, other: Dataset, keywords: Sequence[str] = IDENTITY) -> list[str]:
+    """What sets two headers apart in whose they are: some of these keywords."""
+    return [keyword for keyword in keywords if _plain(one, keyword) != _plain(other, keyword)]
 
 
 def _plain(dataset: Dataset, keyword: str) -> str:

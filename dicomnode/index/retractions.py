@@ -17,8 +17,8 @@ from dicomnode.index.database import Transaction
 from dicomnode.index.exams import hold_study
 from dicomnode.index.schema import DeliveryRow, EventRow, ObjectRow, TaskInputRow, TaskRow
 
-KIND = "KOS"
-"""A Key Object Selection among the objects of a task rejects the others."""
+KIND = "REJECTION"
+"""A Key Object Selection among the objects of a task that rejects the others; no peer receives this kind unasked."""
 
 _NOT_THERE = (DeliveryState.QUEUED, DeliveryState.WAITING, DeliveryState.PARKED, DeliveryState.WITHDRAWN)
 
@@ -30,7 +30,7 @@ class Stale:
     task_id: Digest
     attempt: int
     store_keys: tuple[str, ...]
-    """All objects of the task, wherever they are: a note that names too much hides nothing that is wanted."""
+    """The objects that have arrived at one of the peers."""
     peers: tuple[str, ...]
     """Where at least one has arrived and no note is on its way."""
 
@@ -70,7 +70,7 @@ def stale(session: Transaction, takers: Collection[str], task_id: Digest | None 
     for task, attempt, peer in rows:
         peers.setdefault((task, attempt), []).append(peer)
     return [
-        Stale(task_id=Digest(task), attempt=attempt, store_keys=_keys(session, task), peers=tuple(names))
+        Stale(task_id=Digest(task), attempt=attempt, store_keys=_keys(session, task, names), peers=tuple(names))
         for (task, attempt), names in peers.items()
     ]
 
@@ -91,7 +91,7 @@ def take_back(session: Transaction, found: Stale, note: ResultObject, stored: St
                 sop_instance_uid=note.sop_instance_uid,
                 sop_class_uid=note.sop_class_uid,
                 task_id=found.task_id,
-                kind=note.kind,
+                kind=KIND,
                 description=note.description,
                 store_key=stored.key,
                 size=stored.size,
@@ -157,10 +157,17 @@ def predecessor(session: Transaction, task_id: Digest, *, same_series: bool) -> 
     )
 
 
-def _keys(session: Transaction, task_id: str) -> tuple[str, ...]:
+def _keys(session: Transaction, task_id: str, peers: Collection[str]) -> tuple[str, ...]:
     keys: Sequence[str] = session.scalars(
         select(ObjectRow.store_key)
-        .where(ObjectRow.task_id == task_id, ObjectRow.kind != KIND)
-        .order_by(ObjectRow.sop_instance_uid)
+        .join(DeliveryRow, DeliveryRow.sop_instance_uid == ObjectRow.sop_instance_uid)
+        .where(
+            ObjectRow.task_id == task_id,
+            ObjectRow.kind != KIND,
+            DeliveryRow.peer.in_(peers),
+            DeliveryRow.state.not_in(_NOT_THERE),
+        )
+        .distinct()
+        .order_by(ObjectRow.store_key)
     ).all()
     return tuple(keys)

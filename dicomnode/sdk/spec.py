@@ -191,6 +191,11 @@ class PluginSpec:
         )
 
 
+def is_prior(spec: PluginSpec, name: str) -> bool:
+    """Whether a volume of this name comes from an earlier study."""
+    return any(role.role == role_of(name) and role.from_prior is not None for role in spec.inputs)
+
+
 def _check_inputs(spec: PluginSpec) -> None:
     roles = [role.role for role in spec.inputs]
     if not roles or len(set(roles)) != len(roles):

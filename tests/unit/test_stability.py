@@ -80,6 +80,7 @@ def world(tmp_path: Path) -> Iterator[World]:
         node_workers=None,  # type: ignore[arg-type]
         plugin_workers=None,  # type: ignore[arg-type]
         delivery=None,  # type: ignore[arg-type]
+        prefetch=None,  # type: ignore[arg-type]
         now=lambda: at(0),
     )
     yield World(database=database, parts=parts)
