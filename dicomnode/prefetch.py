@@ -125,13 +125,13 @@ class Prefetch:
         with means.database.write() as session:
             row = priors.begin(session, exam.study_instance_uid, study, peer.name)
         try:
-            came, missing = fetch(study, exam, rule, peer, means.archive, self._here(), budget)
+            series, came, missing = fetch(study, exam, rule, peer, means.archive, self._here(), budget)
         except LimitExceeded as error:
             result = Fetched(state=PriorState.FAILED, reason=f"broken off: {error}")
         except DicomnodeError as error:
             result = Fetched(state=PriorState.FAILED, reason=str(error))
         else:
-            result = _told(came, missing)
+            result = _told(series, came, missing)
         with means.database.write() as session:
             priors.end(session, row, result)
         return result
@@ -153,7 +153,9 @@ class Prefetch:
         return Here(known=known, size=size)
 
 
-def _told(came: int, missing: int) -> Fetched:
+def _told(series: int, came: int, missing: int) -> Fetched:
+    if not series:
+        return Fetched(state=PriorState.NONE, reason="no series of it fits")
     if missing:
         return Fetched(state=PriorState.FAILED, reason=f"{missing} instances did not come, {came} did", instances=came)
     return Fetched(state=PriorState.FETCHED, reason=f"{came} instances" if came else "all here before", instances=came)

@@ -90,16 +90,17 @@ def fetch(
     archive: Archive,
     here: Here,
     budget: Budget,
-) -> tuple[int, int]:
+) -> tuple[int, int, int]:
     """Fetch what is not here of a prior's fitting series.
 
     Returns
     -------
-    int, int
-        Instances that came, and instances that were asked for and did not come.
+    int, int, int
+        Series that fit, instances that came, and instances that were asked for and did not come.
     """
     came = asked = 0
-    for series in _series(study, exam, rule, peer, archive, budget):
+    fitting = _series(study, exam, rule, peer, archive, budget)
+    for series in fitting:
         place = {"StudyInstanceUID": study, "SeriesInstanceUID": series}
         wanted = _instances(place, peer, archive, budget)
         missing = sorted(set(wanted) - here.known(wanted))
@@ -117,7 +118,7 @@ def fetch(
             came, asked = came + arrived, asked + len(some)
             budget.instances -= len(some)
             budget.bytes -= arrived_bytes()
-    return came, asked - came
+    return len(fitting), came, asked - came
 
 
 def _series(

@@ -81,8 +81,9 @@ class Sources:
         return next(headers for role, headers in self.by_role.items() if role not in self.priors)[0]
 
     def every(self) -> tuple[Dataset, ...]:
-        """All headers, each instance once."""
-        return tuple({str(h.SOPInstanceUID): h for headers in self.by_role.values() for h in headers}.values())
+        """All headers, each instance once; those of the exam before those of priors: what comes first names the study."""
+        own_first = sorted(self.by_role, key=lambda role: role in self.priors)
+        return tuple({str(h.SOPInstanceUID): h for role in own_first for h in self.by_role[role]}.values())
 
 
 def read(work: Work) -> Sources:

@@ -70,19 +70,7 @@ def build(contents: Contents, context: Context, series: Series, segmentations: S
         previous_versions=[evidence(context.replaces)] if context.replaces is not None else None,
     )
     stamp(report, context, series)
-    _set_apart(report)
     return report
-
-
-def _set_apart(report: Dataset) -> None:
-    """Move what is of an earlier study to the evidence that is not of this procedure (PS3.3 C.17.2)."""
-    current: list[Dataset] = []
-    other: list[Dataset] = list(report.get("PertinentOtherEvidenceSequence") or ())
-    for item in report.CurrentRequestedProcedureEvidenceSequence:
-        (current if item.StudyInstanceUID == report.StudyInstanceUID else other).append(item)
-    report.CurrentRequestedProcedureEvidenceSequence = current
-    if other:
-        report.PertinentOtherEvidenceSequence = other
 
 
 def rounded(measurement: Measurement) -> float:
