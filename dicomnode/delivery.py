@@ -52,10 +52,12 @@ class Delivery:
 
     # -- 1: send --
 
-    def begin(self, session: Transaction, task_id: Digest, attempt: int, peers: Collection[str]) -> None:
+    def begin(
+        self, session: Transaction, task_id: Digest, attempt: int, peers: Collection[str], chain: str = _FIRST_CHAIN
+    ) -> None:
         """Submit the delivery of what a task has queued for these peers, in the caller's transaction."""
         for peer in peers:
-            self._submit(session, "deliver", task_id, attempt, peer, _FIRST_CHAIN)
+            self._submit(session, "deliver", task_id, attempt, peer, chain)
 
     def deliver(self, task_id: str, attempt: int, peer_name: str, chain: str, trial: int) -> None:
         """Send what a peer has not got yet; what must wait is submitted again, later, as the chain's next trial."""

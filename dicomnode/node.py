@@ -16,8 +16,10 @@ from dicomnode.catalog import plugins as catalog
 from dicomnode.deliver.destination import DimseDestination
 from dicomnode.delivery import Delivery, Means
 from dicomnode.dimse import commitment, procedure_step
+from dicomnode.dimse.archive import DimseArchive
 from dicomnode.dimse.normalized import Service
 from dicomnode.dimse.scp import StorageSCP
+from dicomnode.dimse.storing import Storing
 from dicomnode.domain.evidence import StepReport
 from dicomnode.domain.identity import AETitle, SeriesInstanceUID
 from dicomnode.engine.runner import Runner, Workflow
@@ -28,6 +30,7 @@ from dicomnode.index import procedure_steps
 from dicomnode.index.database import Database, Transaction
 from dicomnode.index.intake import Intake
 from dicomnode.pipeline import LANES, Parts, Pipeline
+from dicomnode.prefetch import Prefetch, PriorMeans
 from dicomnode.receive.admit import Admission
 from dicomnode.receive.recover import recover
 from dicomnode.settings import Settings
@@ -37,6 +40,8 @@ from dicomnode.store.filesystem import FileStore
 log = logging.getLogger(__name__)
 
 _SWEEP_S = 0.5
+_OVERDUE_S = 1.0
+_PREFETCHES = 4
 _RECONCILE_S = 60.0
 _NODE_WORK = ("dicomnode.execute.stage", "dicomnode.encode.encode")
 """Loaded ahead of time in the workers, like what plugins ask for."""
@@ -78,20 +83,21 @@ class Node:
         recover(self._store, self._intake, self._quarantine, _now)
         submitter = Submitter(self._database.workflow_engine)
         self._closing.callback(submitter.close)
-        delivery = self._delivery(submitter)
-        parts = self._parts(submitter, delivery)
+        admission = Admission(self._store, self._intake, self._quarantine, _now, settings.limits)
+        delivery, prefetch = self._delivery(submitter), self._prefetch(submitter, admission)
+        parts = self._parts(submitter, delivery, prefetch)
         pipeline = Pipeline(parts)
         clock = StabilityClock(parts, pipeline)
-        self._run(pipeline, delivery)
+        self._run(pipeline, delivery, prefetch)
         self._tend("stability clock", clock.look, _SWEEP_S, clock.wake)
         if settings.completeness.source:
             source, quiet = settings.peer(settings.completeness.source), settings.completeness.series_quiet
             title = AETitle(settings.dicom.aet)
             inquiry = SourceInquiry(self._database, source, title, quiet, _now, clock.wake.set)
             self._tend("source counts", inquiry.ask, _SWEEP_S)
+        self._tend("priors overdue", prefetch.end_overdue, _OVERDUE_S)
         self._tend("reconcile", pipeline.reconcile, _RECONCILE_S)
         self._tend("reconcile deliveries", delivery.reconcile, _RECONCILE_S)
-        admission = Admission(self._store, self._intake, self._quarantine, _now, settings.limits)
 
         def released(calling_aet: AETitle, series: frozenset[SeriesInstanceUID]) -> None:
             admission.released(calling_aet, series)
@@ -164,7 +170,20 @@ class Node:
             )
         )
 
-    def _parts(self, submitter: Submitter, delivery: Delivery) -> Parts:
+    def _prefetch(self, submitter: Submitter, admission: Admission) -> Prefetch:
+        storing = Storing(admission.admit, admission.released)
+        return Prefetch(
+            PriorMeans(
+                settings=self._settings,
+                database=self._database,
+                submitter=submitter,
+                archive=DimseArchive(AETitle(self._settings.dicom.aet), storing.answer),
+                plugins=tuple(self.plugins.values()),
+                now=_now,
+            )
+        )
+
+    def _parts(self, submitter: Submitter, delivery: Delivery, prefetch: Prefetch) -> Parts:
         processes = self._settings.node.plugin_processes + self._settings.node.express_processes
         specs = [plugin.spec for plugin in self.plugins.values()]
         preload = sorted({module for spec in specs for module in spec.preload})
@@ -182,16 +201,19 @@ class Node:
             node_workers=node_workers,
             plugin_workers=plugin_workers,
             delivery=delivery,
+            prefetch=prefetch,
             now=_now,
         )
 
-    def _run(self, pipeline: Pipeline, delivery: Delivery) -> None:
+    def _run(self, pipeline: Pipeline, delivery: Delivery, prefetch: Prefetch) -> None:
         """Let the engine work; when it is stopped with work left, nothing under that work is taken away."""
         associations = self._settings.delivery.associations
         workflows = {
             "assess": Workflow(run=pipeline.assess, concurrency=1),
             LANES["normal"]: Workflow(run=pipeline.execute, concurrency=self._settings.node.plugin_processes),
             LANES["express"]: Workflow(run=pipeline.execute, concurrency=self._settings.node.express_processes),
+            "prefetch": Workflow(run=prefetch.run, concurrency=_PREFETCHES),
+            "retract": Workflow(run=pipeline.retract, concurrency=1),
             "deliver": Workflow(run=delivery.deliver, concurrency=associations, partitioned=True),
             "prove": Workflow(run=delivery.prove, concurrency=1, partitioned=True),
         }

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from dicomnode.assemble import assess
+from dicomnode.assemble.priors import compares
 from dicomnode.catalog.plugins import Enabled
 from dicomnode.deliver import routing
 from dicomnode.delivery import Delivery
@@ -22,6 +23,7 @@ from dicomnode.domain.exam import PlannedTask
 from dicomnode.domain.identity import Digest, digest_of_bytes
 from dicomnode.domain.instance import StoredObject
 from dicomnode.domain.task import ResultObject, Task, TaskState
+from dicomnode.encode import kos
 from dicomnode.encode.encode import encode_case
 from dicomnode.encode.work import Work
 from dicomnode.engine.submitter import Submitter
@@ -29,8 +31,9 @@ from dicomnode.errors import BrokenPlugin, DicomnodeError, Unsuitable
 from dicomnode.execute.run import run
 from dicomnode.execute.stage import stage
 from dicomnode.execute.workers import Workers
-from dicomnode.index import exams, tasks
+from dicomnode.index import exams, priors, retractions, tasks
 from dicomnode.index.database import DATABASE_AWAY, Database, Transaction
+from dicomnode.prefetch import Prefetch, assess_again_id
 from dicomnode.settings import Settings
 from dicomnode.store.filesystem import FileStore
 
@@ -56,6 +59,7 @@ class Parts:
     """The node's own heavy work: decoding, encoding."""
     plugin_workers: Workers
     delivery: Delivery
+    prefetch: Prefetch
     now: Callable[[], datetime]
 
 
@@ -64,6 +68,7 @@ class Pipeline:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
+        self._compares = any(compares(plugin.spec) for plugin in parts.plugins.values())
 
     # -- 1: an exam is complete, or enough of it for the express lane --
 
@@ -74,10 +79,12 @@ class Pipeline:
     def plan(self, session: Transaction, exam_id: int, planned: Sequence[PlannedTask], *, whole: bool) -> None:
         """Write the tasks of an assessment, of the whole exam or of some series, and submit those that are new."""
         parts = self._parts
+        planned = tasks.fresh(session, planned)
         for task_id, attempt in tasks.plan(session, exam_id, planned, parts.now(), whole=whole):
             plugin = next(task.plugin for task in planned if task.task_id == task_id)
             lane = LANES[parts.plugins[plugin].spec.resources.lane]
             parts.submitter.submit(session, lane, _execute_id(task_id, attempt), task_id, attempt)
+        self._submit_retractions(session, exams.study_of(session, exam_id))
 
     # -- 2: what is it, and which plugins fit? --
 
@@ -89,7 +96,11 @@ class Pipeline:
             study = exams.lock(session, exam_id)
             if study is None:
                 return
-            assessment = assess.assess(exams.instances(session, study), specs, parts.settings.roles)
+            earlier = priors.earlier(session, study, parts.settings.priors.studies) if self._compares else []
+            searching = parts.prefetch.pending(session, study)
+            assessment = assess.assess(exams.instances(session, study), specs, parts.settings.roles, earlier, searching)
+            if assessment.waiting_for_priors:
+                parts.prefetch.begin(session, study)
             exams.write_assessment(session, exam_id, assessment, parts.now())
             self.plan(session, exam_id, assessment.tasks, whole=True)
         plugins = ",".join(task.plugin for task in assessment.tasks)
@@ -133,12 +144,18 @@ class Pipeline:
             inputs=files,
             frames={entry.role: entry.frames for entry in task.inputs},
             geometry={entry.role: entry.geometry for entry in task.inputs},
+            replaces=self._replaced(task, plugin),
             kinds=routing.kinds(parts.settings.peers),
         )
         results: tuple[ResultObject, ...] = self._node_work(encode_case, directory, work)
         if not parts.settings.node.keep_cases:
             shutil.rmtree(directory)
         return results
+
+    def _replaced(self, task: Task, plugin: Enabled) -> Path | None:
+        with self._parts.database.read() as session:
+            key = retractions.predecessor(session, task.task_id, same_series=plugin.spec.level == "series")
+        return self._parts.store.path(key) if key is not None else None
 
     def _node_work(self, function: Callable[..., Any], *arguments: object) -> Any:
         """Decoding and encoding meet hostile bytes and take seconds: neither belongs into the receiving process."""
@@ -176,6 +193,37 @@ class Pipeline:
         extra = {"plugin": task.plugin, "task": task.task_id[:16], "state": state.value}
         log.info("task ended without results", extra=extra)
 
+    # -- 4: take back what changed input has made stale --
+
+    def retract(self, task_id: str) -> None:
+        """Send a rejection note for a superseded task's results to the peers that hold them and take such notes."""
+        parts = self._parts
+        with parts.database.read() as session:
+            found = retractions.stale(session, routing.takers(parts.settings.peers, "KOS"), Digest(task_id))
+        for stale in found:
+            files = [parts.store.path(key) for key in stale.store_keys]
+            try:
+                note = self._node_work(kos.reject, files, kos.REJECTED_FOR_QUALITY)
+            except DicomnodeError as error:
+                with parts.database.write() as session:
+                    retractions.give_up(session, stale, type(error).__name__, parts.now())
+                raise
+            stored = self._keep(note)
+            with parts.database.write() as session:
+                taken = retractions.take_back(session, stale, note, stored, parts.now())
+                parts.delivery.begin(session, stale.task_id, stale.attempt, stale.peers, chain=retractions.KIND)
+            if not taken:
+                parts.store.remove(stored.key)
+            log.info("results taken back", extra={"task": task_id[:16], "count": len(files)})
+
+    def _submit_retractions(self, session: Transaction, study: str = "") -> None:
+        """Submit what has to be taken back; one that is under way already is not begun twice."""
+        parts = self._parts
+        takers = routing.takers(parts.settings.peers, "KOS")
+        for stale in retractions.stale(session, takers, study=study):
+            workflow_id = _retract_id(stale.task_id, stale.peers)
+            parts.submitter.submit(session, "retract", workflow_id, stale.task_id)
+
     # -- nothing is forgotten --
 
     def reconcile(self) -> None:
@@ -190,11 +238,12 @@ class Pipeline:
         given_up = "the node stopped or failed repeatedly while this ran"
         with parts.database.write() as session:
             for exam_id in waiting:
-                if _assess_id(exam_id) not in alive:
+                if alive.isdisjoint((_assess_id(exam_id), assess_again_id(exam_id))):
                     exams.refuse(session, exam_id, f"not assessed: {given_up}", parts.now())
             for task_id, attempt in running:
                 if _execute_id(task_id, attempt) not in alive:
                     tasks.end(session, task_id, attempt, TaskState.FAILED, given_up, parts.now())
+            self._submit_retractions(session)  # of what was on its way when its task was superseded, and has arrived
 
 
 def retry(database: Database, submitter: Submitter, task_id: Digest, now: datetime) -> int | None:
@@ -212,6 +261,10 @@ def _assess_id(exam_id: int) -> str:
 
 def _execute_id(task_id: Digest, attempt: int) -> str:
     return f"execute-{task_id}-{attempt}"
+
+
+def _retract_id(task_id: Digest, peers: Sequence[str]) -> str:
+    return f"retract-{task_id}-{','.join(peers)}"
 
 
 def _case_directory(settings: Settings, task: Task) -> Path:

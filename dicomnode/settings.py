@@ -168,6 +168,19 @@ class DeliverySettings(_Section):
     """Seconds a destination gets to make an object it has acknowledged findable; then it is sent again."""
 
 
+class PriorsSettings(_Section):
+    """What fetching the priors of one exam may cost, over all peers with ``query_priors``."""
+
+    seconds: Seconds = 120.0
+    """Seconds after which an exam goes on without them."""
+    studies: Annotated[int, Field(ge=1, le=50)] = 3
+    """Newest fitting studies that are fetched from one peer, and compared with."""
+    instances: Annotated[int, Field(ge=1)] = 4000
+    """Instances fetched for one exam."""
+    bytes: Annotated[int, Field(ge=1)] = 4 << 30
+    """Bytes fetched for one exam."""
+
+
 class PeerSettings(_Section):
     """One system we talk to."""
 
@@ -193,6 +206,10 @@ class PeerSettings(_Section):
     """It tells us of its performed procedure steps (MPPS): the best proof that an exam is complete."""
     commitment: bool = False
     """Have it prove that it keeps results: by storage commitment, by C-FIND where it gives none."""
+    query_priors: bool = False
+    """Ask it for earlier studies of a patient when a plugin compares."""
+    retrieve: Literal["get", "move"] = "get"
+    """How priors come from it: C-GET, or C-MOVE to our own receiver, for which it needs ``may_store``."""
 
 
 class PluginSettings(_Section):
@@ -233,6 +250,7 @@ class Settings(_Section):
     database: DatabaseSettings = Field(default_factory=DatabaseSettings)
     completeness: CompletenessSettings = Field(default_factory=CompletenessSettings)
     delivery: DeliverySettings = Field(default_factory=DeliverySettings)
+    priors: PriorsSettings = Field(default_factory=PriorsSettings)
     peers: tuple[PeerSettings, ...] = ()
     plugins: Mapping[str, PluginSettings] = Field(default_factory=dict)
     roles: tuple[RoleSettings, ...] = ()

@@ -21,6 +21,7 @@ from dicomnode.index import exams, tasks, views
 from dicomnode.index.database import Database
 from dicomnode.index.intake import Intake
 from dicomnode.pipeline import Parts, Pipeline
+from dicomnode.prefetch import Prefetch, PriorMeans
 from dicomnode.settings import CompletenessSettings, NodeSettings, PeerSettings, PluginSettings, Settings
 from dicomnode.store.filesystem import FileStore
 from tests.plugin_zoo import SPEC
@@ -172,6 +173,16 @@ def a_world(folder: Path) -> Iterator[World]:
         new_uid=lambda: f"2.25.{next(numbers)}",
         now=lambda: clock[0],
     )
+    prefetch = Prefetch(
+        PriorMeans(
+            settings=settings,
+            database=database,
+            submitter=submitted,  # type: ignore[arg-type]
+            archive=None,  # type: ignore[arg-type]
+            plugins=(),
+            now=lambda: clock[0],
+        )
+    )
     parts = Parts(
         settings=settings,
         database=database,
@@ -181,6 +192,7 @@ def a_world(folder: Path) -> Iterator[World]:
         node_workers=workers,  # type: ignore[arg-type]
         plugin_workers=workers,  # type: ignore[arg-type]
         delivery=Delivery(means),
+        prefetch=prefetch,
         now=lambda: clock[0],
     )
     yield World(

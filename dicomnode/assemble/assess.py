@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
-from dicomnode.assemble import site_roles
+from dicomnode.assemble import priors, site_roles
 from dicomnode.assemble.conditions import failures
-from dicomnode.assemble.identity import disagreement
-from dicomnode.assemble.matching import Wanted, match
+from dicomnode.assemble.identity import different_patients, different_studies
+from dicomnode.assemble.matching import Earlier, Wanted, match
 from dicomnode.assemble.refusal import label
 from dicomnode.dicom.geometry import may_still_arrive
 from dicomnode.dicom.stacks import stacks
 from dicomnode.domain.exam import Assessment, NoMatch, Outcome, PlannedTask, SeriesVerdict
-from dicomnode.domain.identity import SeriesInstanceUID, SOPInstanceUID
+from dicomnode.domain.identity import Digest, SeriesInstanceUID, SOPInstanceUID
 from dicomnode.domain.instance import Instance
 from dicomnode.domain.stack import Stack
+from dicomnode.sdk.spec import PluginSpec, role_of
 from dicomnode.settings import RoleSettings
 
 OWN_MANUFACTURER = "dicomnode"
@@ -25,7 +26,13 @@ _Judged = tuple[Outcome, str]
 _TELLING = (Outcome.PENDING, Outcome.HELD, Outcome.NOT_APPLICABLE, Outcome.REFUSED)
 
 
-def assess(instances: Sequence[Instance], specs: Sequence[Wanted], rules: Sequence[RoleSettings] = ()) -> Assessment:
+def assess(
+    instances: Sequence[Instance],
+    specs: Sequence[Wanted],
+    rules: Sequence[RoleSettings] = (),
+    earlier: Sequence[Instance] = (),
+    searching: str = "",
+) -> Assessment:
     """Everything there is to decide about the instances of one study.
 
     Parameters
@@ -36,6 +43,10 @@ def assess(instances: Sequence[Instance], specs: Sequence[Wanted], rules: Sequen
         The enabled plugins with this site's parameters.
     rules : sequence of RoleSettings
         This site's own rules for what a volume is.
+    earlier : sequence of Instance
+        Of the patient's earlier studies, for roles from a prior.
+    searching : str
+        Why plugins that compare have to wait, when priors are still to come: those that could run otherwise are held.
 
     Returns
     -------
@@ -44,10 +55,20 @@ def assess(instances: Sequence[Instance], specs: Sequence[Wanted], rules: Sequen
     """
     own = [instance for instance in instances if _is_own(instance)]
     received = {i.header.sop_instance_uid: i for i in instances if not _is_own(i)}
-    found = site_roles.apply(stacks([instance.header for instance in received.values()]), rules)
-    planned, refusals = match(found, specs, {uid: instance.stored.digest for uid, instance in received.items()})
-    tasks, strangers = _of_one_patient(planned, received)
-    refusals += strangers
+    priors_here = {i.header.sop_instance_uid: i for i in earlier if not _is_own(i)}
+    everything = received | priors_here
+    found = _volumes(received, rules)
+    digests = {uid: instance.stored.digest for uid, instance in everything.items()}
+    waiting = _could_compare(found, specs, digests) if searching else ()
+    before = None
+    if received and any(priors.compares(spec) for spec, _ in specs):
+        exam = priors.current([instance.header for instance in received.values()])
+        before = Earlier(exam=exam, stacks=_volumes(priors_here, rules))
+    ready = [(spec, parameters) for spec, parameters in specs if spec.name not in waiting]
+    planned, refusals = match(found, ready, digests, before)
+    tasks, strangers = _of_one_patient(planned, everything, {spec.name: spec for spec, _ in specs})
+    held = tuple(NoMatch(plugin=name, reason=searching, held=True) for name in waiting)
+    refusals = (*refusals, *strangers, *held)
     verdicts = {
         SeriesInstanceUID(instance.header.series_instance_uid): (Outcome.NOT_APPLICABLE, "a result of a dicomnode")
         for instance in own
@@ -61,7 +82,20 @@ def assess(instances: Sequence[Instance], specs: Sequence[Wanted], rules: Sequen
             SeriesVerdict(series_instance_uid=series, outcome=outcome, reason=reason)
             for series, (outcome, reason) in sorted(verdicts.items())
         ),
+        waiting_for_priors=waiting,
     )
+
+
+def _volumes(instances: Mapping[SOPInstanceUID, Instance], rules: Sequence[RoleSettings]) -> tuple[Stack, ...]:
+    return site_roles.apply(stacks([instance.header for instance in instances.values()]), rules)
+
+
+def _could_compare(
+    found: Sequence[Stack], specs: Sequence[Wanted], digests: Mapping[SOPInstanceUID, Digest]
+) -> tuple[str, ...]:
+    """The plugins that compare and have everything but the priors."""
+    reduced = [(priors.without_priors(spec), parameters) for spec, parameters in specs if priors.compares(spec)]
+    return tuple(dict.fromkeys(task.plugin for task in match(found, reduced, digests)[0]))
 
 
 def _is_own(instance: Instance) -> bool:
@@ -70,13 +104,16 @@ def _is_own(instance: Instance) -> bool:
 
 
 def _of_one_patient(
-    planned: Sequence[PlannedTask], instances: Mapping[SOPInstanceUID, Instance]
+    planned: Sequence[PlannedTask], instances: Mapping[SOPInstanceUID, Instance], specs: Mapping[str, PluginSpec]
 ) -> tuple[tuple[PlannedTask, ...], tuple[NoMatch, ...]]:
     tasks: list[PlannedTask] = []
     refusals: list[NoMatch] = []
     for task in planned:
-        uids = [uid for chosen in task.inputs for uid in chosen.stack.instances]
-        if reason := disagreement(instances[uid].header for uid in uids):
+        current = {role.role for role in specs[task.plugin].inputs if role.from_prior is None}
+        headers = {chosen.role: [instances[uid].header for uid in chosen.stack.instances] for chosen in task.inputs}
+        own = [header for role, members in headers.items() if role_of(role) in current for header in members]
+        everyone = [header for members in headers.values() for header in members]
+        if reason := different_studies(own) or different_patients(everyone):
             refusals.append(NoMatch(plugin=task.plugin, reason=reason))
         else:
             tasks.append(task)

@@ -1,4 +1,4 @@
-"""All inputs of a task must be of one patient and one study."""
+"""All inputs of a task must be of one patient, and those that are no priors of one study."""
 
 from __future__ import annotations
 
@@ -14,14 +14,17 @@ _COMPARED = {
 }
 
 
-def disagreement(headers: Iterable[InstanceHeader]) -> str:
-    """What headers do not agree on, without saying any value; empty when they are of one patient and one study.
+def different_studies(headers: Iterable[InstanceHeader]) -> str:
+    """What is wrong with inputs that must be of one study; empty when they are."""
+    return "the inputs are of different studies" if len({header.study_instance_uid for header in headers}) > 1 else ""
+
+
+def different_patients(headers: Iterable[InstanceHeader]) -> str:
+    """What headers do not agree on, without saying any value; empty when they are of one patient.
 
     Patient's Name is not compared: spelling and character set differ between systems of one hospital.
     """
     everyone = list(headers)
-    if len({header.study_instance_uid for header in everyone}) > 1:
-        return "the inputs are of different studies"
     for attribute, meaning in _COMPARED.items():
         if len({getattr(header.patient, attribute) for header in everyone}) > 1:
             return f"the inputs disagree on the {meaning}"

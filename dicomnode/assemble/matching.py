@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from dicomnode.assemble.conditions import failures
+from dicomnode.assemble.priors import Current, fitting
 from dicomnode.assemble.ranking import Demerit, demerit, why_before
 from dicomnode.assemble.refusal import label, refuse
 from dicomnode.assemble.relations import Combination, Violation, violation
@@ -20,8 +22,20 @@ Wanted = tuple[PluginSpec, Mapping[str, ParameterValue]]
 _MOST_COMBINATIONS = 4096
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Earlier:
+    """What roles from a prior may be filled with."""
+
+    exam: Current
+    stacks: Sequence[Stack]
+    """Of the patient's earlier studies."""
+
+
 def match(
-    stacks: Sequence[Stack], specs: Sequence[Wanted], digests: Mapping[SOPInstanceUID, Digest]
+    stacks: Sequence[Stack],
+    specs: Sequence[Wanted],
+    digests: Mapping[SOPInstanceUID, Digest],
+    earlier: Earlier | None = None,
 ) -> tuple[tuple[PlannedTask, ...], tuple[NoMatch, ...]]:
     """What will run, and for every plugin that will not, why.
 
@@ -32,7 +46,9 @@ def match(
     specs : sequence of (PluginSpec, parameters)
         The enabled plugins.
     digests : mapping of SOP Instance UID to digest
-        Content digest of every instance.
+        Content digest of every instance, earlier ones included.
+    earlier : Earlier, optional
+        For roles from a prior.
 
     Returns
     -------
@@ -45,7 +61,7 @@ def match(
     tasks: list[PlannedTask] = []
     refusals: list[NoMatch] = []
     for spec, given in specs:
-        candidates = {role.role: [stack for stack in stacks if not failures(stack, role)] for role in spec.inputs}
+        candidates = {role.role: _candidates(role, stacks, earlier) for role in spec.inputs}
         found, nearest = _combinations(spec, candidates)
         if not found:
             refusals.append(refuse(spec, stacks, candidates, nearest))
@@ -60,6 +76,14 @@ def match(
         if ties:
             refusals.append(NoMatch(plugin=spec.name, reason="; ".join(ties), held=True))
     return tuple(tasks), tuple(refusals)
+
+
+def _candidates(role: InputRole, stacks: Sequence[Stack], earlier: Earlier | None) -> list[Stack]:
+    if role.from_prior is None:
+        return [stack for stack in stacks if not failures(stack, role)]
+    if earlier is None:
+        return []
+    return fitting([stack for stack in earlier.stacks if not failures(stack, role)], role.from_prior, earlier.exam)
 
 
 def _combinations(

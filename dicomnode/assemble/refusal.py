@@ -28,11 +28,15 @@ def refuse(
     It is held, not refused, where other required roles are filled or only slices are missing: the rest may still come.
     """
     required = [role for role in spec.inputs if role.required]
-    lacking = [role for role in required if not candidates[role.role]]
+    lacking = sorted(
+        (role for role in required if not candidates[role.role]), key=lambda role: role.from_prior is not None
+    )
     if not lacking:
         if nearest is None:
             return NoMatch(plugin=spec.name, reason="nothing fills any role")
         return NoMatch(plugin=spec.name, reason=nearest.reason, held=nearest.may_still_mend)
+    if lacking[0].from_prior is not None:
+        return NoMatch(plugin=spec.name, reason=f"no {lacking[0].role}: no earlier study here has one that fits")
     missing, why = lacking[0].role, "the study has no series"
     held = len(lacking) < len(required)
     if stacks:

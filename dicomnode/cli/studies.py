@@ -83,6 +83,7 @@ def why(wanted: Wanted, config: ConfigOption = None, overrides: SetOption = None
             "exams": views.exams(session, uid),
             "series": views.series(session, uid),
             "stacks": views.stacks(session, uid),
+            "priors": views.priors(session, uid),
             "no_match": views.no_matches(session, uid),
             "tasks": views.tasks(session, uid),
             "deliveries": views.deliveries(session, uid),
@@ -98,6 +99,9 @@ def why(wanted: Wanted, config: ConfigOption = None, overrides: SetOption = None
         for stack in found["stacks"]:
             if stack["series_instance_uid"] == series["series_instance_uid"]:
                 _say_stack(stack)
+    for prior in found["priors"]:
+        name = f"    {prior['peer']}" if prior["peer"] else "priors"
+        typer.echo(f"{name}: {prior['state']}" + (f": {prior['reason']}" if prior["reason"] else ""))
     for refusal in found["no_match"]:
         typer.echo(f"{refusal['plugin']}: {'held' if refusal['held'] else 'not run'}: {refusal['reason']}")
     for task in found["tasks"]:

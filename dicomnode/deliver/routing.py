@@ -11,6 +11,11 @@ USUAL: frozenset[ResultKind] = frozenset({"SEG", "SR", "SC", "PM"})
 """What is made where nobody receives anything, to be looked at in the node."""
 
 
+def takers(peers: Sequence[PeerSettings], kind: str) -> frozenset[str]:
+    """Names of the peers that receive a kind of result object."""
+    return frozenset(peer.name for peer in peers if kind in peer.receives)
+
+
 def routes(peers: Sequence[PeerSettings]) -> tuple[tuple[str, frozenset[str]], ...]:
     """(Name, kinds of result object) of every peer that receives something."""
     return tuple((peer.name, frozenset(peer.receives)) for peer in peers if peer.receives)

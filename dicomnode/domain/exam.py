@@ -97,3 +97,5 @@ class Assessment:
     tasks: tuple[PlannedTask, ...]
     refusals: tuple[NoMatch, ...]
     verdicts: tuple[SeriesVerdict, ...]
+    waiting_for_priors: tuple[str, ...] = ()
+    """Plugins that lack nothing but priors, which are still being searched."""

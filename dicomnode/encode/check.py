@@ -17,7 +17,7 @@ from dicomnode.encode import alignment, grid, roundtrip
 from dicomnode.encode.contents import Contents
 from dicomnode.encode.context import Context
 from dicomnode.encode.series import Series
-from dicomnode.encode.sources import Sources, differing
+from dicomnode.encode.sources import IDENTITY, PERSON, Sources, differing
 from dicomnode.encode.work import Work
 from dicomnode.errors import CheckFailed
 from dicomnode.sdk.findings import (
@@ -72,15 +72,29 @@ def check_sources(sources: Sources, work: Work) -> None:
     CheckFailed
         When they do not.
     """
-    for header in sources.every():
-        if different := differing(header, sources.first):
-            raise CheckFailed(f"the input images differ in {', '.join(different)}; no result may speak for both")
+    for role, headers in sources.by_role.items():
+        keywords = PERSON if role in sources.priors else IDENTITY
+        for header in headers:
+            if different := differing(header, sources.first, keywords):
+                raise CheckFailed(f"the input images differ in {', '.join(different)}; no result may speak for both")
     for role, headers in sources.by_role.items():
         geometry = work.geometry[role]
         if len(headers) != geometry.shape[0]:
             raise CheckFailed(f"input {role!r} has {len(headers)} images for {geometry.shape[0]} slices")
         for number, header in enumerate(headers):
             _on_grid(header, geometry, number, f"image {number + 1} of input {role!r}")
+
+
+def check_replaced(replaced: Dataset | None, sources: Sources) -> None:
+    """Prove that a report takes the place of one of the same patient and study.
+
+    Raises
+    ------
+    CheckFailed
+        When it does not.
+    """
+    if replaced is not None and (different := differing(replaced, sources.first)):
+        raise CheckFailed(f"the report to be replaced differs in {', '.join(different)} from the input images")
 
 
 def _on_grid(header: Dataset, geometry: Geometry, number: int, name: str) -> None:
@@ -112,7 +126,11 @@ def check(results: Sequence[ResultObject], contents: Contents, context: Context,
         raise CheckFailed("the objects of the task do not have the SOP Instance UIDs derived from it")
     known = {
         str(instance.SOPInstanceUID): str(instance.SOPClassUID)
-        for instance in (*context.sources.every(), *datasets.values())
+        for instance in (
+            *context.sources.every(),
+            *datasets.values(),
+            *([context.replaces] if context.replaces else []),
+        )
     }
     for result in results:
         dataset = datasets[result.sop_instance_uid]

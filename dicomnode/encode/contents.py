@@ -28,6 +28,7 @@ from dicomnode.sdk.findings import (
     SecondaryCapture,
     Segmentation,
 )
+from dicomnode.sdk.spec import is_prior
 
 _SEGMENTATION: tuple[ResultKind, ...] = ("SEG", "LABELMAP")
 _MAP: tuple[ResultKind, ...] = ("PM", "PM16")
@@ -173,6 +174,8 @@ def _about(finding: Measurement | QualitativeEvaluation, labels: tuple[str, ...]
 
 def _fits(shape: tuple[int, ...], role: str, work: Work, what: str) -> None:
     _known((role,), work)
+    if is_prior(work.spec, role):
+        raise EncodingError(f"{what} lies on {role!r}, which is of an earlier study; results are of the exam alone")
     if shape != work.geometry[role].shape:
         raise EncodingError(f"{what} has shape {shape}, its input {role!r} has {work.geometry[role].shape}")
 

@@ -40,6 +40,8 @@ class Context:
     work: Work
     sources: Sources
     moment: Moment
+    replaces: Dataset | None = None
+    """Header of the report that this task's report takes the place of."""
 
 
 def stamp(dataset: Dataset, context: Context, series: Series, *, instance: int = 1) -> None:

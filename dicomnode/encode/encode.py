@@ -12,7 +12,7 @@ from dicomnode.domain.identity import SOPClassUID, SOPInstanceUID
 from dicomnode.domain.task import ResultKind, ResultObject
 from dicomnode.encode import contents as contents_of
 from dicomnode.encode import kos, mr, pm, pr, reg, sc, seg, sources, sr, times, words
-from dicomnode.encode.check import check, check_sources
+from dicomnode.encode.check import check, check_replaced, check_sources
 from dicomnode.encode.contents import Contents
 from dicomnode.encode.context import Context
 from dicomnode.encode.finalize import pin_dimension_organization, to_bytes
@@ -59,7 +59,9 @@ def encode(findings: Sequence[Finding], work: Work) -> tuple[ResultObject, ...]:
     """
     headers = sources.read(work)
     check_sources(headers, work)
-    context = Context(work=work, sources=headers, moment=times.newest(headers.every()))
+    replaces = sources.read_header(work.replaces) if work.replaces else None
+    check_replaced(replaces, headers)
+    context = Context(work=work, sources=headers, moment=times.newest(headers.every()), replaces=replaces)
     contents = contents_of.sort(findings, work, headers)
     series = wanted(plan(work, contents.forms(work.spec.title)), work.kinds)
     try:

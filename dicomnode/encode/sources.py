@@ -15,6 +15,7 @@ from pydicom.valuerep import PersonName
 from dicomnode.dicom import scaling
 from dicomnode.encode.work import Work
 from dicomnode.errors import EncodingError
+from dicomnode.sdk.spec import is_prior
 
 PATIENT = (
     "PatientName", "PatientID", "IssuerOfPatientID", "IssuerOfPatientIDQualifiersSequence", "PatientBirthDate",
@@ -33,6 +34,9 @@ IDENTITY = (
     "PatientID", "IssuerOfPatientID", "PatientName", "PatientBirthDate", "PatientSex", "StudyInstanceUID",
     "AccessionNumber",
 )  # fmt: skip
+
+PERSON = ("PatientID", "IssuerOfPatientID", "PatientBirthDate", "PatientSex")
+"""What an earlier study of the same patient shares; a name may have changed since."""
 
 ACQUISITION_EQUIPMENT = (
     "Manufacturer", "ManufacturerModelName", "DeviceSerialNumber", "SoftwareVersions", "InstitutionName",
@@ -82,15 +86,18 @@ class Sources:
     """
 
     by_role: Mapping[str, tuple[Dataset, ...]]
+    priors: frozenset[str] = frozenset()
+    """Roles filled from an earlier study."""
 
     @property
     def first(self) -> Dataset:
-        """The header that stands for all of them in what they share."""
-        return next(iter(self.by_role.values()))[0]
+        """The header that stands for all of the exam's own in what they share."""
+        return next(headers for role, headers in self.by_role.items() if role not in self.priors)[0]
 
     def every(self) -> tuple[Dataset, ...]:
-        """All headers, each instance once."""
-        return tuple({str(h.SOPInstanceUID): h for headers in self.by_role.values() for h in headers}.values())
+        """All headers, each instance once; the exam's own first: the first one names the study."""
+        own_first = sorted(self.by_role, key=lambda role: role in self.priors)
+        return tuple({str(h.SOPInstanceUID): h for role in own_first for h in self.by_role[role]}.values())
 
 
 def read(work: Work) -> Sources:
@@ -101,13 +108,15 @@ def read(work: Work) -> Sources:
     EncodingError
         When a file cannot be read or its text cannot be decoded.
     """
-    if not any(work.inputs.values()):
+    priors = frozenset(name for name in work.inputs if is_prior(work.spec, name))
+    if not any(files for role, files in work.inputs.items() if role not in priors):
         raise EncodingError("the task has no input images, so there is no patient and no study to write results for")
     return Sources(
         by_role={
             role: tuple(_planes(paths, frames)) if (frames := work.frames.get(role)) else tuple(map(read_header, paths))
             for role, paths in work.inputs.items()
-        }
+        },
+        priors=priors,
     )
 
 
@@ -171,9 +180,9 @@ def in_unicode(header: Dataset) -> Dataset:
     return header
 
 
-def differing(one: Dataset, other: Dataset) -> list[str]:
-    """What sets two headers apart in whose they are: keywords of :data:`IDENTITY`."""
-    return [keyword for keyword in IDENTITY if _plain(one, keyword) != _plain(other, keyword)]
+def differing(one: Dataset, other: Dataset, keywords: Sequence[str] = IDENTITY) -> list[str]:
+    """What sets two headers apart in whose they are: some of these keywords."""
+    return [keyword for keyword in keywords if _plain(one, keyword) != _plain(other, keyword)]
 
 
 def _plain(dataset: Dataset, keyword: str) -> str:

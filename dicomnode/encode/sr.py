@@ -67,6 +67,7 @@ def build(contents: Contents, context: Context, series: Series, segmentations: S
         is_complete=True,
         is_final=False,
         is_verified=False,
+        previous_versions=[evidence(context.replaces)] if context.replaces is not None else None,
     )
     stamp(report, context, series)
     return report

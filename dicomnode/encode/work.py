@@ -32,3 +32,5 @@ class Work:
     """Input role to its grid."""
     kinds: frozenset[ResultKind]
     """What to write; what these refer to is written as well."""
+    replaces: Path | None = None
+    """The report that this task's report takes the place of, where an earlier one has reached a destination."""

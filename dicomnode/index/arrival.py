@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, bindparam, exists, insert, literal, select, update
+from sqlalchemy import and_, bindparam, exists, insert, literal, or_, select, update
 
 from dicomnode.domain.exam import ExamState, Outcome
 from dicomnode.domain.instance import Instance, InstanceHeader, Patient, Recorded
 from dicomnode.errors import DuplicateInstance, OtherPatient
 from dicomnode.index.driver import Execute
-from dicomnode.index.schema import ExamRow, InstanceRow, ObjectRow, PatientRow, SeriesRow, StudyRow, Table
+from dicomnode.index.priors import PriorState
+from dicomnode.index.schema import ExamRow, InstanceRow, ObjectRow, PatientRow, PriorRow, SeriesRow, StudyRow, Table
 
 _SAME_PATIENT = and_(PatientRow.patient_id == bindparam("patient_id"), PatientRow.issuer == bindparam("issuer"))
 _IS_OWN = exists().where(ObjectRow.sop_instance_uid == bindparam("instance"))
@@ -34,10 +35,17 @@ _OPEN_EXAM = (
 )
 """Answers all questions at once for the common case: one more instance of a series whose exam is open."""
 
+_IS_FETCHED = exists().where(
+    PriorRow.study_instance_uid == bindparam("study"), PriorRow.state == PriorState.UNDERWAY.value
+)
 _KNOWN = select(InstanceRow.digest, InstanceRow.transfer_syntax_uid).where(
     InstanceRow.sop_instance_uid == bindparam("instance")
 )
 _OWN = select(literal(1)).where(_IS_OWN)
+_FETCHED = select(literal(1)).where(_IS_FETCHED)
+_SPOKEN_FOR = select(literal(1)).where(
+    or_(_IS_OWN, _IS_FETCHED, exists().where(ExamRow.study_instance_uid == bindparam("study")))
+)
 _STUDY_OF_SERIES = select(SeriesRow.study_instance_uid).where(SeriesRow.series_instance_uid == bindparam("series"))
 _IS_OF_PATIENT = (
     select(_SAME_PATIENT)
@@ -79,9 +87,9 @@ _SERIES_STILL_COMES = (
     .where(SeriesRow.series_instance_uid == bindparam("series"), exists().where(_IS_OPEN))
     .values(last_arrival=bindparam("at"))
 )
-"""A repetition brings nothing new to an open exam, but its sender is not done."""
 _ARRIVING = {"now": Outcome.PENDING, "because": "arriving"}
 _CAME_BACK = {"now": Outcome.NOT_APPLICABLE, "because": "a result of this node that came back"}
+_PRIOR = {"now": Outcome.NOT_APPLICABLE, "because": "fetched as a prior"}
 
 
 def record(execute: Execute, instance: Instance, arrived: datetime) -> Recorded:
@@ -109,18 +117,32 @@ def record(execute: Execute, instance: Instance, arrived: datetime) -> Recorded:
         known = execute(_KNOWN, keys)
         if known is not None:
             if tuple(known) == (instance.stored.digest, header.transfer_syntax_uid):
-                execute(_SERIES_STILL_COMES, {**keys, "at": arrived})
-                execute(_EXAM_STILL_COMES, {**keys, "at": arrived})
+                _repeated(execute, keys, arrived)
                 return Recorded.DUPLICATE
             raise DuplicateInstance("SOP Instance UID exists with other content")
         _place(execute, header, keys, arrived)
     execute(_NEW_INSTANCE, _values(instance, arrived))
-    if exam is None and execute(_OWN, keys):
-        execute(_SERIES_GROWS, {**keys, "at": arrived, **_CAME_BACK})
+    if exam is None and (apart := _apart(execute, keys)):
+        execute(_SERIES_GROWS, {**keys, "at": arrived, **apart})
         return Recorded.STORED
     execute(_SERIES_GROWS, {**keys, "at": arrived, **_ARRIVING})
     execute(_EXAM_GROWS, {"exam": exam[0] if exam else _opened_exam(execute, keys, arrived), "at": arrived})
     return Recorded.STORED
+
+
+def _repeated(execute: Execute, keys: Mapping[str, str], arrived: datetime) -> None:
+    """Nothing new for an open exam, but its sender is not done; what was here as a prior only is now an exam."""
+    execute(_SERIES_STILL_COMES, {**keys, "at": arrived})
+    execute(_EXAM_STILL_COMES, {**keys, "at": arrived})
+    if execute(_SPOKEN_FOR, keys) is None:
+        _opened_exam(execute, keys, arrived)
+
+
+def _apart(execute: Execute, keys: Mapping[str, str]) -> Mapping[str, str] | None:
+    """What is said of a series that opens no exam; None for all others."""
+    if execute(_OWN, keys):
+        return _CAME_BACK
+    return _PRIOR if execute(_FETCHED, keys) else None
 
 
 def _place(execute: Execute, header: InstanceHeader, keys: Mapping[str, str], arrived: datetime) -> None:

@@ -74,6 +74,11 @@ def hold_study(session: Transaction, study: str) -> None:
     session.get(StudyRow, study, with_for_update={"key_share": True})
 
 
+def study_of(session: Transaction, exam_id: int) -> StudyInstanceUID:
+    """The study an exam revision is of."""
+    return StudyInstanceUID(session.get_one(ExamRow, exam_id).study_instance_uid)
+
+
 def lock(session: Transaction, exam_id: int) -> StudyInstanceUID | None:
     """Lock an exam that waits for its assessment; None when it has had it already."""
     hold_study(session, session.get_one(ExamRow, exam_id).study_instance_uid)

@@ -320,6 +320,30 @@ class RefusedReportRow(Table):
     last: Mapped[datetime]
 
 
+class PriorSearchRow(Table):
+    """Whether priors of a study were searched, and what came of it."""
+
+    __tablename__ = "prior_search"
+    study_instance_uid: Mapped[str] = mapped_column(ForeignKey("study.study_instance_uid"), primary_key=True)
+    state: Mapped[str] = mapped_column(String(16))
+    reason: Mapped[str] = mapped_column(Prose)
+    begun: Mapped[datetime]
+    ended: Mapped[datetime | None]
+
+
+class PriorRow(Table):
+    """One earlier study a peer holds, and whether it was fetched."""
+
+    __tablename__ = "prior"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    searched_for: Mapped[str] = mapped_column(ForeignKey("study.study_instance_uid"), index=True)
+    study_instance_uid: Mapped[str] = mapped_column(UID, index=True)  # may never arrive
+    peer: Mapped[str] = mapped_column(String(32))
+    state: Mapped[str] = mapped_column(String(16))
+    reason: Mapped[str] = mapped_column(Prose)
+    instances: Mapped[int]
+
+
 class QuarantineRow(Table):
     """Bytes that were refused, kept so that a person can find out why."""
 

@@ -4,21 +4,30 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime
 
 from sqlalchemy import select, update
 
 from dicomnode.domain.delivery import DeliveryState
 from dicomnode.domain.exam import Outcome, PlannedTask, SeriesVerdict
-from dicomnode.domain.identity import Digest, SeriesInstanceUID, StudyInstanceUID
+from dicomnode.domain.identity import Digest, SeriesInstanceUID, StudyInstanceUID, digest_of
 from dicomnode.domain.instance import StoredObject
 from dicomnode.domain.stack import Geometry
 from dicomnode.domain.task import ENDED, Input, ResultObject, Task, TaskState
-from dicomnode.index import deliveries
+from dicomnode.index import deliveries, retractions
 from dicomnode.index.database import Transaction
 from dicomnode.index.exams import hold_study, instance_of, write_verdicts
-from dicomnode.index.schema import DeliveryRow, EventRow, ExamRow, InstanceRow, ObjectRow, TaskInputRow, TaskRow
+from dicomnode.index.schema import (
+    DeliveryRow,
+    EventRow,
+    ExamRow,
+    InstanceRow,
+    ObjectRow,
+    SeriesRow,
+    TaskInputRow,
+    TaskRow,
+)
 
 
 def plan(
@@ -60,6 +69,21 @@ def plan(
     for task in planned:
         settle(session, task.task_id)
     return submit
+
+
+def fresh(session: Transaction, planned: Sequence[PlannedTask]) -> list[PlannedTask]:
+    """The tasks, each under a new id where its results have been taken back.
+
+    What an archive was told to hide must not be sent again under the same UIDs.
+    """
+    return [replace(task, task_id=_fresh(session, task.task_id)) for task in planned]
+
+
+def _fresh(session: Transaction, task_id: Digest) -> Digest:
+    row = session.get(TaskRow, task_id)
+    if row is None or row.state != TaskState.SUPERSEDED or not retractions.exists(session, task_id):
+        return task_id
+    return _fresh(session, digest_of([task_id, "again"]))
 
 
 def _same_work(session: Transaction, old: TaskRow, planned: Sequence[PlannedTask]) -> bool:
@@ -126,14 +150,18 @@ def load(session: Transaction, task_id: Digest) -> Task:
         plugin=row.plugin,
         version=row.version,
         parameters=row.parameters,
-        inputs=tuple(_input(session, entry, study) for entry in inputs),
+        inputs=tuple(_input(session, entry) for entry in inputs),
         state=TaskState(row.state),
     )
 
 
-def _input(session: Transaction, row: TaskInputRow, study: StudyInstanceUID) -> Input:
-    found = session.scalars(select(InstanceRow).where(InstanceRow.sop_instance_uid.in_(row.instances)))
-    by_uid = {instance.sop_instance_uid: instance_of(instance, study) for instance in found}
+def _input(session: Transaction, row: TaskInputRow) -> Input:
+    found = session.execute(
+        select(InstanceRow, SeriesRow.study_instance_uid)
+        .join(SeriesRow, SeriesRow.series_instance_uid == InstanceRow.series_instance_uid)
+        .where(InstanceRow.sop_instance_uid.in_(row.instances))
+    )
+    by_uid = {instance.sop_instance_uid: instance_of(instance, StudyInstanceUID(study)) for instance, study in found}
     return Input(
         role=row.role,
         instances=tuple(by_uid[uid] for uid in row.instances),

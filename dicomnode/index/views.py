@@ -15,6 +15,8 @@ from dicomnode.index.schema import (
     NoMatchRow,
     ObjectRow,
     PatientRow,
+    PriorRow,
+    PriorSearchRow,
     QuarantineRow,
     SeriesRow,
     StackRow,
@@ -129,6 +131,26 @@ def no_matches(session: Transaction, study: str) -> list[Record]:
     """Why plugins did not run on the latest revision of a study's exam."""
     rows = session.scalars(select(NoMatchRow).where(NoMatchRow.exam == _latest(study)).order_by(NoMatchRow.plugin))
     return [{"plugin": row.plugin, "reason": row.reason, "held": row.held} for row in rows]
+
+
+def priors(session: Transaction, study: str) -> list[Record]:
+    """What came of searching a study's priors: the whole, then each that a peer holds."""
+    search = session.get(PriorSearchRow, study)
+    if search is None:
+        return []
+    rows = session.scalars(select(PriorRow).where(PriorRow.searched_for == study).order_by(PriorRow.id))
+    each = [
+        {
+            "peer": row.peer,
+            "study_instance_uid": row.study_instance_uid,
+            "state": row.state,
+            "reason": row.reason,
+            "instances": row.instances,
+        }
+        for row in rows
+    ]
+    whole = {"peer": "", "study_instance_uid": "", "state": search.state, "reason": search.reason}
+    return [{**whole, "instances": sum(prior["instances"] for prior in each)}, *each]
 
 
 def _latest(study: str) -> Any:

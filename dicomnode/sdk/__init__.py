@@ -23,7 +23,7 @@ from dicomnode.sdk.findings import (
     Segment,
     Segmentation,
 )
-from dicomnode.sdk.spec import SDK_VERSION, InputRole, Match, Parameter, PluginSpec, Resources
+from dicomnode.sdk.spec import SDK_VERSION, InputRole, Match, Parameter, PluginSpec, Prior, Resources
 from dicomnode.sdk.volume import Volume
 
 __all__ = [
@@ -43,6 +43,7 @@ __all__ = [
     "ParametricMap",
     "PluginSpec",
     "Presentation",
+    "Prior",
     "QualitativeEvaluation",
     "Recommendation",
     "Registration",

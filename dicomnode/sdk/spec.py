@@ -47,6 +47,16 @@ class Match:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Prior:
+    """Which earlier studies of the same patient an input may come from."""
+
+    within_days: int = 3653
+    """How much older than the exam the study may be."""
+    same_body_part: bool = True
+    """Refuse a series whose Body Part Examined is another one; where either does not say, it may come."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class InputRole:
     """One input of a plugin: what it is called, what fills it, and how it must relate to another one."""
 
@@ -57,6 +67,8 @@ class InputRole:
     """Take only volumes whose rows and columns lie equally far apart; by default a plugin copes with any."""
     many: bool = False
     """Every volume that fits fills it, not the best one alone: ask the case with ``every(role)``."""
+    from_prior: Prior | None = None
+    """Filled from an earlier study instead of the exam itself: from the newest one that has something fitting."""
     same_frame_as: str = ""
     """Role with which this one must share the frame of reference."""
     same_grid_as: str = ""
@@ -66,6 +78,11 @@ class InputRole:
 def member_name(role: str, number: int) -> str:
     """What one of the volumes in a role of many is called, from 1; findings that lie on it name it so."""
     return f"{role}.{number}"
+
+
+def role_of(name: str) -> str:
+    """The role a volume is in: the inverse of :func:`member_name`, and the name itself in a role of one."""
+    return name.partition(".")[0]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,17 +139,7 @@ class PluginSpec:
             raise ValueError(f"entry must be 'package.module:function': {self.entry!r}")
         if self.sdk > SDK_VERSION:
             raise ValueError(f"plugin needs SDK {self.sdk}, this node has {SDK_VERSION}")
-        roles = [role.role for role in self.inputs]
-        if not roles or len(set(roles)) != len(roles):
-            raise ValueError(f"input roles must be there and unique: {roles}")
-        for role in self.inputs:
-            if not _ROLE.fullmatch(role.role):  # it names a file of the case directory
-                raise ValueError(f"a role must be lower-case letters, digits, hyphens and underscores: {role.role!r}")
-            for other in (role.same_frame_as, role.same_grid_as):
-                if other and other not in roles:
-                    raise ValueError(f"role {role.role!r} refers to unknown role {other!r}")
-        if self.level == "series" and self.inputs[0].many:
-            raise ValueError("a plugin of level 'series' runs on each volume alone: its first role cannot take many")
+        _check_inputs(self)
 
     def resolve(self, given: Mapping[str, ParameterValue]) -> dict[str, ParameterValue]:
         """All parameters: the given ones over the defaults, types and bounds checked.
@@ -164,7 +171,14 @@ class PluginSpec:
             When the data are not a specification.
         """
         inputs = tuple(
-            InputRole(**{**role, "match": tuple(_match(match) for match in role["match"])}) for role in data["inputs"]
+            InputRole(
+                **{
+                    **role,
+                    "match": tuple(_match(match) for match in role["match"]),
+                    "from_prior": Prior(**role["from_prior"]) if role["from_prior"] else None,
+                }
+            )
+            for role in data["inputs"]
         )
         return cls(
             **{
@@ -177,6 +191,29 @@ class PluginSpec:
                 "resources": Resources(**data["resources"]),
             }
         )
+
+
+def is_prior(spec: PluginSpec, name: str) -> bool:
+    """Whether a volume of this name comes from an earlier study."""
+    return any(role.role == role_of(name) and role.from_prior is not None for role in spec.inputs)
+
+
+def _check_inputs(spec: PluginSpec) -> None:
+    roles = [role.role for role in spec.inputs]
+    if not roles or len(set(roles)) != len(roles):
+        raise ValueError(f"input roles must be there and unique: {roles}")
+    for role in spec.inputs:
+        if not _ROLE.fullmatch(role.role):  # it names a file of the case directory
+            raise ValueError(f"a role must be lower-case letters, digits, hyphens and underscores: {role.role!r}")
+        for other in (role.same_frame_as, role.same_grid_as):
+            if other and other not in roles:
+                raise ValueError(f"role {role.role!r} refers to unknown role {other!r}")
+        if role.from_prior is not None and (role.same_frame_as or role.same_grid_as):
+            raise ValueError(f"role {role.role!r} is from a prior: studies share no frame of reference")
+    if all(role.from_prior is not None for role in spec.inputs):
+        raise ValueError("a plugin needs an input from the exam itself, not from priors alone")
+    if spec.level == "series" and spec.inputs[0].many:
+        raise ValueError("a plugin of level 'series' runs on each volume alone: its first role cannot take many")
 
 
 def _match(data: Mapping[str, Any]) -> Match:

@@ -18,7 +18,7 @@ from dicomnode.settings import PeerSettings, PluginSettings, RoleSettings, Setti
 from tests.architecture.house import ROOT
 
 EMBEDDED = ROOT / "config" / "embedded.toml"
-SECTIONS = ("node", "dicom", "limits", "database", "completeness", "delivery")
+SECTIONS = ("node", "dicom", "limits", "database", "completeness", "delivery", "priors")
 
 TWO_PEERS = """\
 [dicom]

@@ -18,6 +18,7 @@ from dicomnode.index import views
 from dicomnode.index.database import Database
 from dicomnode.index.intake import Intake
 from dicomnode.pipeline import Parts, Pipeline
+from dicomnode.prefetch import Prefetch, PriorMeans
 from dicomnode.sdk.spec import Resources
 from dicomnode.settings import NodeSettings, Settings
 from dicomnode.stability import StabilityClock
@@ -71,8 +72,17 @@ def world(tmp_path: Path) -> Iterator[World]:
     database = Database("", tmp_path)
     database.upgrade()
     spec = plugin(resources=Resources(lane="express"))
+    settings = Settings(node=NodeSettings(data=tmp_path))
+    means = PriorMeans(
+        settings=settings,
+        database=database,
+        submitter=None,  # type: ignore[arg-type]
+        archive=None,  # type: ignore[arg-type]
+        plugins=(),
+        now=lambda: at(0),
+    )
     parts = Parts(
-        settings=Settings(node=NodeSettings(data=tmp_path)),
+        settings=settings,
         database=database,
         store=FileStore(tmp_path / "store"),
         submitter=None,  # type: ignore[arg-type]
@@ -80,6 +90,7 @@ def world(tmp_path: Path) -> Iterator[World]:
         node_workers=None,  # type: ignore[arg-type]
         plugin_workers=None,  # type: ignore[arg-type]
         delivery=None,  # type: ignore[arg-type]
+        prefetch=Prefetch(means),
         now=lambda: at(0),
     )
     yield World(database=database, parts=parts)

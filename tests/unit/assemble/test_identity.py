@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from dicomnode.assemble.identity import disagreement
+from dicomnode.assemble.identity import different_patients, different_studies
 from dicomnode.domain.instance import Patient
 from tests.slices import header
 
@@ -25,8 +25,12 @@ PATIENT = Patient(patient_id="P1", issuer="H", name="Doe^Jane", birth_date="2010
     ],
 )
 def test_every_part_of_the_identity_counts_but_the_spelling_of_the_name(change: dict[str, str], reason: str) -> None:
-    assert disagreement([header("1.1", patient=PATIENT), header("1.2", patient=replace(PATIENT, **change))]) == reason
+    assert (
+        different_patients([header("1.1", patient=PATIENT), header("1.2", patient=replace(PATIENT, **change))])
+        == reason
+    )
 
 
 def test_two_studies_are_refused() -> None:
-    assert disagreement([header("1.1"), header("1.2", study="1.2.4")]) == "the inputs are of different studies"
+    assert different_studies([header("1.1")]) == ""
+    assert different_studies([header("1.1"), header("1.2", study="1.2.4")]) == "the inputs are of different studies"
