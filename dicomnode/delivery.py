@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from dicomnode.deliver import patience, proof, send
+from dicomnode.deliver import hours, patience, profiles, proof, send
 from dicomnode.deliver.destination import Destination
 from dicomnode.dimse import commitment
 from dicomnode.dimse.normalized import Request
@@ -59,21 +59,28 @@ class Delivery:
 
     def deliver(self, task_id: str, attempt: int, peer_name: str, chain: str, trial: int) -> None:
         """Send what a peer has not got yet; what must wait is submitted again, later, as the chain's next trial."""
-        means, key = self._means, Digest(task_id)
+        means, key, policy = self._means, Digest(task_id), self._means.settings.delivery
         with means.database.read() as session:
             parcels = deliveries.pending(session, key, peer_name)
         if not parcels:
             return
-        policy, peer = means.settings.delivery, self._peer(peer_name)
+        peer, closed_for = self._peer(peer_name), 0.0
         if peer is None:
-            receipts = send.park(parcels, "the peer is no longer configured")
+            receipts = send.put_by(parcels, DeliveryState.PARKED, "the peer is no longer configured")
+        elif closed_for := hours.opens_in(peer.hours, means.now().astimezone()):
+            receipts = send.put_by(parcels, DeliveryState.WAITING, f"to be sent at {' and '.join(peer.hours)} only")
         else:
             receipts = send.attempt(peer, parcels, means.path, means.destination.store, policy, means.now())
-        states = [receipt.state for receipt in receipts]
         with means.database.write() as session:
+            standing = deliveries.standing(session, key, peer_name)
+            kinds = {parcel.delivery_id: parcel.kind for parcel in parcels}
+            receipts, more = profiles.fall_back(receipts, kinds, standing)
             deliveries.note(session, receipts, means.now())
+            states = [receipt.state for receipt in receipts]
+            if more and deliveries.queue(session, key, peer_name, more, means.now()):
+                self._submit(session, "deliver", key, attempt, peer_name, f"{chain}.{trial}")
             if DeliveryState.WAITING in states:
-                wait = patience.next_wait(trial, policy)
+                wait = max(patience.next_wait(trial, policy), closed_for)
                 self._submit(session, "deliver", key, attempt, peer_name, chain, trial + 1, wait)
             if DeliveryState.DELIVERED in states and peer is not None and peer.commitment:
                 self._submit(session, "prove", key, attempt, peer_name, f"{chain}.{trial}")

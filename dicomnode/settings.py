@@ -31,6 +31,7 @@ def _fingerprint(value: str) -> str:
 
 AETitleText = Annotated[str, AfterValidator(_ae_title)]
 Fingerprint = Annotated[str, AfterValidator(_fingerprint)]
+Hours = Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d$")]
 Port = Annotated[int, Field(ge=0, le=65535)]
 Seconds = Annotated[float, Field(gt=0, le=366 * 86400)]
 
@@ -182,6 +183,10 @@ class PeerSettings(_Section):
     """SHA-256 fingerprints, hexadecimal, of the TLS certificates its AE title is bound to; empty binds it to none."""
     receives: tuple[ResultKind, ...] = ()
     """Which results go to it; empty means none."""
+    hours: tuple[Hours, ...] = ()
+    """When results may be sent to it, local time, for example ``19:00-07:00``; empty means always."""
+    megabytes_per_second: Annotated[float, Field(ge=0)] = 0.0
+    """Most that one association to it may carry; 0 means no limit."""
     commitment: bool = False
     """Have it prove that it keeps results: by storage commitment, by C-FIND where it gives none."""
 

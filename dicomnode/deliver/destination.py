@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
+from dicomnode.deliver.pace import Pace
 from dicomnode.dimse import commitment, presence, scu
 from dicomnode.dimse.normalized import Request
 from dicomnode.domain.delivery import Answer, Reference
@@ -13,7 +14,8 @@ from dicomnode.domain.identity import AETitle, SOPInstanceUID
 from dicomnode.errors import Refused
 from dicomnode.settings import PeerSettings
 
-UNREADABLE = Answer(status=None, text="its file is gone or damaged", unreadable=True)
+UNREADABLE = Answer(status=None, text="its file is gone or damaged")
+_NOT_TAKEN = 0x0122
 
 
 class Destination(Protocol):
@@ -50,12 +52,14 @@ class DimseDestination:
         """Send files by C-STORE. One that cannot be read keeps none of the others back."""
         outgoing = [_readable(file) for file in files]
         answers = scu.send(peer, self._calling_aet, [file for file in outgoing if file is not None])
+        pace = Pace(peer.megabytes_per_second * 1e6)
         for file in outgoing:
             if file is None:
                 yield UNREADABLE
             else:
                 sent = next(answers)
-                yield Answer(status=sent.status, text=sent.text)
+                yield Answer(status=_NOT_TAKEN if sent.status is None else sent.status, text=sent.text)
+                pace.sent(file.path.stat().st_size)
         for _ in answers:  # the end of the iteration is the release of the association
             pass
 

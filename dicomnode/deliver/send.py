@@ -54,12 +54,9 @@ def attempt(
     return [_give_up(parcel, receipt, policy, now) for parcel, receipt in zip(parcels, receipts, strict=True)]
 
 
-def park(parcels: Sequence[Parcel], reason: str) -> list[Receipt]:
-    """Set parcels aside for a person to look at."""
-    return [
-        Receipt(delivery_id=parcel.delivery_id, state=DeliveryState.PARKED, status=None, reason=reason)
-        for parcel in parcels
-    ]
+def put_by(parcels: Sequence[Parcel], state: DeliveryState, reason: str) -> list[Receipt]:
+    """Leave parcels unsent, for a time or for a person to look at."""
+    return [Receipt(delivery_id=parcel.delivery_id, state=state, status=None, reason=reason) for parcel in parcels]
 
 
 def _receipt(parcel: Parcel, answer: Answer) -> Receipt:

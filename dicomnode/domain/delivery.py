@@ -22,6 +22,8 @@ class DeliveryState(StrEnum):
     """The destination has said that it keeps the object."""
     UNPROVEN = "unproven"
     """Acknowledged, but the destination has no way to say whether it keeps the object."""
+    REPLACED = "replaced"
+    """The destination takes no such object; a poorer one of the same result stands in for it."""
     PARKED = "parked"
     """A permanent error; a person must look."""
     WITHDRAWN = "withdrawn"
@@ -35,6 +37,7 @@ class Parcel:
     delivery_id: int
     sop_instance_uid: SOPInstanceUID
     sop_class_uid: SOPClassUID
+    kind: str
     store_key: str
     attempts: int
     queued: datetime
@@ -46,11 +49,9 @@ class Answer:
     """What a destination answered to one object."""
 
     status: int | None
-    """DIMSE status; None when it takes no such object in any encoding of ours."""
+    """DIMSE status; None when the object never left, because its own bytes are gone."""
     text: str
     """The status in words."""
-    unreadable: bool = False
-    """The object never left: its own bytes are gone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

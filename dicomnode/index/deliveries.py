@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
+from typing import get_args
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, and_, select
 
 from dicomnode.domain.delivery import Delivered, DeliveryState, Parcel, Receipt, Reference, Verdict
 from dicomnode.domain.identity import Digest, SOPClassUID, SOPInstanceUID
+from dicomnode.domain.task import ResultKind
 from dicomnode.index.database import Transaction
 from dicomnode.index.exams import hold_study
 from dicomnode.index.schema import DeliveryRow, EventRow, ObjectRow, TaskRow
@@ -24,6 +26,28 @@ _OPEN_TO = {
 """A verdict applies to a delivery in one of these states: proof is taken gladly at any time, doubt is not."""
 
 
+_ORDER: tuple[str, ...] = get_args(ResultKind)
+
+
+def queue(session: Transaction, task_id: Digest, peer: str, kinds: Collection[str], now: datetime) -> bool:
+    """Put a task's objects of these kinds into the outbox for a peer; whether there are any."""
+    objects = session.scalars(
+        select(ObjectRow).where(ObjectRow.task_id == task_id, ObjectRow.kind.in_(kinds)).order_by(ObjectRow.store_key)
+    )
+    wanted = sorted(objects, key=lambda made: _ORDER.index(made.kind))
+    for made in wanted:
+        row = session.scalar(
+            select(DeliveryRow).where(DeliveryRow.sop_instance_uid == made.sop_instance_uid, DeliveryRow.peer == peer)
+        )
+        if row is None:
+            row = DeliveryRow(sop_instance_uid=made.sop_instance_uid, task_id=task_id, peer=peer, attempts=0)
+            session.add(row)
+        row.state, row.status, row.reason = DeliveryState.QUEUED, None, ""
+        row.queued = row.updated = now
+    session.flush()
+    return bool(wanted)
+
+
 def pending(session: Transaction, task_id: Digest, peer: str) -> list[Parcel]:
     """What a task still has to bring to a peer, in the order it was made."""
     rows = session.execute(
@@ -37,12 +61,29 @@ def pending(session: Transaction, task_id: Digest, peer: str) -> list[Parcel]:
             delivery_id=delivery.id,
             sop_instance_uid=SOPInstanceUID(made.sop_instance_uid),
             sop_class_uid=SOPClassUID(made.sop_class_uid),
+            kind=made.kind,
             store_key=made.store_key,
             attempts=delivery.attempts,
             queued=delivery.queued,
         )
         for delivery, made in rows
     ]
+
+
+def standing(session: Transaction, task_id: Digest, peer: str) -> dict[str, set[DeliveryState]]:
+    """For each kind of object a task has made: the states of its deliveries to a peer."""
+    rows = session.execute(
+        select(ObjectRow.kind, DeliveryRow.state)
+        .outerjoin(
+            DeliveryRow,
+            and_(DeliveryRow.sop_instance_uid == ObjectRow.sop_instance_uid, DeliveryRow.peer == peer),
+        )
+        .where(ObjectRow.task_id == task_id)
+    )
+    states: dict[str, set[DeliveryState]] = {}
+    for kind, state in rows:
+        states.setdefault(kind, set()).update({DeliveryState(state)} if state else ())
+    return states
 
 
 def note(session: Transaction, receipts: Sequence[Receipt], now: datetime) -> None:

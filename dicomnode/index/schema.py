@@ -288,6 +288,17 @@ class CommitmentRow(Table):
     asked: Mapped[datetime]
 
 
+class ProfileRow(Table):
+    """What a peer accepted and what not, when it was last asked."""
+
+    __tablename__ = "profile"
+    peer: Mapped[str] = mapped_column(String(32), primary_key=True)
+    sop_class_uid: Mapped[str] = mapped_column(UID, primary_key=True)
+    transfer_syntax_uid: Mapped[str] = mapped_column(UID, primary_key=True)
+    accepted: Mapped[bool]
+    asked: Mapped[datetime]
+
+
 class RefusedReportRow(Table):
     """How often a calling title has sent commitment reports that were refused, and why."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -319,3 +320,31 @@ def test_reconcile_asks_again_for_proof_that_the_engine_has_given_up(world: Worl
     world.submitted.living = set()
     world.delivery.reconcile()
     assert world.submitted.calls[-1][0] == "prove"
+
+
+def test_what_is_refused_for_good_is_replaced_by_what_stands_in_for_it(world: World) -> None:
+    world.with_peers(PACS.model_copy(update={"receives": ("SEG", "SR")}))
+    delivering(world, result("7.1", "SEG"), result("7.2", "SC"), result("7.3", "SR"))
+    world.replies[:] = [reply(0x0122, "no presentation context accepted"), reply(0)]
+    world.delivery.deliver(TASK.task_id, 1, "pacs", "0", 1)
+    assert world.at_peer() == {
+        "7.1": ("replaced", "no presentation context accepted; SC stands in for it"),
+        "7.2": ("queued", ""),
+        "7.3": ("delivered", ""),
+    }
+    assert world.submitted.calls[-1][1] == f"deliver-{TASK.task_id}-1-pacs/0.1-1"
+    world.replies[:] = [reply(0)]
+    world.delivery.deliver(TASK.task_id, 1, "pacs", "0.1", 1)
+    assert world.at_peer()["7.2"] == ("delivered", "")
+
+
+def test_outside_its_hours_a_peer_is_left_alone(world: World) -> None:
+    local = at(0).astimezone()
+    opens = (local + timedelta(hours=2)).strftime("%H:%M")
+    closes = (local + timedelta(hours=3)).strftime("%H:%M")
+    world.with_peers(PACS.model_copy(update={"hours": (f"{opens}-{closes}",)}))
+    delivering(world, result("7.1", "SR"))
+    world.delivery.deliver(TASK.task_id, 1, "pacs", "0", 1)
+    assert world.peer.sent == []
+    assert world.at_peer() == {"7.1": ("waiting", f"to be sent at {opens}-{closes} only")}
+    assert world.submitted.calls[-1][3] == 7200

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from dicomnode.deliver.send import attempt, park
+from dicomnode.deliver.send import attempt, put_by
 from dicomnode.domain.delivery import Answer, DeliveryState, Parcel
 from dicomnode.domain.identity import SOPClassUID, SOPInstanceUID
 from dicomnode.errors import Refused, Unreachable
@@ -28,6 +28,7 @@ def _parcels(count: int) -> list[Parcel]:
             delivery_id=n,
             sop_instance_uid=SOPInstanceUID(f"7.{n}"),
             sop_class_uid=SOPClassUID("1.2"),
+            kind="SC",
             store_key=f"k{n}",
             attempts=0,
             queued=at(0),
@@ -97,7 +98,7 @@ def test_patience_ends_for_what_waits_only() -> None:
 
 
 def test_parking_names_its_reason() -> None:
-    assert [(r.delivery_id, r.state, r.reason) for r in park(_parcels(2), "why")] == [
+    assert [(r.delivery_id, r.state, r.reason) for r in put_by(_parcels(2), DeliveryState.PARKED, "why")] == [
         (0, DeliveryState.PARKED, "why"),
         (1, DeliveryState.PARKED, "why"),
     ]
