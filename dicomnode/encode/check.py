@@ -7,6 +7,7 @@ from io import BytesIO
 
 import numpy as np
 from pydicom import Dataset, dcmread
+from pydicom.datadict import keyword_for_tag
 from pydicom.errors import InvalidDicomError
 from pydicom.uid import ExplicitVRLittleEndian
 
@@ -225,9 +226,9 @@ def _references(dataset: Dataset, known: Mapping[str, str], kind: str) -> None:
 
 
 def _items(dataset: Dataset) -> Iterator[Dataset]:
-    """All items of all sequences, however deep."""
-    for element in dataset:
-        if element.VR == "SQ":
-            for item in element.value:
+    """All items of all sequences, however deep; codes refer to nothing, and what is no sequence stays undecoded."""
+    for tag in list(dataset.keys()):
+        if dataset.get_item(tag).VR == "SQ" and not keyword_for_tag(tag).endswith("CodeSequence"):
+            for item in dataset[tag].value:
                 yield item
                 yield from _items(item)

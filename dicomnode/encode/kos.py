@@ -7,23 +7,21 @@ from io import BytesIO
 from pathlib import Path
 
 import numpy as np
-from highdicom.ko import KeyObjectSelection, KeyObjectSelectionDocument
+from highdicom.ko import KeyObjectSelection
 from highdicom.sr import CodedConcept
 from pydicom import Dataset, dcmread
 
 from dicomnode.domain.identity import SOPClassUID, SOPInstanceUID
 from dicomnode.domain.task import ResultObject
-from dicomnode.encode import sources, times, uids
+from dicomnode.encode import document, sources, times, uids
 from dicomnode.encode.algorithm import concept
 from dicomnode.encode.contents import Contents
 from dicomnode.encode.context import MANUFACTURER, Context, identify, stamp
 from dicomnode.encode.finalize import to_bytes
 from dicomnode.encode.series import Series
-from dicomnode.encode.sr import evidence, observer
+from dicomnode.encode.sr import observer
 from dicomnode.errors import CheckFailed, EncodingError
 from dicomnode.sdk.codes import Code
-
-SOP_CLASS = "1.2.840.10008.5.1.4.1.1.88.59"
 
 # titles of a note on objects to be hidden (CID 7010 in PS3.16; IHE Imaging Object Change Management)
 REJECTED_FOR_QUALITY = Code("113001", "DCM", "Rejected for Quality Reasons")
@@ -38,23 +36,15 @@ _REJECTION_NUMBER = 99999
 def build(contents: Contents, context: Context, series: Series) -> Dataset:
     """Write the key images of a task: for each segment the source slice where it is largest."""
     images = key_images(contents, context)
-    selection = KeyObjectSelection(
+    content = KeyObjectSelection(
         _OF_INTEREST,
         [_pixels(image) for image in images],
         observer_device_context=observer(context),
         description=f"Slices where {', '.join(contents.labels)} are largest",
     )
-    document = KeyObjectSelectionDocument(
-        evidence=list(map(evidence, images)),
-        content=selection,
-        series_instance_uid=series.uid,
-        series_number=series.number,
-        sop_instance_uid=series.instance_uid(),
-        instance_number=1,
-        manufacturer=MANUFACTURER,
-    )
-    stamp(document, context, series)
-    return document
+    dataset = document.selection(content[0], images)
+    stamp(dataset, context, series)
+    return dataset
 
 
 def key_images(contents: Contents, context: Context) -> list[Dataset]:
@@ -91,15 +81,11 @@ def reject(files: Sequence[Path], title: Code) -> ResultObject:
         raise CheckFailed("the objects to reject are not of one patient and study")
     names = sorted(str(header.SOPInstanceUID) for header in stale)
     moment = times.newest(stale)
-    note: Dataset = KeyObjectSelectionDocument(
-        evidence=list(map(evidence, stale)),
-        content=KeyObjectSelection(concept(title), [_pixels(header) for header in stale]),
-        series_instance_uid=uids.rejection(title.value, *names, "series"),
-        series_number=_REJECTION_NUMBER,
-        sop_instance_uid=uids.rejection(title.value, *names, "instance"),
-        instance_number=1,
-        manufacturer=MANUFACTURER,
-    )
+    note = document.selection(KeyObjectSelection(concept(title), [_pixels(header) for header in stale])[0], stale)
+    note.SeriesInstanceUID = uids.rejection(title.value, *names, "series")
+    note.SOPInstanceUID = uids.rejection(title.value, *names, "instance")
+    note.SeriesNumber, note.InstanceNumber = _REJECTION_NUMBER, 1
+    note.Manufacturer = MANUFACTURER
     identify(note, stale[0])
     note.SeriesDescription = title.meaning
     note.SeriesDate = note.ContentDate = moment.date
@@ -116,18 +102,18 @@ def _proven(note: Dataset, stale: Sequence[Dataset]) -> ResultObject:
         raise CheckFailed("KOS: the note does not name exactly the objects to reject")
     return ResultObject(
         sop_instance_uid=SOPInstanceUID(str(read.SOPInstanceUID)),
-        sop_class_uid=SOPClassUID(SOP_CLASS),
+        sop_class_uid=SOPClassUID(document.KEY_OBJECT_SELECTION),
         kind="KOS",
         description=str(read.SeriesDescription),
         content=content,
     )
 
 
-def referenced(document: Dataset) -> set[str]:
+def referenced(selection: Dataset) -> set[str]:
     """SOP Instance UIDs that the content of a selection names."""
     return {
         str(item.ReferencedSOPSequence[0].ReferencedSOPInstanceUID)
-        for item in document.ContentSequence
+        for item in selection.ContentSequence
         if "ReferencedSOPSequence" in item
     }
 

@@ -1,7 +1,7 @@
 """Image library of a report: the images used, what they share said once (PS3.16 TID 1600 to 1604).
 
-highdicom repeats every descriptor for every image: 4 kB a slice. Here a group holds what its images share, an image
-only its position.
+highdicom repeats every descriptor for every image: 4 kB a slice. Here a group holds what its images share; where each
+lies is said by the image itself.
 """
 
 from __future__ import annotations
@@ -37,10 +37,6 @@ _HORIZONTAL = CodedConcept("111026", "DCM", "Horizontal Pixel Spacing")
 _VERTICAL = CodedConcept("111066", "DCM", "Vertical Pixel Spacing")
 _BETWEEN_SLICES = CodedConcept("112226", "DCM", "Spacing between slices")
 _THICKNESS = CodedConcept("112225", "DCM", "Slice Thickness")
-_POSITION = tuple(
-    CodedConcept(value, "DCM", f"Image Position (Patient) {axis}")
-    for value, axis in (("110901", "X"), ("110902", "Y"), ("110903", "Z"))
-)
 _ORIENTATION = tuple(
     CodedConcept(value, "DCM", f"Image Orientation (Patient) {axis}")
     for value, axis in (
@@ -92,20 +88,13 @@ def _shared(first: Dataset, geometry: Geometry) -> list[ContentItem]:
 
 def _entry(header: Dataset) -> ImageContentItem:
     frame = header.get("ReferencedFrameNumber")
-    entry = ImageContentItem(
+    return ImageContentItem(
         _SOURCE,
         header.SOPClassUID,
         header.SOPInstanceUID,
         referenced_frame_numbers=[frame] if frame else None,
         relationship_type=RelationshipTypeValues.CONTAINS,
     )
-    entry.ContentSequence = ContentSequence(
-        [
-            NumContentItem(name, value, _MILLIMETER, relationship_type=RelationshipTypeValues.HAS_ACQ_CONTEXT)
-            for name, value in zip(_POSITION, header.ImagePositionPatient, strict=True)
-        ]
-    )
-    return entry
 
 
 def _container(name: CodedConcept) -> ContainerContentItem:

@@ -26,7 +26,8 @@ def build(finding: DerivedImage, context: Context, series: Series) -> Iterator[D
     """Write each slice as its own instance, in slice order."""
     common = _attributes(finding, context, series)
     for number, plane in enumerate(stored_values(finding), start=1):
-        image = deepcopy(common)
+        image = Dataset()
+        image.update(common)
         image.SOPInstanceUID = series.instance_uid(number)
         image.InstanceNumber = number
         slices.refer(image, finding.on, finding.derived_from, context, number - 1)
@@ -74,6 +75,7 @@ def _attributes(finding: DerivedImage, context: Context, series: Series) -> Data
     ]
     _acquired(image, finding, context)
     stamp(image, context, series)
+    del image.SOPInstanceUID, image.InstanceNumber  # shared elements must not be written to
     body_part(image, context.sources.by_role[finding.on][0])
     slices.keep_lossy_history(image, context.sources.every())
     return image

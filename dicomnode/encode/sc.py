@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from copy import deepcopy
 
 from pydicom import Dataset
 
@@ -20,10 +19,12 @@ def build(finding: SecondaryCapture, context: Context, series: Series) -> Iterat
     """Write each picture as its own instance, in slice order."""
     common = _attributes(finding, context, series)
     for number, picture in enumerate(pictures(finding, context), start=1):
-        image = deepcopy(common)
+        image = Dataset()
+        image.update(common)
         image.SOPInstanceUID = series.instance_uid(number)
         image.InstanceNumber = number
         slices.refer(image, finding.on, finding.derived_from, context, number - 1)
+        image.PatientOrientation = None
         if finding.on:
             slices.place(image, finding.on, context, number - 1)
         pixels = picture.tobytes()
@@ -55,8 +56,8 @@ def _attributes(finding: SecondaryCapture, context: Context, series: Series) -> 
     image.DerivationDescription = f"{finding.title}; computed by {context.work.spec.name} {context.work.spec.version}"
     image.SecondaryCaptureDeviceManufacturer = MANUFACTURER
     image.SecondaryCaptureDeviceManufacturerModelName = MANUFACTURER
-    image.PatientOrientation = None
     stamp(image, context, series)
+    del image.SOPInstanceUID, image.InstanceNumber  # shared elements must not be written to
     body_part(image, context.sources.first)
     slices.keep_lossy_history(image, context.sources.every())
     return image

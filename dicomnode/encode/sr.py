@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from highdicom.sr import (
     CodeContentItem,
     CodedConcept,
-    Comprehensive3DSR,
     ContentItem,
     DeviceObserverIdentifyingAttributes,
     MeasurementReport,
@@ -24,7 +23,7 @@ from highdicom.sr import (
 from highdicom.sr import Measurement as MeasurementItem
 from pydicom import Dataset
 
-from dicomnode.encode import algorithm, library, uids
+from dicomnode.encode import algorithm, document, library, uids
 from dicomnode.encode.algorithm import concept
 from dicomnode.encode.contents import Contents
 from dicomnode.encode.context import MANUFACTURER, Context, stamp
@@ -56,19 +55,8 @@ def build(contents: Contents, context: Context, series: Series, segmentations: S
     segmentations : sequence of Dataset
         Those of ``contents``, written, in the same order; the report refers to them and to the sources.
     """
-    report = Comprehensive3DSR(
-        evidence=[*map(evidence, context.sources.every()), *map(evidence, segmentations)],
-        content=_tree(contents, context, segmentations)[0],
-        series_instance_uid=series.uid,
-        series_number=series.number,
-        sop_instance_uid=series.instance_uid(),
-        instance_number=1,
-        manufacturer=MANUFACTURER,
-        is_complete=True,
-        is_final=False,
-        is_verified=False,
-        previous_versions=[evidence(context.replaces)] if context.replaces is not None else None,
-    )
+    root = _tree(contents, context, segmentations)[0]
+    report = document.report(root, [*context.sources.every(), *segmentations], context.replaces)
     stamp(report, context, series)
     return report
 
@@ -193,14 +181,3 @@ def modifier(name: CodedConcept, value: Code) -> CodeContentItem:
 def text(name: CodedConcept, value: str) -> TextContentItem:
     """A line of text."""
     return TextContentItem(name, value, RelationshipTypeValues.CONTAINS)
-
-
-def evidence(instance: Dataset) -> Dataset:
-    """What a report needs of an instance to refer to it, and nothing that identifies a person."""
-    evidence = Dataset()
-    for keyword in ("PatientID", "PatientName", "PatientBirthDate", "PatientSex", "AccessionNumber", "StudyID"):
-        setattr(evidence, keyword, None)
-    evidence.StudyDate = evidence.StudyTime = None
-    for keyword in ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID"):
-        evidence[keyword] = instance[keyword]
-    return evidence

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 
 from highdicom.sr import (
     CodedConcept,
-    Comprehensive3DSR,
     ContainerContentItem,
     ContentItem,
     ContentSequence,
@@ -19,10 +18,10 @@ from highdicom.sr import (
 )
 from pydicom import Dataset
 
-from dicomnode.encode import algorithm, sr
+from dicomnode.encode import algorithm, document, sr
 from dicomnode.encode.algorithm import concept
 from dicomnode.encode.contents import Contents
-from dicomnode.encode.context import MANUFACTURER, Context, stamp
+from dicomnode.encode.context import Context, stamp
 from dicomnode.encode.series import Series
 from dicomnode.sdk.codes import Code
 from dicomnode.sdk.findings import Measurement, Segment
@@ -37,18 +36,7 @@ def build(contents: Contents, context: Context, series: Series) -> Dataset:
     """Write the report."""
     root = _section(_TITLE, is_root=True)
     root.ContentSequence.extend(_lines(contents, context))
-    report = Comprehensive3DSR(
-        evidence=list(map(sr.evidence, context.sources.every())),
-        content=root,
-        series_instance_uid=series.uid,
-        series_number=series.number,
-        sop_instance_uid=series.instance_uid(),
-        instance_number=1,
-        manufacturer=MANUFACTURER,
-        is_complete=True,
-        is_final=False,
-        is_verified=False,
-    )
+    report = document.report(root, context.sources.every())
     stamp(report, context, series)
     return report
 

@@ -125,3 +125,77 @@ def test_its_image_library_repeats_every_descriptor_for_every_image(task: Work) 
     library = ImageLibrary(images(task))
     entries = [item for item in library[0].ContentSequence[0].ContentSequence if item.ValueType == "IMAGE"]
     assert [len(entry.ContentSequence) for entry in entries] == [17] * 5
+
+
+def test_a_label_map_describes_its_background(task: Work) -> None:
+    """Mend: ``seg.build``; viewers shift their colours by it."""
+    sources = images(task)
+    liver = CodedConcept(codes.LIVER.value, codes.LIVER.scheme, codes.LIVER.meaning)
+    dataset = highdicom.seg.Segmentation(
+        source_images=sources,
+        pixel_array=np.ones((len(sources), sources[0].Rows, sources[0].Columns), np.uint8),
+        segmentation_type="LABELMAP",
+        segment_descriptions=[highdicom.seg.SegmentDescription(1, "Liver", liver, liver, "MANUAL")],
+        **common(),
+    )
+    assert [item.SegmentNumber for item in dataset.SegmentSequence] == [0, 1]
+
+
+def test_a_reference_to_a_frame_names_the_segment_too() -> None:
+    """PS3.3 Table 10-3 allows one of the two. Mend: ``sr`` refers to whole segments only (TID 1411)."""
+    source = highdicom.sr.SourceImageForSegmentation("1.2.840.10008.5.1.4.1.1.4", "1.2.3")
+    reference = highdicom.sr.ReferencedSegmentationFrame("1.2.840.10008.5.1.4.1.1.66.4", "1.2.4", 1, 1, source)
+    item = reference[0].ReferencedSOPSequence[0]
+    assert {"ReferencedFrameNumber", "ReferencedSegmentNumber"} <= set(item.dir())
+
+
+def palette() -> highdicom.PaletteColorLUTTransformation:
+    return highdicom.PaletteColorLUTTransformation.from_combined_lut(np.zeros((256, 3), np.uint16))
+
+
+def test_a_pseudo_colour_state_takes_no_window(task: Work) -> None:
+    """Mend: ``pr.build`` sets Softcopy VOI LUT Sequence itself."""
+    with pytest.raises(TypeError, match="isinstance"):
+        highdicom.pr.PseudoColorSoftcopyPresentationState(
+            images(task),
+            palette_color_lut_transformation=palette(),
+            voi_lut_transformations=[highdicom.pr.SoftcopyVOILUTTransformation(100.0, 200.0)],
+            content_label="X",
+            **common(),
+        )
+
+
+def test_a_blending_has_no_frame_of_reference(task: Work) -> None:
+    """Mend: ``pr.build``."""
+    sources = images(task)
+    blended = highdicom.pr.AdvancedBlending(sources, 1, palette_color_lut_transformation=palette())
+    shown = highdicom.pr.BlendingDisplay("EQUAL", [highdicom.pr.BlendingDisplayInput(1)])
+    state = highdicom.pr.AdvancedBlendingPresentationState(sources, [blended], [shown], content_label="X", **common())
+    assert "FrameOfReferenceUID" not in state
+
+
+def test_a_presentation_state_takes_all_pixels_for_squares(task: Work) -> None:
+    """Mend: ``pr._displayed``."""
+    sources = images(task)
+    assert sources[0].PixelSpacing[0] != sources[0].PixelSpacing[1]
+    state = highdicom.pr.GrayscaleSoftcopyPresentationState(sources, content_label="X", **common())
+    assert state.DisplayedAreaSelectionSequence[0].PresentationPixelAspectRatio == [1, 1]
+
+
+def test_a_selection_and_a_capture_lose_the_issuer(task: Work) -> None:
+    """Mend: ``context.identify``; without issuer a result lands on the wrong patient where clinics share a PACS."""
+    sources = images(task)
+    selected = highdicom.ko.KeyObjectSelection(CodedConcept("113000", "DCM", "Of Interest"), sources)
+    place = {
+        key: value
+        for key, value in common().items()
+        if key not in ("manufacturer_model_name", "software_versions", "device_serial_number")
+    }
+    document = highdicom.ko.KeyObjectSelectionDocument(evidence=sources, content=selected, **place)
+    pixels = np.zeros((sources[0].Rows, sources[0].Columns, 3), np.uint8)
+    capture = highdicom.sc.SCImage.from_ref_dataset(
+        sources[0], pixels, "RGB", 8, "PATIENT", patient_orientation=("L", "P"), **place
+    )
+    assert sources[0].IssuerOfPatientID
+    assert "IssuerOfPatientID" not in document
+    assert "IssuerOfPatientID" not in capture

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from dicomnode.encode import Work, encode, kos
+from dicomnode.encode import Work, document, encode, kos
 from dicomnode.errors import CheckFailed, EncodingError
 from tests import builders, cases
 from tests.unit.encode.written import nodes, of_kind, read
@@ -41,7 +41,7 @@ def test_a_rejection_note_names_all_objects_and_their_patient(task: Work, tmp_pa
     files = stale(task, tmp_path / "stale")
     result = kos.reject(files, kos.REJECTED_FOR_QUALITY)
     note = read(result)
-    assert (result.kind, result.sop_class_uid) == ("KOS", kos.SOP_CLASS)
+    assert (result.kind, result.sop_class_uid) == ("KOS", document.KEY_OBJECT_SELECTION)
     assert note.ConceptNameCodeSequence[0].CodeValue == "113001"
     assert (note.PatientID, note.IssuerOfPatientID, note.PatientName) == ("TEST-1", "CLINIC", "Phantom^Test")
     assert note.StudyInstanceUID == builders.uid("study", "study")
