@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from dicomnode.dicom.header import is_uid
-from dicomnode.domain.instance import Received
-from dicomnode.errors import IdentityMismatch, InvalidInstance, NotThisClass, UnusablePlace
+from dicomnode.domain.instance import InstanceHeader, Received
+from dicomnode.errors import IdentityMismatch, InvalidInstance, NotThisClass, NotUnderstood, UnusablePlace
 from dicomnode.receive.walk import SERIES, SOP_CLASS, SOP_INSTANCE, STUDY, Values
 
 
@@ -42,6 +44,21 @@ def check_identity(values: Values, received: Received) -> None:
         raise UnusablePlace("Study Instance UID is missing or not a UID")
     if not is_uid(_uid(values, SERIES)):
         raise UnusablePlace("Series Instance UID is missing or not a UID")
+
+
+def check_reading(read: InstanceHeader, walked: InstanceHeader) -> None:
+    """A header as a second reader reads it against what the proving walk kept: one instance of one patient.
+
+    A data set made to look different to different readers would otherwise be checked as one patient's and filed as
+    another's.
+
+    Raises
+    ------
+    NotUnderstood
+        The two readings differ.
+    """
+    if replace(read, facts={}, frames=()) != replace(walked, facts={}, frames=()):
+        raise NotUnderstood("the data set's identity can be read in two ways")
 
 
 def _uid(values: Values, tag: int) -> str:

@@ -67,9 +67,12 @@ class Proof:
             raise self._objection
         values = self._walk.finish()
         guard.check_identity(values, self._received)
-        if self._head is not None:
-            return header.read(memoryview(self._head), self._received.transfer_syntax_uid)
-        return header.from_values(values, self._received.transfer_syntax_uid)
+        walked = header.from_values(values, self._received.transfer_syntax_uid)
+        if self._head is None:
+            return walked
+        read = header.read(memoryview(self._head), self._received.transfer_syntax_uid)
+        guard.check_reading(read, walked)
+        return read
 
     def _collect(self, piece: bytes | memoryview) -> None:
         """Keep the header of a multi-frame image: what it says of each frame stands in sequences, which are read last.

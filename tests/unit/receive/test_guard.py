@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
+from dicomnode.dicom import header
 from dicomnode.domain.identity import AETitle
-from dicomnode.domain.instance import Received
+from dicomnode.domain.instance import Patient, Received
 from dicomnode.errors import IdentityMismatch, InvalidInstance, NotThisClass, NotUnderstood, ReceiveError, UnusablePlace
-from dicomnode.receive.guard import check_identity, check_request
+from dicomnode.receive.guard import check_identity, check_reading, check_request
 from dicomnode.receive.walk import SERIES, SOP_CLASS, SOP_INSTANCE, STUDY, Values
-from tests.datasets import CT_IMAGE, EXPLICIT_LITTLE, MR_IMAGE
+from tests.datasets import CT_IMAGE, EXPLICIT_LITTLE, MR_IMAGE, mr
 
 REQUEST = Received(
     sop_class_uid=MR_IMAGE,
@@ -90,3 +92,19 @@ def test_statuses_are_those_of_the_standard() -> None:
 @pytest.mark.parametrize("padding", [b"", b"\0", b" "])
 def test_padding_is_no_part_of_a_uid(padding: bytes) -> None:
     check_identity({tag: (vr, raw.rstrip(b"\0") + padding) for tag, (vr, raw) in IDENTITY.items()}, REQUEST)
+
+
+@pytest.mark.parametrize(
+    "different",
+    [
+        {"sop_instance_uid": "9.9"},
+        {"series_instance_uid": "9.9"},
+        {"study_instance_uid": "9.9"},
+        {"patient": Patient(patient_id="P2")},
+    ],
+)
+def test_two_readers_must_read_one_instance_of_one_patient(different: dict[str, Any]) -> None:
+    read = header.read(mr(), EXPLICIT_LITTLE)
+    check_reading(replace(read, facts={"Rows": 4}, frames=({"EchoTime": 1.0},)), read)
+    with pytest.raises(NotUnderstood, match="two ways"):
+        check_reading(replace(read, **different), read)
