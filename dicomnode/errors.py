@@ -15,12 +15,16 @@
      │  ├ InvalidInstance    0117     the SOP Instance UID is not a UID
      │  └ NotThisClass       0122     the SOP class is not the presentation context's
      ├ RequestError                   a DIMSE-N request that is not granted; carries its DIMSE status
+     │  ├ InvalidValue       0106     an attribute has a value that it cannot have
      │  ├ ProcessingFailed   0110     the data set is none, or serving it failed
+     │  ├ FinalStep          0110     a procedure step that has ended cannot be changed
+     │  ├ DuplicateStep      0111     the procedure step exists
      │  ├ NoSuchInstance     0112     it is about an instance we do not know
      │  ├ NoSuchEvent        0113     the service has no event of this type
      │  ├ InvalidArgument    0115     an attribute says what it cannot
      │  ├ InvalidTarget      0117     the SOP Instance UID is missing or not a UID
      │  ├ NoSuchClass        0118     the SOP class is not the presentation context's
+     │  ├ MissingAttribute   0120     a required attribute is missing
      │  ├ NotAllowed         0124     this peer may not ask for this
      │  ├ UnknownOperation   0211     the SOP class is not served in this way
      │  ├ MissingDataSet     0212     a data set is missing
@@ -127,16 +131,16 @@ class RequestError(DicomnodeError):
     status: ClassVar[int] = 0x0110
 
 
-class ProcessingFailed(RequestError):
-    """The data set is none, or serving the request failed."""
-
-    status = 0x0110
-
-
 class InvalidValue(RequestError):
     """An attribute has a value that it cannot have."""
 
     status = 0x0106
+
+
+class ProcessingFailed(RequestError):
+    """The data set is none, or serving the request failed."""
+
+    status = 0x0110
 
 
 class FinalStep(RequestError):
@@ -149,12 +153,6 @@ class DuplicateStep(RequestError):
     """A procedure step of this SOP Instance UID exists."""
 
     status = 0x0111
-
-
-class MissingAttribute(RequestError):
-    """A required attribute is missing."""
-
-    status = 0x0120
 
 
 class NoSuchInstance(RequestError):
@@ -185,6 +183,12 @@ class NoSuchClass(RequestError):
     """The SOP class is not the one of the presentation context."""
 
     status = 0x0118
+
+
+class MissingAttribute(RequestError):
+    """A required attribute is missing."""
+
+    status = 0x0120
 
 
 class NotAllowed(RequestError):

@@ -58,9 +58,9 @@ class Sender:
 SENDERS = (
     Sender(name="PACS-A", counts="", by="exam", weight=25),
     Sender(name="PACS-B", counts="ImagesInAcquisition", by="exam", weight=15),
-    Sender(name="PACS-C", counts="NumberOfSlicesMR", by="series", weight=15),
+    Sender(name="PACS-C", counts="NumberOfSlices", by="series", weight=15),
     Sender(name="PACS-D", counts="", by="parallel", pause=(0.0, 1.5), weight=15),
-    Sender(name="ROUTER", counts="LocationsInAcquisition", by="batch", pause=(0.1, 8.0), weight=10),
+    Sender(name="ROUTER", counts="ImagesInAcquisition", by="batch", pause=(0.1, 8.0), weight=10),
     Sender(name="MR-GE", counts="ImagesInAcquisition", by="series", pause=(20, 240), steps=True, weight=10),
     Sender(name="MR-OLD", counts="", by="series", pause=(20, 240), weight=10),
 )

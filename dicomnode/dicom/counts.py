@@ -14,9 +14,6 @@ from dicomnode.dicom.physics import number
 from dicomnode.domain.instance import InstanceHeader
 from dicomnode.domain.stack import Stack
 
-SLICES_PER_VOLUME = ("NumberOfSlicesMR", "LocationsInAcquisition", "NumberOfSlices")
-"""Philips (2001,xx18), GE (0021,xx4F), UIH (0054,0081)."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Count:
@@ -68,12 +65,11 @@ def _in_concatenation(headers: Iterable[InstanceHeader]) -> Iterable[Count]:
 
 
 def _slices(headers: Sequence[InstanceHeader], stacks: Sequence[Stack]) -> Iterable[Count]:
-    """Slices of each volume, where the scanner says how many one has."""
-    for name in SLICES_PER_VOLUME:
-        announced = {value for header in headers if (value := number(header.facts, name))}
-        if len(announced) == 1:
-            fewest = min(stacks, key=lambda stack: len(stack.instances))
-            yield Count(name=name, announced=int(announced.pop()), there=len(fewest.instances))
+    """Number of Slices (0054,0081) of each volume: UIH writes it."""
+    announced = {value for header in headers if (value := number(header.facts, "NumberOfSlices"))}
+    if len(announced) == 1:
+        fewest = min(stacks, key=lambda stack: len(stack.instances))
+        yield Count(name="NumberOfSlices", announced=int(announced.pop()), there=len(fewest.instances))
 
 
 def _echoes(headers: Iterable[InstanceHeader]) -> Iterable[Count]:

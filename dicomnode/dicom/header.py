@@ -51,7 +51,8 @@ _ATTRIBUTES = {
     "contrast": "ContrastBolusAgent ContrastBolusRoute ContrastBolusVolume ContrastBolusStartTime "
     "ContrastBolusIngredient",
     "grid": "ImagePositionPatient ImageOrientationPatient PixelSpacing SliceThickness SpacingBetweenSlices "
-    "SliceLocation Rows Columns NumberOfFrames SamplesPerPixel PhotometricInterpretation BitsAllocated",
+    "SliceLocation Rows Columns NumberOfFrames NumberOfSlices ConcatenationUID InConcatenationTotalNumber "
+    "SamplesPerPixel PhotometricInterpretation BitsAllocated",
 }
 KEYWORDS = tuple(keyword for names in _ATTRIBUTES.values() for keyword in names.split())
 """Keywords of the attributes that become facts of an instance."""

@@ -107,9 +107,9 @@ RELEASED = series(10, 11)
         ),
         (
             evidence(RELEASED, manner=Manner(exams=9, longest_pause=timedelta(seconds=40))),
-            91,
+            94,
             Confidence.SUPPORTED,
-            "sender released, nothing new for 80 s, all volumes regular",
+            "sender released, nothing new for 83 s, all volumes regular",
         ),
         (
             evidence(series(10), manner=Manner(exams=9, longest_pause=timedelta(hours=1))),

@@ -26,8 +26,6 @@ NUMBERED = {"InstanceNumber": (6, 6)}
     [
         ({"ImagesInAcquisition": 6}, "ImagesInAcquisition", 6),
         ({"ImagesInAcquisition": 8}, "ImagesInAcquisition", 8),
-        ({"NumberOfSlicesMR": 7}, "NumberOfSlicesMR", 7),
-        ({"LocationsInAcquisition": 6}, "LocationsInAcquisition", 6),
         ({"NumberOfSlices": 9}, "NumberOfSlices", 9),
     ],
 )
@@ -46,8 +44,8 @@ def test_images_of_each_acquisition_are_counted_by_themselves() -> None:
 
 
 def test_slices_are_counted_in_the_smallest_volume() -> None:
-    echoes = [*volume("a", EchoTime=2.3, NumberOfSlicesMR=6), *volume("b", slices=5, EchoTime=4.6, NumberOfSlicesMR=6)]
-    assert found(echoes) == {"NumberOfSlicesMR": (6, 5), "images of each echo": (6, 5)}
+    echoes = [*volume("a", EchoTime=2.3, NumberOfSlices=6), *volume("b", slices=5, EchoTime=4.6, NumberOfSlices=6)]
+    assert found(echoes) == {"NumberOfSlices": (6, 5), "images of each echo": (6, 5)}
 
 
 def test_echoes_of_one_series_have_equally_many_images() -> None:
