@@ -22,6 +22,9 @@ from dicomnode.settings import RoleSettings
 OWN_MANUFACTURER = "dicomnode"
 """Manufacturer (0008,0070) of every result this node writes."""
 
+_MAKERS = ("Manufacturer", "ManufacturerModelName")
+"""An archive that puts its own name for one seldom does for both."""
+
 _Judged = tuple[Outcome, str]
 _TELLING = (Outcome.PENDING, Outcome.HELD, Outcome.NOT_APPLICABLE, Outcome.REFUSED)
 
@@ -100,7 +103,8 @@ def _could_compare(
 
 def _is_own(instance: Instance) -> bool:
     """Made by a node like this one; what this very node has made is not among the instances at all."""
-    return str(instance.header.facts.get("Manufacturer", "")).casefold() == OWN_MANUFACTURER
+    facts = instance.header.facts
+    return OWN_MANUFACTURER in {str(facts.get(keyword, "")).casefold() for keyword in _MAKERS}
 
 
 def _of_one_patient(

@@ -84,10 +84,17 @@ def test_without_plugins_that_is_the_reason() -> None:
     assert verdicts(assessment) == {"1.2.3.1": (Outcome.NOT_APPLICABLE, "no plugin is enabled")}
 
 
-@pytest.mark.parametrize("manufacturer", ["dicomnode", "Dicomnode"])
-def test_own_results_are_never_input(manufacturer: str) -> None:
-    returned = volume("1.2", EchoTime=4.6, series="1.2.3.2", Manufacturer=manufacturer)
-    returned += volume("1.1", EchoTime=2.3, series="1.2.3.2", Manufacturer=manufacturer)
+@pytest.mark.parametrize(
+    "made_by",
+    [
+        {"Manufacturer": "dicomnode"},
+        {"Manufacturer": "Dicomnode"},
+        {"Manufacturer": "Archive & Sons", "ManufacturerModelName": "dicomnode"},
+    ],
+)
+def test_own_results_are_never_input(made_by: dict[str, str]) -> None:
+    returned = volume("1.2", EchoTime=4.6, series="1.2.3.2", **made_by)
+    returned += volume("1.1", EchoTime=2.3, series="1.2.3.2", **made_by)
     assessment = judged(returned)
     assert (assessment.tasks, assessment.stacks) == ((), ())
     assert verdicts(assessment) == {"1.2.3.2": (Outcome.NOT_APPLICABLE, "a result of a dicomnode")}
