@@ -87,8 +87,13 @@ def _shared(first: Dataset, geometry: Geometry) -> list[ContentItem]:
 
 
 def _entry(header: Dataset) -> ImageContentItem:
+    frame = header.get("ReferencedFrameNumber")
     return ImageContentItem(
-        _SOURCE, header.SOPClassUID, header.SOPInstanceUID, relationship_type=RelationshipTypeValues.CONTAINS
+        _SOURCE,
+        header.SOPClassUID,
+        header.SOPInstanceUID,
+        referenced_frame_numbers=[frame] if frame else None,
+        relationship_type=RelationshipTypeValues.CONTAINS,
     )
 
 
