@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from highdicom.ko import KeyObjectSelection
@@ -13,7 +14,7 @@ from pydicom import Dataset, dcmread
 
 from dicomnode.domain.identity import SOPClassUID, SOPInstanceUID
 from dicomnode.domain.task import ResultObject
-from dicomnode.encode import document, sources, times, uids
+from dicomnode.encode import document, references, sources, times, uids
 from dicomnode.encode.algorithm import concept
 from dicomnode.encode.contents import Contents
 from dicomnode.encode.context import MANUFACTURER, Context, identify, stamp
@@ -36,13 +37,9 @@ _REJECTION_NUMBER = 99999
 def build(contents: Contents, context: Context, series: Series) -> Dataset:
     """Write the key images of a task: for each segment the source slice where it is largest."""
     images = key_images(contents, context)
-    content = KeyObjectSelection(
-        _OF_INTEREST,
-        [_pixels(image) for image in images],
-        observer_device_context=observer(context),
-        description=f"Slices where {', '.join(contents.labels)} are largest",
-    )
-    dataset = document.selection(content[0], images)
+    description = f"Slices where {', '.join(contents.labels)} are largest"
+    root = _content(_OF_INTEREST, images, observer_device_context=observer(context), description=description)
+    dataset = document.selection(root, images)
     stamp(dataset, context, series)
     return dataset
 
@@ -81,7 +78,7 @@ def reject(files: Sequence[Path], title: Code) -> ResultObject:
         raise CheckFailed("the objects to reject are not of one patient and study")
     names = sorted(str(header.SOPInstanceUID) for header in stale)
     moment = times.newest(stale)
-    note = document.selection(KeyObjectSelection(concept(title), [_pixels(header) for header in stale])[0], stale)
+    note = document.selection(_content(concept(title), stale), stale)
     note.SeriesInstanceUID = uids.rejection(title.value, *names, "series")
     note.SOPInstanceUID = uids.rejection(title.value, *names, "instance")
     note.SeriesNumber, note.InstanceNumber = _REJECTION_NUMBER, 1
@@ -98,7 +95,7 @@ def _proven(note: Dataset, stale: Sequence[Dataset]) -> ResultObject:
     read = dcmread(BytesIO(content))
     if different := sources.differing(read, stale[0]):
         raise CheckFailed(f"KOS: {', '.join(different)} is not that of the objects to reject")
-    if referenced(read) != {str(header.SOPInstanceUID) for header in stale}:
+    if referenced(read) != set(map(references.key, stale)):
         raise CheckFailed("KOS: the note does not name exactly the objects to reject")
     return ResultObject(
         sop_instance_uid=SOPInstanceUID(str(read.SOPInstanceUID)),
@@ -109,17 +106,23 @@ def _proven(note: Dataset, stale: Sequence[Dataset]) -> ResultObject:
     )
 
 
-def referenced(selection: Dataset) -> set[str]:
-    """SOP Instance UIDs that the content of a selection names."""
-    return {
-        str(item.ReferencedSOPSequence[0].ReferencedSOPInstanceUID)
-        for item in selection.ContentSequence
-        if "ReferencedSOPSequence" in item
-    }
+def referenced(selection: Dataset) -> set[tuple[str, int]]:
+    """Image planes and objects that the content of a selection names, as :func:`references.key` does."""
+    named = [item.ReferencedSOPSequence[0] for item in selection.ContentSequence if "ReferencedSOPSequence" in item]
+    return {(str(item.ReferencedSOPInstanceUID), int(item.get("ReferencedFrameNumber") or 0)) for item in named}
 
 
-def _pixels(instance: Dataset) -> Dataset:
-    """What tells highdicom whether to name an instance as an image."""
+def _content(title: CodedConcept, instances: Sequence[Dataset], **further: Any) -> Dataset:
+    """Root of a selection (PS3.16 TID 2010); highdicom names no frames."""
+    root: Dataset = KeyObjectSelection(title, list(map(_named, instances)), **further)[0]
+    items = [item for item in root.ContentSequence if "ReferencedSOPSequence" in item]
+    for item, instance in zip(items, instances, strict=True):
+        item.ReferencedSOPSequence = [references.reference(instance)]
+    return root
+
+
+def _named(instance: Dataset) -> Dataset:
+    """What tells highdicom whether an instance is an image."""
     named = Dataset()
     named.SOPClassUID, named.SOPInstanceUID = instance.SOPClassUID, instance.SOPInstanceUID
     if "Rows" in instance:

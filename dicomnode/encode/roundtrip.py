@@ -140,7 +140,7 @@ def on_slice(image: Dataset, plane: Dataset, source: Dataset, kind: str) -> None
 
 def selection(document: Dataset, contents: Contents, context: Context) -> None:
     """Prove that exactly the key images are named."""
-    if kos.referenced(document) != {str(image.SOPInstanceUID) for image in kos.key_images(contents, context)}:
+    if kos.referenced(document) != set(map(references.key, kos.key_images(contents, context))):
         raise CheckFailed("KOS: the selection does not name the key images")
 
 

@@ -17,7 +17,7 @@ FINDINGS = cases.findings(SHAPE)
 def test_the_key_images_are_the_slices_where_a_structure_is_largest(task: Work) -> None:
     (selection,) = of_kind(encode(FINDINGS, replace(task, kinds=frozenset({"KOS"}))), "KOS")
     # Both blocks are as large in every slice they are in: the first one counts, and it is slice 1 for both.
-    assert kos.referenced(selection) == {builders.uid("instance", "study", "in-phase", 1)}
+    assert kos.referenced(selection) == {(builders.uid("instance", "study", "in-phase", 1), 0)}
     assert selection.ConceptNameCodeSequence[0].CodeMeaning == "Of Interest"
     assert "Slices where Liver, Focus are largest" in [node.get("TextValue") for node in nodes(selection)]
     assert (selection.PatientID, selection.IssuerOfPatientID) == ("TEST-1", "CLINIC")
@@ -45,7 +45,7 @@ def test_a_rejection_note_names_all_objects_and_their_patient(task: Work, tmp_pa
     assert note.ConceptNameCodeSequence[0].CodeValue == "113001"
     assert (note.PatientID, note.IssuerOfPatientID, note.PatientName) == ("TEST-1", "CLINIC", "Phantom^Test")
     assert note.StudyInstanceUID == builders.uid("study", "study")
-    assert kos.referenced(note) == {str(entry.sop_instance_uid) for entry in encode(FINDINGS, task)}
+    assert kos.referenced(note) == {(str(entry.sop_instance_uid), 0) for entry in encode(FINDINGS, task)}
     kinds = {node.ValueType for node in nodes(note)}
     assert kinds == {"IMAGE", "COMPOSITE"}
 
