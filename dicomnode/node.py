@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO
 
 from dicomnode.catalog import plugins as catalog
-from dicomnode.deliver.destination import DimseDestination
+from dicomnode.deliver.destination import Destinations, DimseDestination, WebDestination
 from dicomnode.delivery import Delivery, Means
 from dicomnode.dimse import commitment
 from dicomnode.dimse.scp import StorageSCP
@@ -131,7 +131,9 @@ class Node:
                 database=self._database,
                 submitter=submitter,
                 path=self._store.path,
-                destination=DimseDestination(AETitle(settings.dicom.aet), settings.delivery.report_wait),
+                destination=Destinations(
+                    DimseDestination(AETitle(settings.dicom.aet), settings.delivery.report_wait), WebDestination()
+                ),
                 new_uid=commitment.new_transaction_uid,
                 now=_now,
             )
