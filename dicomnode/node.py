@@ -13,7 +13,7 @@ from typing import IO
 
 from dicomnode.assemble.source_count import SourceInquiry
 from dicomnode.catalog import plugins as catalog
-from dicomnode.deliver.destination import DimseDestination
+from dicomnode.deliver.destination import Destinations, DimseDestination, WebDestination
 from dicomnode.delivery import Delivery, Means
 from dicomnode.dimse import commitment, procedure_step
 from dicomnode.dimse.archive import DimseArchive
@@ -164,7 +164,9 @@ class Node:
                 database=self._database,
                 submitter=submitter,
                 path=self._store.path,
-                destination=DimseDestination(AETitle(settings.dicom.aet), settings.delivery.report_wait),
+                destination=Destinations(
+                    DimseDestination(AETitle(settings.dicom.aet), settings.delivery.report_wait), WebDestination()
+                ),
                 new_uid=commitment.new_transaction_uid,
                 now=_now,
             )

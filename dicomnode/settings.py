@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 
 from dicomnode.errors import SettingsError
 
@@ -192,6 +192,10 @@ class PeerSettings(_Section):
     """Its address."""
     port: Port = 104
     """Its port."""
+    url: Annotated[str, Field(pattern=r"^(https?://[^\s?#]+)?$")] = ""
+    """Base of its DICOMweb service, for example ``https://pacs/dicom-web``: results go there, by STOW-RS."""
+    authorization: SecretStr = SecretStr("")
+    """Authorization header for its DICOMweb service, for example ``Bearer ...``; empty for none."""
     may_store: bool = False
     """It may send instances to us."""
     certificates: tuple[Fingerprint, ...] = ()

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from dicomnode.deliver.pace import Pace
+from dicomnode.dicomweb.client import Client
 from dicomnode.dimse import commitment, presence, scu
 from dicomnode.dimse.normalized import Request
 from dicomnode.domain.delivery import Answer, Reference
@@ -79,3 +80,66 @@ def _readable(file: Path) -> scu.Outgoing | None:
         return scu.outgoing(file)
     except (OSError, Refused):
         return None
+
+
+class WebDestination:
+    """A peer that speaks DICOMweb: STOW-RS to store, QIDO-RS to find."""
+
+    def store(self, peer: PeerSettings, files: Sequence[Path]) -> Iterator[Answer]:
+        """Send files by STOW-RS, each in a request of its own."""
+        pace = Pace(peer.megabytes_per_second * 1e6)
+        with _client(peer) as client:
+            for file in files:
+                if _readable(file) is None:
+                    yield UNREADABLE
+                else:
+                    status, text = client.store(file)
+                    yield Answer(status=status, text=text)
+                    pace.sent(file.stat().st_size)
+
+    def commit(
+        self,
+        _peer: PeerSettings,
+        _transaction_uid: str,
+        _references: Sequence[Reference],
+        _take: Callable[[Request], None],
+    ) -> None:
+        """Refuse: queries decide."""
+        raise Refused("DICOMweb knows no storage commitment")
+
+    def look_for(self, peer: PeerSettings, files: Sequence[Path]) -> Collection[SOPInstanceUID]:
+        """Ask by QIDO-RS for the series these instances are in."""
+        with _client(peer) as client:
+            return {
+                uid
+                for (study, series), wanted in presence.places(files).items()
+                for uid in wanted & client.instances(study, series)
+            }
+
+
+class Destinations:
+    """Each peer by the protocol it speaks."""
+
+    def __init__(self, dimse: Destination, web: Destination) -> None:
+        self._dimse, self._web = dimse, web
+
+    def store(self, peer: PeerSettings, files: Sequence[Path]) -> Iterator[Answer]:
+        """Send files; one answer for each, in their order."""
+        return self._of(peer).store(peer, files)
+
+    def commit(
+        self, peer: PeerSettings, transaction_uid: str, references: Sequence[Reference], take: Callable[[Request], None]
+    ) -> None:
+        """Ask for storage commitment."""
+        self._of(peer).commit(peer, transaction_uid, references, take)
+
+    def look_for(self, peer: PeerSettings, files: Sequence[Path]) -> Collection[SOPInstanceUID]:
+        """Which of these instances it has."""
+        return self._of(peer).look_for(peer, files)
+
+    def _of(self, peer: PeerSettings) -> Destination:
+        return self._web if peer.url else self._dimse
+
+
+def _client(peer: PeerSettings) -> Client:
+    return Client(peer.url, peer.authorization.get_secret_value())

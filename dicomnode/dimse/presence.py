@@ -33,21 +33,24 @@ def look_for(
     Unreachable
         When it cannot be asked, or does not answer to the end.
     """
-    wanted: dict[tuple[str, str], set[str]] = defaultdict(set)
-    for file in files:
-        header = dcmread(file, stop_before_pixels=True, specific_tags=_PLACE)
-        wanted[str(header.StudyInstanceUID), str(header.SeriesInstanceUID)].add(str(header.SOPInstanceUID))
     found: set[SOPInstanceUID] = set()
-    for (study, series), instances in wanted.items():
+    for (study, series), instances in places(files).items():
         keys = {"StudyInstanceUID": study, "SeriesInstanceUID": series, "SOPInstanceUID": ""}
         limits = query.Limits(number=len(instances) + _SPARE, seconds=timeout)
         try:
             for match in query.find(peer, calling_aet, "IMAGE", keys, limits):
-                uid = match.get("SOPInstanceUID", "")
-                if uid in instances:
-                    found.add(SOPInstanceUID(uid))
+                found |= instances & {SOPInstanceUID(match.get("SOPInstanceUID", ""))}
         except NothingAccepted as error:
             raise Refused("no queries are answered") from error
         except LimitExceeded as error:
             raise Unreachable(str(error)) from error
     return frozenset(found)
+
+
+def places(files: Sequence[Path]) -> dict[tuple[str, str], set[SOPInstanceUID]]:
+    """The instances in these files by Study and Series Instance UID."""
+    found: dict[tuple[str, str], set[SOPInstanceUID]] = defaultdict(set)
+    for file in files:
+        header = dcmread(file, stop_before_pixels=True, specific_tags=_PLACE)
+        found[str(header.StudyInstanceUID), str(header.SeriesInstanceUID)].add(SOPInstanceUID(header.SOPInstanceUID))
+    return found

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from io import BytesIO
 from itertools import count
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 from pydicom import dcmread
-from pydicom.dataset import Dataset
 from pydicom.errors import InvalidDicomError
-from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
-from pynetdicom.association import Association
-from pynetdicom.dsutils import split_dataset
+from pydicom.uid import UID, ExplicitVRLittleEndian, ImplicitVRLittleEndian
+from pynetdicom.dsutils import encode, split_dataset
 from pynetdicom.presentation import build_context
 from pynetdicom.status import code_to_category
 
 from dicomnode.dimse.association import opened
 from dicomnode.dimse.contexts import VERIFICATION
+from dicomnode.dimse.transport.command import Command
+from dicomnode.dimse.transport.requestor import Encoding, Requestor, requested
+from dicomnode.dimse.transport.wire import Interrupted
 from dicomnode.domain.identity import AETitle, SOPClassUID, SOPInstanceUID, TransferSyntaxUID
 from dicomnode.errors import NothingAccepted, Refused, Unreachable
 from dicomnode.settings import PeerSettings
@@ -30,9 +33,6 @@ _OTHER_NATIVE: Final[dict[str, str]] = {
 }
 _NO_CONTEXT: Final = "no presentation context accepted"
 
-Encoding = tuple[str, str]
-"""SOP class and transfer syntax: what one presentation context stands for."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outgoing:
@@ -42,6 +42,8 @@ class Outgoing:
     sop_class_uid: SOPClassUID
     sop_instance_uid: SOPInstanceUID
     transfer_syntax_uid: TransferSyntaxUID
+    offset: int
+    """Where in the file the data set begins."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,12 +68,13 @@ def outgoing(path: Path) -> Outgoing:
         When it cannot be read.
     """
     try:
-        meta, _ = split_dataset(path)
+        meta, offset = split_dataset(path)
         return Outgoing(
             path=path,
             sop_class_uid=SOPClassUID(str(meta.MediaStorageSOPClassUID)),
             sop_instance_uid=SOPInstanceUID(str(meta.MediaStorageSOPInstanceUID)),
             transfer_syntax_uid=TransferSyntaxUID(str(meta.TransferSyntaxUID)),
+            offset=offset,
         )
     except (InvalidDicomError, AttributeError, ValueError, EOFError) as error:
         raise Refused("not a DICOM file with complete file meta information (PS3.10 7.1)") from error
@@ -109,36 +112,43 @@ def send(peer: PeerSettings, calling_aet: AETitle, files: Sequence[Outgoing], ti
         acknowledged.
     """
     for batch in _batches(files):
-        contexts = [build_context(*encoding) for encoding in _offers(batch)]
         try:
-            with opened(peer, calling_aet, contexts, timeout) as association:
-                accepted = {(str(c.abstract_syntax), str(c.transfer_syntax[0])) for c in association.accepted_contexts}
+            with requested(peer, calling_aet, _offers(batch), timeout) as association:
                 for number, file in zip(count(1), batch, strict=False):
-                    yield _send_one(association, accepted, file, number % 0x10000, timeout)
+                    yield _send_one(association, file, number % 0x10000, timeout)
         except NothingAccepted:
             yield from (Sent(outgoing=file, status=None, text=_NO_CONTEXT) for file in batch)
 
 
-def _send_one(association: Association, accepted: set[Encoding], file: Outgoing, number: int, timeout: float) -> Sent:
-    content: Path | Dataset
-    if (file.sop_class_uid, file.transfer_syntax_uid) in accepted:
-        content = file.path
-    elif (file.sop_class_uid, _OTHER_NATIVE.get(file.transfer_syntax_uid, "")) in accepted:
-        content = dcmread(file.path)
-    else:
+def _send_one(association: Requestor, file: Outgoing, number: int, timeout: float) -> Sent:
+    accepted = association.agreement.contexts
+    encoding = next((encoding for encoding in _encodings(file) if encoding in accepted), None)
+    if encoding is None:
         return Sent(outgoing=file, status=None, text=_NO_CONTEXT)
-    if not association.is_established:
-        raise Unreachable("the peer ended the association")
-    answer = association.send_c_store(content, msg_id=number)
-    if "Status" not in answer:
-        raise Unreachable(f"the association ended, or {timeout:g} s passed, without an answer to C-STORE")
-    return Sent(outgoing=file, status=int(answer.Status), text=_in_words(answer))
+    try:
+        with _data_set(file, encoding[1]) as (data_set, size):
+            answer = association.store(encoding, number, file.sop_instance_uid, data_set, size)
+    except Interrupted as error:
+        raise Unreachable(f"the association ended, or {timeout:g} s passed, without an answer to C-STORE") from error
+    return Sent(outgoing=file, status=answer.status, text=_in_words(answer))
 
 
-def _in_words(answer: Dataset) -> str:
-    comment = str(answer.get("ErrorComment", ""))
-    words = f"{code_to_category(answer.Status)} {answer.Status:04X}"
-    return f"{words}: {comment}" if comment else words
+@contextmanager
+def _data_set(file: Outgoing, transfer_syntax: str) -> Iterator[tuple[BinaryIO, int]]:
+    """A data set and its size: as it lies in the file, or written anew in the other uncompressed syntax."""
+    if transfer_syntax != file.transfer_syntax_uid:
+        syntax = UID(transfer_syntax)
+        written = encode(dcmread(file.path), syntax.is_implicit_VR, syntax.is_little_endian) or b""
+        yield BytesIO(written), len(written)
+        return
+    with file.path.open("rb") as content:
+        content.seek(file.offset)
+        yield content, file.path.stat().st_size - file.offset
+
+
+def _in_words(answer: Command) -> str:
+    words = f"{code_to_category(answer.status)} {answer.status:04X}"
+    return f"{words}: {answer.comment}" if answer.comment else words
 
 
 def _encodings(file: Outgoing) -> tuple[Encoding, ...]:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, SecretStr, ValidationError
 
 from dicomnode.errors import SettingsError
 from dicomnode.settings import PeerSettings, PluginSettings, RoleSettings, Settings, load
@@ -113,7 +113,7 @@ def _default_in_words(field: Any) -> str:
     if field.is_required():
         return "Required."
     # For texts, numbers, truth values and empty collections JSON writes what TOML writes.
-    return f"Default: {json.dumps(field.get_default(call_default_factory=True))}"
+    return f"Default: {json.dumps(field.get_default(call_default_factory=True), default=SecretStr.get_secret_value)}"
 
 
 # Reading.

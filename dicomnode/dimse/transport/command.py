@@ -24,6 +24,7 @@ _NO_DATA_SET: Final = 0x0101
 _CLASS, _FIELD, _MESSAGE, _ANSWERED, _DATA, _STATUS, _COMMENT, _INSTANCE = (
     0x0002, 0x0100, 0x0110, 0x0120, 0x0800, 0x0900, 0x0902, 0x1000,
 )  # fmt: skip
+_PRIORITY, _DATA_SET = 0x0700, 0x0001
 _REQUESTED_CLASS, _REQUESTED_INSTANCE, _EVENT_TYPE = 0x0003, 0x1001, 0x1002
 _LONGEST_COMMENT: Final = 64  # Error Comment (0000,0902) is LO
 _ELEMENT: Final = struct.Struct("<HHL")
@@ -32,7 +33,7 @@ _US: Final = struct.Struct("<H")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
-    """A request."""
+    """A request, or a response."""
 
     field: int
     message_id: int
@@ -42,6 +43,9 @@ class Command:
     sop_instance_uid: str
     event_type: int = 0
     """Of an N-EVENT-REPORT."""
+    status: int = 0
+    """Of a response."""
+    comment: str = ""
 
 
 def parse(raw: bytes) -> Command:
@@ -67,6 +71,7 @@ def parse(raw: bytes) -> Command:
         field, data = (_US.unpack(fields[element])[0] for element in (_FIELD, _DATA))
         message = _US.unpack(fields.get(_MESSAGE) or fields[_ANSWERED])[0]
         event_type = _US.unpack(fields.get(_EVENT_TYPE) or bytes(2))[0]
+        status = _US.unpack(fields[_STATUS] if field & RESPONSE else bytes(2))[0]
     except (KeyError, struct.error) as error:
         raise Violation("command set lacks a field") from error
     return Command(
@@ -76,7 +81,24 @@ def parse(raw: bytes) -> Command:
         sop_class_uid=_text(fields.get(_CLASS) or fields.get(_REQUESTED_CLASS, b"")),
         sop_instance_uid=_text(fields.get(_INSTANCE) or fields.get(_REQUESTED_INSTANCE, b"")),
         event_type=event_type,
+        status=status,
+        comment=_text(fields.get(_COMMENT, b"")),
     )
+
+
+def store_request(sop_class_uid: str, sop_instance_uid: str, number: int) -> bytes:
+    """The command set of a C-STORE request of medium priority (PS3.7 table 9.3-1)."""
+    body = b"".join(
+        (
+            _element(_CLASS, _padded(sop_class_uid.encode(), b"\0")),
+            _element(_FIELD, _US.pack(C_STORE)),
+            _element(_MESSAGE, _US.pack(number)),
+            _element(_PRIORITY, _US.pack(0)),
+            _element(_DATA, _US.pack(_DATA_SET)),
+            _element(_INSTANCE, _padded(sop_instance_uid.encode(), b"\0")),
+        )
+    )
+    return _element(0x0000, struct.pack("<L", len(body))) + body
 
 
 def response(request: Command, context_id: int, status: int, comment: str = "") -> bytes:

@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 
 from dicomnode.dimse.transport.wire import Interrupted, Stream
 
+RELEASE_RQ: Final = struct.pack(">BBLL", 5, 0, 4, 0)
 RELEASE_RP: Final = struct.pack(">BBLL", 6, 0, 4, 0)
 
 _HEADER: Final = 6
@@ -23,8 +24,11 @@ class Kind(IntEnum):
     """The PDU types a peer may send us."""
 
     ASSOCIATE_RQ = 1
+    ASSOCIATE_AC = 2
+    ASSOCIATE_RJ = 3
     P_DATA = 4
     RELEASE_RQ = 5
+    RELEASE_RP = 6
     ABORT = 7
 
 

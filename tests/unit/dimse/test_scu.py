@@ -21,6 +21,7 @@ def file(sop_class: str = MR_IMAGE, syntax: str = EXPLICIT_LITTLE) -> Outgoing:
         sop_class_uid=SOPClassUID(sop_class),
         sop_instance_uid=SOPInstanceUID("1.2"),
         transfer_syntax_uid=TransferSyntaxUID(syntax),
+        offset=0,
     )
 
 
@@ -32,7 +33,9 @@ def test_a_file_says_how_it_must_be_sent(test_data: Path) -> None:
         sop_class_uid=SOPClassUID(MR_IMAGE),
         sop_instance_uid=SOPInstanceUID("1.3.6.1.4.1.5962.1.1.4.1.1.20040826185059.5457"),
         transfer_syntax_uid=TransferSyntaxUID(RLE),
+        offset=read.offset,
     )
+    assert path.read_bytes()[: read.offset].count(RLE.encode()) == 1, "file meta information lies before it"
 
 
 @pytest.mark.parametrize("content", [b"", b"no DICOM at all", bytes(128) + b"DICM", bytes(5000)])

@@ -8,7 +8,7 @@ import pytest
 from pydicom.dataset import Dataset
 from pynetdicom.dsutils import decode, encode
 
-from dicomnode.dimse.transport.command import C_STORE, Command, parse, response
+from dicomnode.dimse.transport.command import C_STORE, Command, parse, response, store_request
 from dicomnode.dimse.transport.pdu import Violation
 from tests.datasets import MR_IMAGE
 from tests.peers.rude import command
@@ -39,6 +39,14 @@ def test_another_reader_reads_the_answer() -> None:
     assert answer.CommandDataSetType == 0x0101
     assert answer.ErrorComment == ("no room left for instances " + "x" * 80)[:64]
     assert answer.CommandGroupLength == len(pdu) - 12 - 12
+
+
+def test_our_request_is_read_by_another_and_its_answer_by_us() -> None:
+    asked = decode(BytesIO(store_request(MR_IMAGE, "1.2.345", 7)), is_implicit_vr=True, is_little_endian=True)
+    assert (asked.CommandField, asked.MessageID, asked.Priority, asked.CommandDataSetType) == (1, 7, 0, 1)
+    assert (asked.AffectedSOPClassUID, asked.AffectedSOPInstanceUID) == (MR_IMAGE, "1.2.345")
+    answer = parse(response(parse(store_request(MR_IMAGE, "1.2.345", 7)), 1, 0xA700, "full")[12:])
+    assert (answer.field, answer.message_id, answer.status, answer.comment) == (0x8001, 7, 0xA700, "full")
 
 
 def test_what_is_no_uid_is_not_given_back() -> None:
