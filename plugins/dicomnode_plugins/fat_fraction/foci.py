@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 
 from dicomnode.sdk import Case, Finding, Measurement, QualitativeEvaluation, Segment, Segmentation
 from dicomnode.sdk.codes import ANATOMICAL_STRUCTURE, CUBIC_CENTIMETER, FAT_FRACTION, MEAN, PERCENT, RATIO, VOLUME
-from dicomnode_plugins.fat_fraction import codes, enhancement, sparing
+from dicomnode_plugins.fat_fraction import codes, enhancement, placement, sparing
 from dicomnode_plugins.fat_fraction.axial import AxialView, axial_view
-from dicomnode_plugins.fat_fraction.dual_echo import FloatArray
+from dicomnode_plugins.fat_fraction.dual_echo import FloatArray, Mask
 from dicomnode_plugins.fat_fraction.enhancement import Contrast
 from dicomnode_plugins.fat_fraction.organs import Organs
 from dicomnode_plugins.fat_fraction.roi import Disc
@@ -27,6 +28,18 @@ MOST = 6
 _COLOURS = ((240, 220, 60), (255, 120, 120), (120, 180, 255))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Judged:
+    """Low-fat areas and what the contrast agent says of them."""
+
+    areas: tuple[tuple[Candidate, Contrast], ...]
+    """At most :data:`MOST`; masks in axial planes."""
+    count: int
+    """Of all that were found."""
+    enhanced: str
+    """How the contrast-enhanced series were placed, or why they were not used, in words."""
+
+
 def search(case: Case, percent: FloatArray, organs: Organs) -> list[Finding]:
     """Look for focal fatty sparing in an accepted liver outline.
 
@@ -40,27 +53,36 @@ def search(case: Case, percent: FloatArray, organs: Organs) -> list[Finding]:
         return [
             _said(f"Not applicable: the liver reads {level:.1f} %; below {sparing.STEATOSIS:g} % nothing is spared.")
         ]
-    in_phase = case.volume("in_phase")
-    view = axial_view(in_phase.affine)
-    seen = view.of(percent)
-    found = sparing.candidates(seen, view.of(organs.liver), view.of(organs.core), view.spacing(in_phase.spacing))
-    if not found:
+    view = axial_view(case.volume("in_phase").affine)
+    found = judged(case, percent, organs, view)
+    if not found.areas:
         return [_said("No low-fat area that can hold a region of 0.5 cm2.")]
-    enhanced, why_not = _enhanced(case, view)
-    signal = view.of(in_phase.array)
-    judged = [(candidate, enhancement.measure(candidate, signal, enhanced)) for candidate in found]
-    judged = sorted(judged, key=lambda pair: len(pair[1].doubts))[:MOST]
-    count = f"{len(found)} low-fat areas; the {len(judged)} most like sparing are reported, larger ones first."
+    count = f"{found.count} low-fat areas; the {len(found.areas)} most like sparing are reported, larger ones first."
+    seen = view.of(percent)
     return [
         _said(count),
-        *([_said(why_not)] if why_not else []),
-        *_segments([candidate for candidate, _ in judged], view),
+        _said(found.enhanced),
+        *_segments([candidate for candidate, _ in found.areas], view),
         *(
             finding
-            for number, (candidate, contrast) in enumerate(judged, start=1)
+            for number, (candidate, contrast) in enumerate(found.areas, start=1)
             for finding in _described(candidate, number, seen, contrast)
         ),
     ]
+
+
+def judged(case: Case, percent: FloatArray, organs: Organs, view: AxialView) -> Judged:
+    """Low-fat areas with their signals, those most like sparing first, then larger ones."""
+    in_phase = case.volume("in_phase")
+    liver, core = view.of(organs.liver), view.of(organs.core)
+    signal = view.of(in_phase.array)
+    found = sparing.candidates(view.of(percent), signal, liver, core, view.spacing(in_phase.spacing))
+    if not found:
+        return Judged(areas=(), count=0, enhanced="")
+    volumes, said = _enhanced(case, organs.liver, view)
+    areas = [(candidate, enhancement.measure(candidate, signal, volumes)) for candidate in found]
+    areas.sort(key=lambda area: len(area[1].doubts))
+    return Judged(areas=tuple(areas[:MOST]), count=len(found), enhanced=said)
 
 
 def judgement(contrast: Contrast) -> str:
@@ -70,16 +92,23 @@ def judgement(contrast: Contrast) -> str:
     return f"{NOT_TYPICAL}: {'; '.join(contrast.doubts)}." if contrast.doubts else f"{TYPICAL}."
 
 
-def _enhanced(case: Case, view: AxialView) -> tuple[tuple[FloatArray, FloatArray] | None, str]:
-    """Both contrast-enhanced volumes on the axial grid, or why they are not used."""
+def _enhanced(case: Case, liver: Mask, view: AxialView) -> tuple[tuple[FloatArray, FloatArray] | None, str]:
+    """Both contrast-enhanced volumes on the axial grid, and how they were placed or why they are not used."""
     if missing := [role for role in ("precontrast", "hepatobiliary") if role not in case.volumes]:
         return None, f"Without a {' and a '.join(missing)} series no area is called sparing."
     before, after = case.volume("precontrast"), case.volume("hepatobiliary")
     if different := enhancement.unlike(before, after):
         return None, f"The contrast-enhanced series do not compare: {different}."
     in_phase = case.volume("in_phase")
-    one, other = (view.of(enhancement.resampled(volume, in_phase)) for volume in (before, after))
-    return (one, other), "Precontrast and hepatobiliary series are placed by their headers, not registered."
+    water = (in_phase.array + case.volume("opposed_phase").array) / np.float32(2)
+    placed = placement.register(before, after, water, in_phase, liver)
+    if placed.doubt:
+        return None, f"The contrast-enhanced series could not be placed: {placed.doubt}. No area is called sparing."
+    one, other = (
+        view.of(placement.resampled(volume, in_phase, place.shift))
+        for volume, place in ((before, placed.before), (after, placed.after))
+    )
+    return (one, other), placed.said
 
 
 def _segments(candidates: list[Candidate], view: AxialView) -> list[Finding]:

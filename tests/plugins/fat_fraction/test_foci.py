@@ -12,7 +12,7 @@ import pytest
 from benchmarks.fat_fraction.exams import examine
 from benchmarks.fat_fraction.figures import called, outline
 from dicomnode.demo.phantom import Exam
-from dicomnode.sdk import Case, Finding, Measurement, QualitativeEvaluation, Volume
+from dicomnode.sdk import Case, Finding, Measurement, QualitativeEvaluation
 from dicomnode_plugins.fat_fraction import SPEC, codes, enhancement, foci, roi
 from dicomnode_plugins.fat_fraction.gates import Quality
 from dicomnode_plugins.fat_fraction.organs import Organs
@@ -66,6 +66,15 @@ def test_series_of_different_protocols_are_not_compared() -> None:
     other = replace(late, acquisition={**late.acquisition, "FlipAngle": 30.0})
     found = findings(replace(given, volumes={**given.volumes, "hepatobiliary": other}))
     assert "FlipAngle is 10 before the contrast agent and 30 in the hepatobiliary phase" in said(found)
+    assert not any(text.startswith(foci.TYPICAL) for text in judged(found))
+
+
+def test_a_series_that_cannot_be_placed_supports_nothing() -> None:
+    given = spared()
+    late = given.volume("hepatobiliary")
+    upside_down = replace(late, array=np.ascontiguousarray(late.array[::-1, ::-1]))
+    found = findings(replace(given, volumes={**given.volumes, "hepatobiliary": upside_down}))
+    assert "The contrast-enhanced series could not be placed: " in said(found)
     assert not any(text.startswith(foci.TYPICAL) for text in judged(found))
 
 
@@ -130,15 +139,3 @@ def test_the_study_prints_means_of_ratios() -> None:
     assert enhancement.relative_enhancement(481, 1112) == pytest.approx(1.312, abs=1e-3)
     assert enhancement.mean_of_ratios([100, 400], [200, 500]) == pytest.approx((1 + 0.25) / 2)
     assert enhancement.relative_enhancement(250, 350) == pytest.approx(0.4), "the ratio of the means is another"
-
-
-def test_a_series_is_placed_by_patient_coordinates() -> None:
-    z, y, x = np.mgrid[:6, :8, :10].astype(np.float32)
-    fine = np.diag([1.0, 1.0, 2.0, 1.0])
-    moving = Volume(array=x + 10 * y + 100 * z, affine=fine)
-    coarse = np.diag([2.0, 2.0, 2.0, 1.0])
-    coarse[0, 3] = 0.5
-    onto = Volume(array=np.zeros((7, 3, 4), np.float32), affine=coarse)
-    seen = enhancement.resampled(moving, onto)
-    assert seen[1, 2, 3] == pytest.approx(6.5 + 10 * 4 + 100 * 1)
-    assert np.isnan(seen[6]).all(), "beyond the last slice there is nothing"
