@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test test-kill test-receiver bench-ingest lint format peers bench clean
+.PHONY: help venv demo test test-kill test-receiver bench-ingest lint format peers pictures bench clean
 
 help:  ## list what can be made
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 18
@@ -45,8 +45,12 @@ format: .venv/built  ## put every file into its form
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-peers:  ## install the systems that interoperability tests talk to (Debian)
+peers:  ## install the systems that interoperability tests talk to (Debian), and fetch the viewer OHIF
 	.ci/peers
+	$(PYTHON) -m tests.peers.ohif
+
+pictures: .venv/built  ## take the pictures of docs/pictures again: the results as OHIF shows them
+	DICOMNODE_PICTURES=docs/pictures $(BIN)/python -m pytest tests/e2e/test_viewer.py
 
 bench: .venv/built  ## every benchmark, with its ratios
 	@set -e; found=no; for file in benchmarks/[a-z]*.py; do \

@@ -14,6 +14,17 @@
      │  ├ DuplicateInstance  0111     the SOP Instance UID exists with other content
      │  ├ InvalidInstance    0117     the SOP Instance UID is not a UID
      │  └ NotThisClass       0122     the SOP class is not the presentation context's
+     ├ RequestError                   a DIMSE-N request that is not granted; carries its DIMSE status
+     │  ├ ProcessingFailed   0110     the data set is none, or serving it failed
+     │  ├ NoSuchInstance     0112     it is about an instance we do not know
+     │  ├ NoSuchEvent        0113     the service has no event of this type
+     │  ├ InvalidArgument    0115     an attribute says what it cannot
+     │  ├ InvalidTarget      0117     the SOP Instance UID is missing or not a UID
+     │  ├ NoSuchClass        0118     the SOP class is not the presentation context's
+     │  ├ NotAllowed         0124     this peer may not ask for this
+     │  ├ UnknownOperation   0211     the SOP class is not served in this way
+     │  ├ MissingDataSet     0212     a data set is missing
+     │  └ TooMuch            0213     it is longer than we take, or the index is away: ask again
      ├ Stopped                        the node is stopping; the work is to be done again
      ├ StoreError                     the object store failed
      ├ GeometryError                  instances do not form a volume
@@ -26,6 +37,7 @@
      │  └ BadFinding                  what it returned is not a finding the node can write
      ├ EncodingError                  a finding cannot be expressed as a DICOM object
      ├ CheckFailed                    a finished object must not be sent
+     ├ LimitExceeded                  a peer holds more, or takes longer, than a limit of ours allows
      └ DeliveryError                  a destination did not take an object
         ├ Unreachable                 try again later
         └ Refused                     a person must look
@@ -105,6 +117,75 @@ class NotThisClass(ReceiveError):
     status = 0x0122
 
 
+class RequestError(DicomnodeError):
+    """A DIMSE-N request is not granted (PS3.7 chapter 10 and Annex C).
+
+    The message is sent as Error Comment (0000,0902): it never holds patient data and at most 64 characters matter.
+    """
+
+    status: ClassVar[int] = 0x0110
+
+
+class ProcessingFailed(RequestError):
+    """The data set is none, or serving the request failed."""
+
+    status = 0x0110
+
+
+class NoSuchInstance(RequestError):
+    """The request is about an instance we do not know."""
+
+    status = 0x0112
+
+
+class NoSuchEvent(RequestError):
+    """The service has no event of this type."""
+
+    status = 0x0113
+
+
+class InvalidArgument(RequestError):
+    """An attribute says what it cannot."""
+
+    status = 0x0115
+
+
+class InvalidTarget(RequestError):
+    """The SOP Instance UID is missing or not a UID."""
+
+    status = 0x0117
+
+
+class NoSuchClass(RequestError):
+    """The SOP class is not the one of the presentation context."""
+
+    status = 0x0118
+
+
+class NotAllowed(RequestError):
+    """The peer may not ask for this."""
+
+    status = 0x0124
+
+
+class UnknownOperation(RequestError):
+    """The SOP class is not served in this way."""
+
+    status = 0x0211
+
+
+class MissingDataSet(RequestError):
+    """A data set is missing."""
+
+    status = 0x0212
+
+
+class TooMuch(RequestError):
+    """The request is longer than we take, or we cannot work on it now."""
+
+    status = 0x0213
+
+
 class Stopped(DicomnodeError):
     """Work was broken off because the node is stopping; it did not fail and is to be done again."""
 
@@ -151,6 +232,10 @@ class EncodingError(DicomnodeError):
 
 class CheckFailed(DicomnodeError):
     """A finished object does not hold what it must and is not sent."""
+
+
+class LimitExceeded(DicomnodeError):
+    """A peer holds more, or takes longer, than a limit of ours allows; the message says which."""
 
 
 class DeliveryError(DicomnodeError):

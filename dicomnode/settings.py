@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from dicomnode.errors import SettingsError
 
-ResultKind = Literal["SEG", "SR", "SC", "PM"]
+ResultKind = Literal["SC", "MR", "PM", "SEG", "REG", "PR", "SR"]
 
 
 def _ae_title(value: str) -> str:

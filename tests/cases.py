@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +14,20 @@ from dicomnode.domain.identity import Digest, digest_of
 from dicomnode.domain.stack import Geometry, Vector
 from dicomnode.encode import Mode, Work
 from dicomnode.sdk import (
+    HOT_IRON,
     Code,
+    DerivedImage,
     Finding,
     InputRole,
+    Layer,
     Measurement,
     Parameter,
     ParametricMap,
     PluginSpec,
+    Presentation,
     QualitativeEvaluation,
     Recommendation,
+    Registration,
     SecondaryCapture,
     Segment,
     Segmentation,
@@ -93,6 +99,43 @@ def findings(shape: tuple[int, int, int], on: str = "in-phase", other: str = "op
         QualitativeEvaluation(name=FOLD_OVER, value="two points cannot tell above 50 %"),
         Recommendation(value="Compare with the in-phase image."),
     ]
+
+
+def aligned(shape: tuple[int, int, int], fixed: str = "in-phase", moving: str = "opposed-phase") -> list[Finding]:
+    """What a plugin says that lays one input over another: every way of derived image and presentation."""
+    random = np.random.default_rng(11)
+    gray = Layer(image=fixed, window=(900.0, 1700.0))
+    resampled = DerivedImage(
+        on=fixed,
+        derived_from=(moving,),
+        array=random.normal(0.4, 0.2, shape).astype(np.float32),
+        title="Resampled",
+        window=(0.5, 1.0),
+        derivation=codes.SPATIAL_RESAMPLING,
+    )
+    counts = replace(
+        resampled, derived_from=(fixed, moving), array=random.integers(-50, 4000, shape).astype(np.int16), title="Sum"
+    )
+    hot = Layer(image="Resampled", window=(0.5, 1.0), colours=HOT_IRON)
+    return [
+        Registration(fixed=fixed, moving=moving, matrix=turned()),
+        resampled,
+        counts,
+        Presentation(title="As it is", base=gray),
+        Presentation(title="In colour", base=hot),
+        Presentation(title="Laid over", base=gray, overlay=hot, opacity=0.4),
+    ]
+
+
+def turned() -> np.ndarray[Any, np.dtype[np.float64]]:
+    """A rigid matrix without any symmetry: 7 degrees about an oblique axis, and a shift."""
+    axis = np.array([1.0, 2.0, 3.0]) / np.sqrt(14)
+    cross = np.cross(np.eye(3), axis)
+    angle = np.deg2rad(7)
+    matrix = np.eye(4)
+    matrix[:3, :3] += np.sin(angle) * cross + (1 - np.cos(angle)) * cross @ cross
+    matrix[:3, 3] = 3.0, -4.5, 6.25
+    return matrix
 
 
 def files_of(folder: Path) -> tuple[tuple[Path, ...], Geometry]:

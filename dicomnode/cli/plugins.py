@@ -15,7 +15,15 @@ from dicomnode.cli.options import ConfigOption, JsonOption, SetOption, read_sett
 from dicomnode.errors import SettingsError
 from dicomnode.execute.run import run as run_plugin
 from dicomnode.execute.workers import Workers
-from dicomnode.sdk.findings import Finding, Measurement, ParametricMap, QualitativeEvaluation, Recommendation
+from dicomnode.sdk.findings import (
+    Finding,
+    Measurement,
+    ParametricMap,
+    Presentation,
+    QualitativeEvaluation,
+    Recommendation,
+    Registration,
+)
 from dicomnode.sdk.spec import PluginSpec
 
 app = typer.Typer(help="What is installed, what it says about itself, and a replay of a case.")
@@ -96,5 +104,9 @@ def _summary(finding: Finding) -> show.Record:
         case ParametricMap():
             median = f"median {np.nanmedian(finding.array):.2f} {finding.unit.value}"
             return {"what": finding.title, "value": median, "of": finding.on}
+        case Registration():
+            return {"what": f"{finding.moving} to {finding.fixed}", "value": "", "of": finding.fixed}
+        case Presentation():
+            return {"what": finding.title, "value": "", "of": finding.base.image}
         case _:
             return {"what": getattr(finding, "title", ""), "value": "", "of": finding.on}

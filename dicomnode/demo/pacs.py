@@ -7,7 +7,7 @@ from pathlib import Path
 from threading import Lock
 
 from dicomnode.dimse.scp import StorageSCP
-from dicomnode.domain.identity import AETitle, StudyInstanceUID
+from dicomnode.domain.identity import AETitle, SeriesInstanceUID
 from dicomnode.domain.instance import Received
 from dicomnode.receive.part10 import FileMeta, head
 from dicomnode.receive.proof import Proof
@@ -36,7 +36,7 @@ class StandInPACS:
         """Stop listening."""
         self._scp.stop()
 
-    def _file(self, received: Received) -> StudyInstanceUID:
+    def _file(self, received: Received) -> SeriesInstanceUID:
         data_set = b"".join(map(bytes, received.data_set))
         proof = Proof(received)
         proof.feed(data_set)
@@ -50,8 +50,8 @@ class StandInPACS:
         with self._lock:
             name = f"{header.facts.get('Modality', 'OT')}-{header.sop_instance_uid}.dcm"
             (self._folder / name).write_bytes(head(meta) + data_set)
-        return header.study_instance_uid
+        return header.series_instance_uid
 
 
-def _nothing(_calling: AETitle, _studies: frozenset[StudyInstanceUID]) -> None:
+def _nothing(_calling: AETitle, _series: frozenset[SeriesInstanceUID]) -> None:
     """Nobody waits for the end of an association here."""

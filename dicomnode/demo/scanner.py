@@ -141,14 +141,17 @@ def _place(image: Dataset, geometry: Geometry, index: int) -> None:
 
 def _pixels(image: Dataset, plane: npt.NDArray[np.float32], echo: Echo, vendor: Vendor) -> None:
     """Stored values; Philips scales each echo by itself and says so in a private attribute."""
+    brightest = float(np.percentile(echo.pixels, 99.5))
     if vendor == "philips":
         scale = _PHILIPS_SCALE[echo.phase]
-        plane = plane * np.float32(scale / max(_PHILIPS_SCALE.values()))
+        share = scale / max(_PHILIPS_SCALE.values())
+        plane = plane * np.float32(share)
+        brightest *= share * _PHILIPS_SLOPE
         image.RescaleSlope, image.RescaleIntercept, image.RescaleType = _PHILIPS_SLOPE, 0.0, "US"
         image.private_block(0x2005, "Philips MR Imaging DD 001", create=True).add_new(0x0E, "FL", scale)
     stored = np.clip(np.rint(plane), 0, 4095).astype("<u2")
     image.SamplesPerPixel, image.PhotometricInterpretation = 1, "MONOCHROME2"
     image.Rows, image.Columns = stored.shape
     image.BitsAllocated, image.BitsStored, image.HighBit, image.PixelRepresentation = 16, 12, 11, 0
-    image.WindowCenter, image.WindowWidth = 500, 1000
+    image.WindowCenter, image.WindowWidth = round(brightest / 2), max(1, round(brightest))
     image.PixelData = stored.tobytes()

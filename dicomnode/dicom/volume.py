@@ -11,7 +11,7 @@ import numpy.typing as npt
 from pydicom import Dataset, dcmread
 from pydicom.pixels.utils import pixel_array
 
-from dicomnode.dicom import header
+from dicomnode.dicom import header, scaling
 from dicomnode.dicom.physics import contrast_agent, field_strength, number
 from dicomnode.domain.instance import Facts
 from dicomnode.domain.stack import Geometry
@@ -29,7 +29,6 @@ _TEXTS = (
 )
 _OFF_PLACE = 0.25
 """Fraction of the slice distance by which a file may lie off its place before it is the wrong file."""
-_PHILIPS_GROUP, _PHILIPS_CREATOR, _SCALE_SLOPE = 0x2005, "Philips MR Imaging DD 001", 0x0E
 
 
 def read(paths: Sequence[Path], geometry: Geometry) -> tuple[npt.NDArray[np.float32], Acquisition]:
@@ -107,15 +106,12 @@ def _signal(file: bytes, size: tuple[int, ...], index: int) -> tuple[npt.NDArray
         data_set = dcmread(BytesIO(file))
         _drop_excess_padding(data_set)
         pixels = pixel_array(data_set)
-        slope = float(data_set.get("RescaleSlope") or 1.0)
-        intercept = float(data_set.get("RescaleIntercept") or 0.0)
-        scale = _scale_slope(data_set)
+        scaled = scaling.of(data_set)
     except (AttributeError, KeyError, NotImplementedError, OSError, RuntimeError, TypeError, ValueError) as error:
         raise GeometryError(f"the pixels of slice {index + 1} cannot be decoded ({type(error).__name__})") from error
     if pixels.shape != size:
         raise GeometryError(f"slice {index + 1} decodes to {pixels.shape} pixels, not {size}")
-    displayed = pixels * slope + intercept
-    return displayed if scale is None else displayed / (slope * scale), scale
+    return scaled.signal(pixels), scaled.scale
 
 
 def _drop_excess_padding(data_set: Dataset) -> None:
@@ -123,12 +119,3 @@ def _drop_excess_padding(data_set: Dataset) -> None:
     if not data_set.file_meta.TransferSyntaxUID.is_encapsulated:
         size = data_set.Rows * data_set.Columns * data_set.SamplesPerPixel * data_set.BitsAllocated // 8
         data_set.PixelData = data_set.PixelData[: size + size % 2]
-
-
-def _scale_slope(data_set: Dataset) -> float | None:
-    """SS of a Philips image, None elsewhere: floating point value = displayed value / (Rescale Slope x SS)."""
-    try:
-        scale = float(data_set.private_block(_PHILIPS_GROUP, _PHILIPS_CREATOR)[_SCALE_SLOPE].value)
-    except KeyError:
-        return None
-    return scale if scale > 0 else None

@@ -1,4 +1,4 @@
-"""The C-STORE and C-ECHO provider: the port behind which the transport can change."""
+"""What peers may ask of us: C-ECHO, C-STORE and normalized services, behind one port for either transport."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Final, Protocol
 
 from dicomnode.dimse import tls
+from dicomnode.dimse.normalized import Service, Services
 from dicomnode.dimse.stock import StockServer
 from dicomnode.dimse.storing import Admit, Released, Storing
 from dicomnode.dimse.transport.budgets import Budgets
@@ -44,11 +45,13 @@ class StorageSCP:
     peers : sequence of PeerSettings
         Those with ``may_store`` may open an association; nobody else, unless ``accept_unknown_peers``.
     admit : callable
-        Takes an instance and returns its study, or raises the ReceiveError whose status is answered.
+        Takes an instance and returns its series, or raises the ReceiveError whose status is answered.
     released : callable
-        Told, with the studies it brought, when an association was released in good order.
+        Told, with the series it brought, when an association was released in good order.
     limits : LimitsSettings
         What one peer may cost.
+    services : sequence of Service
+        What else peers may ask; their callers may associate for that alone.
     """
 
     def __init__(
@@ -58,11 +61,13 @@ class StorageSCP:
         admit: Admit,
         released: Released,
         limits: LimitsSettings | None = None,
+        services: Sequence[Service] = (),
     ) -> None:
         self._settings = settings
         self._callers = None if settings.accept_unknown_peers else {peer.aet for peer in peers if peer.may_store}
         self._certificates = {peer.aet: peer.certificates for peer in peers if peer.certificates}
         self._storing = Storing(admit, released, passing=(Interrupted,))
+        self._services = Services(services)
         self._limits = limits or LimitsSettings()
         self._transport: Transport | None = None
 
@@ -98,12 +103,15 @@ class StorageSCP:
             limits=self._limits,
             max_pdu=settings.max_pdu,
             idle_time=settings.network_timeout,
-            negotiator=Negotiator(AETitle(settings.aet), self._callers, self._certificates, settings.max_pdu),
+            negotiator=Negotiator(
+                AETitle(settings.aet), self._callers, self._certificates, settings.max_pdu, self._services
+            ),
             budgets=Budgets(self._limits, settings.max_associations),
             storing=self._storing,
+            services=self._services,
         )
         context = tls.server_context(settings) if settings.tls_certificate else None
         return Server(settings.host, settings.port, rules, context)
 
     def _stock(self) -> Transport:
-        return StockServer(self._settings, self._callers, self._storing)
+        return StockServer(self._settings, self._callers, self._storing, self._services)

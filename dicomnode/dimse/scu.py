@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -13,14 +12,13 @@ from pydicom import dcmread
 from pydicom.dataset import Dataset
 from pydicom.errors import InvalidDicomError
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
-from pynetdicom import evt
 from pynetdicom.association import Association
 from pynetdicom.dsutils import split_dataset
-from pynetdicom.presentation import PresentationContext, build_context
+from pynetdicom.presentation import build_context
 from pynetdicom.status import code_to_category
 
+from dicomnode.dimse.association import opened
 from dicomnode.dimse.contexts import VERIFICATION
-from dicomnode.dimse.library import application_entity
 from dicomnode.domain.identity import AETitle, SOPClassUID, SOPInstanceUID, TransferSyntaxUID
 from dicomnode.errors import Refused, Unreachable
 from dicomnode.settings import PeerSettings
@@ -89,7 +87,7 @@ def echo(peer: PeerSettings, calling_aet: AETitle, timeout: float = 10.0) -> Non
     Refused
         When it answers, but not with success.
     """
-    with _association(peer, calling_aet, [build_context(VERIFICATION)], timeout) as association:
+    with opened(peer, calling_aet, [build_context(VERIFICATION)], timeout) as association:
         answer = association.send_c_echo()
         if "Status" not in answer:
             raise Unreachable(f"C-ECHO was not answered within {timeout:g} s")
@@ -112,7 +110,7 @@ def send(peer: PeerSettings, calling_aet: AETitle, files: Sequence[Outgoing], ti
     """
     for batch in _batches(files):
         contexts = [build_context(*encoding) for encoding in _offers(batch)]
-        with _association(peer, calling_aet, contexts, timeout) as association:
+        with opened(peer, calling_aet, contexts, timeout) as association:
             accepted = {(str(c.abstract_syntax), str(c.transfer_syntax[0])) for c in association.accepted_contexts}
             for number, file in zip(count(1), batch, strict=False):
                 yield _send_one(association, accepted, file, number % 0x10000, timeout)
@@ -165,41 +163,3 @@ def _batches(files: Sequence[Outgoing]) -> Iterator[list[Outgoing]]:
         offered = needed
     if batch:
         yield batch
-
-
-@contextmanager
-def _association(
-    peer: PeerSettings, calling_aet: AETitle, contexts: list[PresentationContext], timeout: float
-) -> Iterator[Association]:
-    ae = application_entity(calling_aet)
-    ae.connection_timeout = ae.acse_timeout = ae.dimse_timeout = ae.network_timeout = timeout
-    connected: list[evt.Event] = []
-    try:
-        association = ae.associate(
-            peer.host,
-            peer.port,
-            contexts=contexts,
-            ae_title=peer.aet,
-            evt_handlers=[(evt.EVT_CONN_OPEN, connected.append)],
-        )
-    except OSError as error:
-        raise Unreachable(f"the address of {peer.name} is not known: {error.strerror}") from error
-    if not association.is_established:
-        raise Unreachable(_why_not(association, peer, connected=bool(connected)))
-    try:
-        yield association
-    except BaseException:
-        association.abort()
-        raise
-    association.release()
-
-
-def _why_not(association: Association, peer: PeerSettings, *, connected: bool) -> str:
-    if not connected:
-        return f"{peer.name} does not answer at {peer.host}:{peer.port}"
-    answer = association.acceptor.primitive
-    if association.is_rejected and answer is not None:
-        return f"{peer.name} rejected the association: {answer.result_str}, {answer.reason_str}"
-    if answer is not None:
-        return f"{peer.name} accepted none of the presentation contexts"
-    return f"{peer.name} aborted the association or did not answer in time"

@@ -1,11 +1,10 @@
-"""pynetdicom's own server behind the storage port: one association, one thread that polls."""
+"""pynetdicom's own server behind our port: one association, one thread that polls."""
 
 from __future__ import annotations
 
 import logging
 import secrets
 from collections.abc import Collection
-from io import BytesIO
 from typing import Final, cast
 from weakref import WeakKeyDictionary
 
@@ -13,15 +12,16 @@ from pydicom.dataset import Dataset
 from pynetdicom import evt
 from pynetdicom.ae import ApplicationEntity
 from pynetdicom.association import Association
-from pynetdicom.dimse_messages import C_STORE_RQ
-from pynetdicom.dimse_primitives import C_STORE
+from pynetdicom.dimse_messages import C_STORE_RQ, N_EVENT_REPORT_RQ, N_SET_RQ
+from pynetdicom.dimse_primitives import N_CREATE, N_EVENT_REPORT, N_SET
 from pynetdicom.transport import ThreadedAssociationServer
 
 from dicomnode.dimse.contexts import accepted
 from dicomnode.dimse.library import application_entity
-from dicomnode.dimse.storing import SUCCESS, Storing
-from dicomnode.domain.identity import AETitle, StudyInstanceUID
-from dicomnode.domain.instance import Received
+from dicomnode.dimse.normalized import Asked, Operation, Services
+from dicomnode.dimse.storing import SUCCESS, Answer, Storing, received
+from dicomnode.domain.identity import AETitle, SeriesInstanceUID
+from dicomnode.errors import NotAllowed
 from dicomnode.settings import DicomSettings
 
 logger = logging.getLogger(__name__)
@@ -31,7 +31,7 @@ _ARTIM_SECONDS: Final = 10.0
 
 
 class StockServer:
-    """Listens, and passes each C-STORE on as a whole.
+    """Listens, and passes each request on as a whole.
 
     Raises
     ------
@@ -39,10 +39,14 @@ class StockServer:
         When the address cannot be listened on.
     """
 
-    def __init__(self, settings: DicomSettings, callers: Collection[str] | None, storing: Storing) -> None:
+    def __init__(
+        self, settings: DicomSettings, callers: Collection[str] | None, storing: Storing, services: Services
+    ) -> None:
         self._storing = storing
-        self._brought: WeakKeyDictionary[Association, set[StudyInstanceUID]] = WeakKeyDictionary()
-        self._ae = _entity(settings, callers)
+        self._callers = callers
+        self._services = services
+        self._brought: WeakKeyDictionary[Association, set[SeriesInstanceUID]] = WeakKeyDictionary()
+        self._ae = _entity(settings, callers, services)
         self._server = cast(
             ThreadedAssociationServer,
             self._ae.start_server(
@@ -50,6 +54,9 @@ class StockServer:
                 block=False,
                 evt_handlers=[
                     (evt.EVT_C_STORE, self._on_store),
+                    (evt.EVT_N_EVENT_REPORT, self._on_request),
+                    (evt.EVT_N_CREATE, self._on_request),
+                    (evt.EVT_N_SET, self._on_request),
                     (evt.EVT_RELEASED, self._on_released),
                     (evt.EVT_REJECTED, _on_rejected),
                     (evt.EVT_ABORTED, _on_aborted),
@@ -74,28 +81,32 @@ class StockServer:
             association.join(seconds)
 
     def _on_store(self, event: evt.Event) -> int | Dataset:
-        answer = self._storing.answer(_received(event))
-        if answer.study is not None:
-            self._brought.setdefault(event.assoc, set()).add(answer.study)
-        if answer.status == SUCCESS:
-            return SUCCESS
-        refusal = Dataset()
-        refusal.Status = answer.status
-        refusal.ErrorComment = answer.comment[:_LONGEST_COMMENT]
-        return refusal
+        if self._callers is not None and event.assoc.requestor.ae_title not in self._callers:
+            return NotAllowed.status  # a caller of a service: pynetdicom accepts every context for everybody
+        answer = self._storing.answer(received(event, AETitle(event.assoc.requestor.ae_title)))
+        if answer.series is not None:
+            self._brought.setdefault(event.assoc, set()).add(answer.series)
+        return _status(answer)
+
+    def _on_request(self, event: evt.Event) -> tuple[int | Dataset, None]:
+        return _status(self._services.answer(_asked(event))), None
 
     def _on_released(self, event: evt.Event) -> None:
-        studies = self._brought.pop(event.assoc, set())
-        self._storing.released(AETitle(event.assoc.requestor.ae_title), frozenset(studies))
+        series = self._brought.pop(event.assoc, set())
+        self._storing.released(AETitle(event.assoc.requestor.ae_title), frozenset(series))
 
 
-def _entity(settings: DicomSettings, callers: Collection[str] | None) -> ApplicationEntity:
+def _entity(settings: DicomSettings, callers: Collection[str] | None, services: Services) -> ApplicationEntity:
     ae = application_entity(AETitle(settings.aet))
     ae.supported_contexts = accepted()
+    for context in services.contexts():
+        ae.add_supported_context(
+            context.abstract_syntax or "", context.transfer_syntax, context.scu_role, context.scp_role
+        )
     ae.require_called_aet = True
     if callers is not None:
         # An empty list means "anybody" to pynetdicom; a title that nobody can know means nobody.
-        ae.require_calling_aet = sorted(callers) or [secrets.token_hex(8)]
+        ae.require_calling_aet = sorted({*callers, *services.callers()}) or [secrets.token_hex(8)]
     ae.maximum_associations = settings.max_associations
     ae.maximum_pdu_size = settings.max_pdu
     ae.network_timeout = settings.network_timeout
@@ -113,20 +124,44 @@ def _on_aborted(event: evt.Event) -> None:
 
 
 def _on_message(event: evt.Event) -> None:
-    """Pynetdicom leaves a C-STORE request without SOP Instance UID unanswered for ever; an abort is an answer."""
+    """Pynetdicom leaves a request without SOP Instance UID unanswered for ever; an abort is an answer."""
     message = event.message
-    if isinstance(message, C_STORE_RQ) and not message.command_set.get("AffectedSOPInstanceUID"):
+    if not isinstance(message, C_STORE_RQ | N_EVENT_REPORT_RQ | N_SET_RQ):
+        return
+    keyword = "RequestedSOPInstanceUID" if isinstance(message, N_SET_RQ) else "AffectedSOPInstanceUID"
+    if not message.command_set.get(keyword):
         event.assoc.abort(block=False)
 
 
-def _received(event: evt.Event) -> Received:
-    request = cast(C_STORE, event.request)
-    data_set = cast(BytesIO, request.DataSet)  # pynetdicom passes no request on that has none
-    return Received(
-        sop_class_uid=str(request.AffectedSOPClassUID),
-        sop_instance_uid=str(request.AffectedSOPInstanceUID),
+def _status(answer: Answer) -> int | Dataset:
+    if answer.status == SUCCESS:
+        return SUCCESS
+    refusal = Dataset()
+    refusal.Status = answer.status
+    refusal.ErrorComment = answer.comment[:_LONGEST_COMMENT]
+    return refusal
+
+
+def _asked(event: evt.Event) -> Asked:
+    request, event_type = event.request, 0
+    if isinstance(request, N_SET):
+        operation, data_set = Operation.N_SET, request.ModificationList
+        sop_class, instance = request.RequestedSOPClassUID, request.RequestedSOPInstanceUID
+    elif isinstance(request, N_EVENT_REPORT):
+        operation, data_set = Operation.N_EVENT_REPORT, request.EventInformation
+        sop_class, instance = request.AffectedSOPClassUID, request.AffectedSOPInstanceUID
+        event_type = request.EventTypeID or 0
+    else:
+        created = cast(N_CREATE, request)
+        operation, data_set = Operation.N_CREATE, created.AttributeList
+        sop_class, instance = created.AffectedSOPClassUID, created.AffectedSOPInstanceUID
+    return Asked(
+        operation=operation,
+        sop_class_uid=str(sop_class),
+        sop_instance_uid=str(instance or ""),
+        event_type=event_type,
         abstract_syntax=str(event.context.abstract_syntax),
-        transfer_syntax_uid=str(event.context.transfer_syntax),
-        data_set=(data_set.getvalue(),),
+        transfer_syntax=str(event.context.transfer_syntax),
+        data_set=(data_set.getvalue() if data_set else b"") or None,
         calling_aet=AETitle(event.assoc.requestor.ae_title),
     )

@@ -6,15 +6,20 @@ import logging
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
+from io import BytesIO
+from typing import cast
 
-from dicomnode.domain.identity import AETitle, StudyInstanceUID
+from pynetdicom import evt
+from pynetdicom.dimse_primitives import C_STORE
+
+from dicomnode.domain.identity import AETitle, SeriesInstanceUID
 from dicomnode.domain.instance import Received
 from dicomnode.errors import OutOfResources, ReceiveError
 
 logger = logging.getLogger(__name__)
 
-Admit = Callable[[Received], StudyInstanceUID]
-Released = Callable[[AETitle, frozenset[StudyInstanceUID]], None]
+Admit = Callable[[Received], SeriesInstanceUID]
+Released = Callable[[AETitle, frozenset[SeriesInstanceUID]], None]
 
 SUCCESS = 0x0000
 
@@ -26,7 +31,7 @@ class Answer:
     status: int
     comment: str = ""
     """Error Comment (0000,0902): no patient data, at most 64 characters are sent."""
-    study: StudyInstanceUID | None = None
+    series: SeriesInstanceUID | None = None
     """What the instance belongs to, when it was taken."""
 
 
@@ -36,9 +41,9 @@ class Storing:
     Parameters
     ----------
     admit : callable
-        Takes an instance and returns its study, or raises the ReceiveError whose status is answered.
+        Takes an instance and returns its series, or raises the ReceiveError whose status is answered.
     released : callable
-        Told, with the studies it brought, when an association was released in good order.
+        Told, with the series it brought, when an association was released in good order.
     passing : tuple of exception types
         What the transport itself raises while `admit` asks it for bytes, and wants back.
     """
@@ -51,7 +56,7 @@ class Storing:
     def answer(self, received: Received) -> Answer:
         """Have an instance admitted."""
         try:
-            return Answer(status=SUCCESS, study=self._admit(received))
+            return Answer(status=SUCCESS, series=self._admit(received))
         except self._passing:
             raise
         except ReceiveError as refusal:
@@ -63,11 +68,25 @@ class Storing:
             logger.error("C-STORE failed unforeseen: %s\n%s", type(error).__name__, place)
             return Answer(status=OutOfResources.status, comment="internal error, see the log of the receiver")
 
-    def released(self, calling_aet: AETitle, studies: frozenset[StudyInstanceUID]) -> None:
-        """Note that an association which brought these studies was released in good order."""
-        if not studies:
+    def released(self, calling_aet: AETitle, series: frozenset[SeriesInstanceUID]) -> None:
+        """Note that an association which brought these series was released in good order."""
+        if not series:
             return
         try:
-            self._released(calling_aet, studies)
+            self._released(calling_aet, series)
         except Exception as error:  # noqa: BLE001 - the last border: a lost hint costs time, not the association's thread
             logger.warning("a release was not noted, quiet time must do: %s", type(error).__name__)
+
+
+def received(event: evt.Event, calling_aet: AETitle) -> Received:
+    """The request of a C-STORE event of pynetdicom."""
+    request = cast(C_STORE, event.request)
+    data_set = cast(BytesIO, request.DataSet)  # pynetdicom passes no request on that has none
+    return Received(
+        sop_class_uid=str(request.AffectedSOPClassUID),
+        sop_instance_uid=str(request.AffectedSOPInstanceUID),
+        abstract_syntax=str(event.context.abstract_syntax),
+        transfer_syntax_uid=str(event.context.transfer_syntax),
+        data_set=(data_set.getvalue(),),
+        calling_aet=calling_aet,
+    )

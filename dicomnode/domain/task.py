@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Literal, TypeAlias
 
 from dicomnode.domain.identity import Digest, SOPClassUID, SOPInstanceUID, StudyInstanceUID
 from dicomnode.domain.instance import Instance
@@ -52,14 +53,17 @@ class Task:
     state: TaskState
 
 
+ResultKind: TypeAlias = Literal["SC", "MR", "PM", "SEG", "REG", "PR", "SR"]
+"""The words of a peer's ``receives``, in the order in which objects are sent: what one refers to is there before it."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResultObject:
     """A finished DICOM object, checked and ready to be sent."""
 
     sop_instance_uid: SOPInstanceUID
     sop_class_uid: SOPClassUID
-    kind: str
-    """``SEG``, ``SR``, ``SC`` or ``PM``: the word used in a peer's ``receives``."""
+    kind: ResultKind
     description: str
     content: bytes
     """The whole DICOM file (PS3.10)."""

@@ -11,34 +11,43 @@ from pydicom.errors import InvalidDicomError
 from pydicom.uid import ExplicitVRLittleEndian
 
 from dicomnode.domain.stack import Geometry
-from dicomnode.domain.task import ResultObject
-from dicomnode.encode import grid, roundtrip
+from dicomnode.domain.task import ResultKind, ResultObject
+from dicomnode.encode import alignment, grid, roundtrip
 from dicomnode.encode.contents import Contents
 from dicomnode.encode.context import Context
-from dicomnode.encode.series import Kind, Series
+from dicomnode.encode.series import Series
 from dicomnode.encode.sources import Sources
 from dicomnode.encode.work import Work
 from dicomnode.errors import CheckFailed
+from dicomnode.sdk.findings import DerivedImage, Finding, SecondaryCapture
 
 IDENTITY = (
     "PatientID", "IssuerOfPatientID", "PatientName", "PatientBirthDate", "PatientSex", "StudyInstanceUID",
     "AccessionNumber",
 )  # fmt: skip
 
-_EVERY = (
+_ALL = (
     "SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID", "SeriesNumber", "Modality",
-    "InstanceNumber", "Manufacturer", "ContentDate", "ContentTime", "SpecificCharacterSet",
-    "ContributingEquipmentSequence",
+    "InstanceNumber", "Manufacturer", "SpecificCharacterSet", "ContributingEquipmentSequence",
 )  # fmt: skip
+_EVERY = (*_ALL, "ContentDate", "ContentTime")
+_PIXELS = ("ImageType", "Rows", "Columns", "BitsAllocated", "PhotometricInterpretation", "PixelData")
+_PLANE = ("FrameOfReferenceUID", "ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing")
 _MULTI_FRAME = (
     "FrameOfReferenceUID", "DimensionOrganizationSequence", "DimensionIndexSequence", "NumberOfFrames", "Rows",
     "Columns", "BitsAllocated", "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence", "ContentLabel",
     "ManufacturerModelName", "DeviceSerialNumber", "SoftwareVersions", "ReferencedSeriesSequence",
 )  # fmt: skip
-REQUIRED: Mapping[Kind, tuple[str, ...]] = {
+REQUIRED: Mapping[ResultKind, tuple[str, ...]] = {
     "SEG": (*_EVERY, *_MULTI_FRAME, "SegmentSequence", "SegmentationType", "PixelData"),
     "PM": (*_EVERY, *_MULTI_FRAME, "ContentCreatorName", "FloatPixelData", "ContentQualification"),
-    "SC": (*_EVERY, "ConversionType", "Rows", "Columns", "PhotometricInterpretation", "ImageType", "PixelData"),
+    "SC": (*_EVERY, *_PIXELS, "ConversionType"),
+    "MR": (*_EVERY, *_PIXELS, *_PLANE, "ScanningSequence", "SequenceVariant", "SourceImageSequence"),
+    "REG": (*_EVERY, "FrameOfReferenceUID", "ContentLabel", "RegistrationSequence", "ReferencedSeriesSequence"),
+    "PR": (
+        *_ALL, "ContentLabel", "PresentationCreationDate", "PresentationCreationTime", "ReferencedSeriesSequence",
+        "DisplayedAreaSelectionSequence",
+    ),
     "SR": (
         *_EVERY, "ValueType", "ConceptNameCodeSequence", "ContentSequence", "CompletionFlag", "VerificationFlag",
         "CurrentRequestedProcedureEvidenceSequence",
@@ -106,7 +115,9 @@ def check(results: Sequence[ResultObject], contents: Contents, context: Context,
         _attributes(dataset, result, place)
         _identity(dataset, context.sources, result.kind)
         _references(dataset, known, result.kind)
-    roundtrip.check(list(datasets.values()), contents, context)
+    read = list(datasets.values())
+    roundtrip.check(read, contents, context)
+    alignment.check(read, contents, context)
 
 
 def _read(result: ResultObject) -> Dataset:
@@ -126,12 +137,21 @@ def _read(result: ResultObject) -> Dataset:
 
 def _expected(contents: Contents, series: Sequence[Series]) -> dict[str, Series]:
     """All SOP Instance UIDs the task must have written, and the series they stand in."""
-    captures = iter(contents.captures)
-    return {
-        place.instance_uid(number): place
-        for place in series
-        for number in range(1, (len(next(captures).frames) if place.kind == "SC" else 1) + 1)
-    }
+    report, *others = series
+    places = {report.instance_uid(): report}
+    for finding, place in zip(contents.objects, others, strict=True):
+        for number in range(1, _instances(finding) + 1):
+            places[place.instance_uid(number)] = place
+    return places
+
+
+def _instances(finding: Finding) -> int:
+    match finding:
+        case SecondaryCapture():
+            return len(finding.frames)
+        case DerivedImage():
+            return len(finding.array)
+    return 1
 
 
 def _attributes(dataset: Dataset, result: ResultObject, place: Series) -> None:

@@ -10,15 +10,20 @@ from typing import TypeVar
 
 import numpy as np
 
-from dicomnode.encode.series import Kind
+from dicomnode.domain.task import ResultKind
+from dicomnode.encode import reg
+from dicomnode.encode.sources import Sources
 from dicomnode.encode.work import Work
 from dicomnode.errors import EncodingError
 from dicomnode.sdk.findings import (
+    DerivedImage,
     Finding,
     Measurement,
     ParametricMap,
+    Presentation,
     QualitativeEvaluation,
     Recommendation,
+    Registration,
     SecondaryCapture,
     Segmentation,
 )
@@ -34,6 +39,9 @@ class Contents:
     segmentations: tuple[Segmentation, ...]
     maps: tuple[ParametricMap, ...]
     captures: tuple[SecondaryCapture, ...]
+    derived: tuple[DerivedImage, ...]
+    registrations: tuple[Registration, ...]
+    presentations: tuple[Presentation, ...]
     measurements: tuple[Measurement, ...]
     evaluations: tuple[QualitativeEvaluation, ...]
     recommendations: tuple[Recommendation, ...]
@@ -43,16 +51,31 @@ class Contents:
         """Labels of all segments."""
         return tuple(segment.label for finding in self.segmentations for segment in finding.segments)
 
-    def titles(self, report: str) -> list[tuple[Kind, str]]:
-        """Kind and title of every series these findings need; the report comes first."""
-        titles: list[tuple[Kind, str]] = [("SR", f"{report} report")]
+    @property
+    def objects(self) -> tuple[Finding, ...]:
+        """The findings that become series of their own, in the order of the series."""
+        return (
+            *self.segmentations,
+            *self.maps,
+            *self.captures,
+            *self.derived,
+            *self.registrations,
+            *self.presentations,
+        )
+
+    def titles(self, report: str) -> list[tuple[ResultKind, str]]:
+        """Kind and title of every series these findings need; the report comes first, then :attr:`objects`."""
+        titles: list[tuple[ResultKind, str]] = [("SR", f"{report} report")]
         titles += [("SEG", " ".join([*(s.label for s in f.segments), "segmentation"])) for f in self.segmentations]
         titles += [("PM", finding.title) for finding in self.maps]
         titles += [("SC", finding.title) for finding in self.captures]
+        titles += [("MR", finding.title) for finding in self.derived]
+        titles += [("REG", f"Registration of {f.moving} to {f.fixed}") for f in self.registrations]
+        titles += [("PR", finding.title) for finding in self.presentations]
         return titles
 
 
-def sort(findings: Sequence[Finding], work: Work) -> Contents:
+def sort(findings: Sequence[Finding], work: Work, sources: Sources) -> Contents:
     """Sort findings by kind and refuse what DICOM cannot say.
 
     Raises
@@ -64,6 +87,9 @@ def sort(findings: Sequence[Finding], work: Work) -> Contents:
         segmentations=_those(findings, Segmentation),
         maps=_those(findings, ParametricMap),
         captures=_those(findings, SecondaryCapture),
+        derived=_those(findings, DerivedImage),
+        registrations=reg.needed(_those(findings, Registration), sources),
+        presentations=_those(findings, Presentation),
         measurements=_those(findings, Measurement),
         evaluations=_those(findings, QualitativeEvaluation),
         recommendations=_those(findings, Recommendation),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from copy import deepcopy
 from dataclasses import dataclass
+from typing import Any
 
 from pydicom import Dataset
 
@@ -63,6 +64,23 @@ def stamp(dataset: Dataset, context: Context, series: Series, *, instance: int =
         if keyword in dataset:
             delattr(dataset, keyword)
     _equipment(dataset, context)
+
+
+def constructor_arguments(context: Context, series: Series) -> dict[str, Any]:
+    """What highdicom's constructors of multi-frame images and presentation states insist on alike."""
+    spec = context.work.spec
+    return {
+        "series_instance_uid": series.uid,
+        "series_number": series.number,
+        "sop_instance_uid": series.instance_uid(),
+        "instance_number": 1,
+        "manufacturer": MANUFACTURER,
+        "manufacturer_model_name": MANUFACTURER,
+        "software_versions": spec.version,
+        "device_serial_number": spec.name,
+        "content_description": series.description,
+        "content_creator_name": f"{MANUFACTURER}^{spec.name}",
+    }
 
 
 def body_part(dataset: Dataset, source: Dataset) -> None:

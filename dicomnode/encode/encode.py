@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from pydicom import Dataset
@@ -10,7 +10,7 @@ from pydicom import Dataset
 from dicomnode.domain.identity import SOPClassUID, SOPInstanceUID
 from dicomnode.domain.task import ResultObject
 from dicomnode.encode import contents as contents_of
-from dicomnode.encode import pm, sc, seg, sources, sr, times
+from dicomnode.encode import mr, pm, pr, reg, sc, seg, sources, sr, times
 from dicomnode.encode.check import check, check_sources
 from dicomnode.encode.contents import Contents
 from dicomnode.encode.context import Context
@@ -19,7 +19,15 @@ from dicomnode.encode.series import Series, plan
 from dicomnode.encode.work import Work
 from dicomnode.errors import EncodingError
 from dicomnode.sdk import wire
-from dicomnode.sdk.findings import Finding
+from dicomnode.sdk.findings import (
+    DerivedImage,
+    Finding,
+    ParametricMap,
+    Presentation,
+    Registration,
+    SecondaryCapture,
+    Segmentation,
+)
 
 
 def encode(findings: Sequence[Finding], work: Work) -> tuple[ResultObject, ...]:
@@ -35,8 +43,7 @@ def encode(findings: Sequence[Finding], work: Work) -> tuple[ResultObject, ...]:
     Returns
     -------
     tuple of ResultObject
-        Segmentations, parametric maps, secondary captures (one for each slice), and the report last: what it refers
-        to is then sent before it.
+        Every object after those it refers to: the report last.
 
     Raises
     ------
@@ -48,7 +55,7 @@ def encode(findings: Sequence[Finding], work: Work) -> tuple[ResultObject, ...]:
     headers = sources.read(work)
     check_sources(headers, work)
     context = Context(work=work, sources=headers, moment=times.newest(headers.every()))
-    contents = contents_of.sort(findings, work)
+    contents = contents_of.sort(findings, work, headers)
     series = plan(work, contents.titles(work.spec.title))
     try:
         results = tuple(_result(dataset, place) for dataset, place in _build(contents, context, series))
@@ -70,23 +77,33 @@ def encode_case(directory: Path, work: Work) -> tuple[ResultObject, ...]:
 
 
 def _build(contents: Contents, context: Context, series: Sequence[Series]) -> Iterator[tuple[Dataset, Series]]:
+    """Every object with its series; the report comes last and refers to all others."""
     report, *others = series
-    places = iter(others)
     written: list[Dataset] = []
-    for segmentation in contents.segmentations:
-        place = next(places)
-        written.append(seg.build(segmentation, context, place))
-        yield written[-1], place
-    for parametric_map in contents.maps:
-        place = next(places)
-        written.append(pm.build(parametric_map, context, place))
-        yield written[-1], place
-    for capture in contents.captures:
-        place = next(places)
-        for image in sc.build(capture, context, place):
-            written.append(image)
-            yield image, place
+    derived: dict[str, list[Dataset]] = {}
+    for finding, place in zip(contents.objects, others, strict=True):
+        images = list(_datasets(finding, context, place, derived))
+        if isinstance(finding, DerivedImage):
+            derived[finding.title] = images
+        written += images
+        yield from ((image, place) for image in images)
     yield sr.build(contents, context, report, written), report
+
+
+def _datasets(finding: Finding, context: Context, place: Series, derived: pr.Images) -> Iterable[Dataset]:
+    match finding:
+        case Segmentation():
+            yield seg.build(finding, context, place)
+        case ParametricMap():
+            yield pm.build(finding, context, place)
+        case SecondaryCapture():
+            yield from sc.build(finding, context, place)
+        case DerivedImage():
+            yield from mr.build(finding, context, place)
+        case Registration():
+            yield reg.build(finding, context, place)
+        case Presentation():
+            yield pr.build(finding, context, place, derived)
 
 
 def _result(dataset: Dataset, series: Series) -> ResultObject:

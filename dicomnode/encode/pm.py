@@ -11,9 +11,11 @@ from pydicom import Dataset
 
 from dicomnode.encode import grid
 from dicomnode.encode.algorithm import concept
-from dicomnode.encode.context import MANUFACTURER, Context, body_part, stamp
+from dicomnode.encode.context import Context, body_part, constructor_arguments, stamp
 from dicomnode.encode.series import Series
 from dicomnode.sdk.findings import ParametricMap
+
+SOP_CLASS = "1.2.840.10008.5.1.4.1.1.30"
 
 
 def build(finding: ParametricMap, context: Context, series: Series) -> Dataset:
@@ -27,19 +29,10 @@ def build(finding: ParametricMap, context: Context, series: Series) -> Dataset:
         voi_lut_transformations=[
             VOILUTTransformation(window_center=float(finding.window[0]), window_width=float(finding.window[1]))
         ],
-        series_instance_uid=series.uid,
-        series_number=series.number,
-        sop_instance_uid=series.instance_uid(),
-        instance_number=1,
-        manufacturer=MANUFACTURER,
-        manufacturer_model_name=MANUFACTURER,
-        software_versions=work.spec.version,
-        device_serial_number=work.spec.name,
         contains_recognizable_visual_features=False,
         content_label=finding.label,
-        content_description=series.description,
-        content_creator_name=f"{MANUFACTURER}^{work.spec.name}",
         content_qualification="RESEARCH" if work.mode == "research" else "PRODUCT",
+        **constructor_arguments(context, series),
     )
     image.FloatPixelPaddingValue = image.FloatPixelPaddingRangeLimit = padding_value(finding)
     stamp(image, context, series)

@@ -40,7 +40,7 @@ def check(datasets: Sequence[Dataset], contents: Contents, context: Context) -> 
 
 
 def _kind(dataset: Dataset) -> str:
-    return {"SEG": "SEG", "SR": "SR"}.get(dataset.Modality, "SC" if dataset.SOPClassUID == sc.SOP_CLASS else "PM")
+    return {sc.SOP_CLASS: "SC", pm.SOP_CLASS: "PM"}.get(str(dataset.SOPClassUID), str(dataset.Modality))
 
 
 def _segmentation(dataset: Dataset, finding: Segmentation, context: Context) -> None:
@@ -84,7 +84,7 @@ def _capture(pictures: Iterator[Dataset], finding: SecondaryCapture, context: Co
         if (image.Rows, image.Columns) != expected.shape[:2] or not np.array_equal(pixels, expected.ravel()):
             raise CheckFailed("SC: a picture does not read back as it was given")
         if finding.on:
-            _on_slice(image, image, context.sources.by_role[finding.on][number], "SC")
+            on_slice(image, image, context.sources.by_role[finding.on][number], "SC")
 
 
 def _frames(dataset: Dataset, role: str, context: Context) -> Iterator[tuple[int, Dataset]]:
@@ -107,7 +107,7 @@ def _frames(dataset: Dataset, role: str, context: Context) -> Iterator[tuple[int
         if len(referenced) != 1:
             raise CheckFailed(f"{dataset.Modality}: a frame does not name the one slice it lies on")
         (number,) = referenced
-        _on_slice(dataset, plane, headers[number], dataset.Modality)
+        on_slice(dataset, plane, headers[number], dataset.Modality)
         yield number, frame
 
 
@@ -116,7 +116,14 @@ def _shared(dataset: Dataset) -> Dataset:
     return groups
 
 
-def _on_slice(image: Dataset, plane: Dataset, source: Dataset, kind: str) -> None:
+def on_slice(image: Dataset, plane: Dataset, source: Dataset, kind: str) -> None:
+    """Prove that a plane lies on its source slice.
+
+    Raises
+    ------
+    CheckFailed
+        When its frame of reference, size or place is another one.
+    """
     if image.FrameOfReferenceUID != source.FrameOfReferenceUID:
         raise CheckFailed(f"{kind}: a frame of reference is not that of the source")
     if (plane.Rows, plane.Columns) != (source.Rows, source.Columns):

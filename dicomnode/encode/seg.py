@@ -8,7 +8,7 @@ from highdicom.seg import Segmentation as SegmentationImage
 from pydicom import Dataset
 
 from dicomnode.encode import algorithm, grid, uids
-from dicomnode.encode.context import MANUFACTURER, Context, body_part, stamp
+from dicomnode.encode.context import Context, body_part, constructor_arguments, stamp
 from dicomnode.encode.series import Series
 from dicomnode.sdk.findings import Segment, Segmentation
 
@@ -23,18 +23,9 @@ def build(finding: Segmentation, context: Context, series: Series) -> Dataset:
         segment_descriptions=[
             _describe(segment, number, context) for number, segment in enumerate(finding.segments, start=1)
         ],
-        series_instance_uid=series.uid,
-        series_number=series.number,
-        sop_instance_uid=series.instance_uid(),
-        instance_number=1,
-        manufacturer=MANUFACTURER,
-        manufacturer_model_name=MANUFACTURER,
-        software_versions=work.spec.version,
-        device_serial_number=work.spec.name,
         content_label="SEGMENTATION",
-        content_description=series.description,
-        content_creator_name=f"{MANUFACTURER}^{work.spec.name}",
         omit_empty_frames=True,
+        **constructor_arguments(context, series),
     )
     stamp(image, context, series)
     body_part(image, headers[0])

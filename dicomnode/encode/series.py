@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
 
 from dicomnode.domain.identity import digest_of
+from dicomnode.domain.task import ResultKind
 from dicomnode.encode import uids
 from dicomnode.encode.work import Mode, Work
-
-Kind: TypeAlias = Literal["SEG", "PM", "SC", "SR"]
 
 MARK = {"research": "(not for diagnostic use)", "clinical": "(AI)"}
 """How a series description ends, so that nobody takes the series for an acquired one."""
@@ -25,7 +23,7 @@ class Series:
     """One series of results."""
 
     work: Work
-    kind: Kind
+    kind: ResultKind
     index: int
     """Which one of its kind, from 0."""
     number: int
@@ -45,7 +43,7 @@ class Series:
         return uids.derive(self.work.task_id, self.kind, str(self.index), *role)
 
 
-def plan(work: Work, titles: Sequence[tuple[Kind, str]]) -> tuple[Series, ...]:
+def plan(work: Work, titles: Sequence[tuple[ResultKind, str]]) -> tuple[Series, ...]:
     """Lay out the series of a task.
 
     Parameters

@@ -9,8 +9,10 @@ from pathlib import Path
 from pydicom import Dataset, dcmread
 from pydicom.errors import InvalidDicomError
 from pydicom.multival import MultiValue
+from pydicom.tag import Tag
 from pydicom.valuerep import PersonName
 
+from dicomnode.dicom import scaling
 from dicomnode.encode.work import Work
 from dicomnode.errors import EncodingError
 
@@ -36,13 +38,22 @@ _IMAGE = (
     "SOPClassUID", "SOPInstanceUID", "SeriesInstanceUID", "Modality", "BodyPartExamined", "Laterality",
     "FrameOfReferenceUID", "PositionReferenceIndicator", "Rows", "Columns", "ImagePositionPatient",
     "ImageOrientationPatient", "PixelSpacing", "SliceThickness", "LossyImageCompression",
-    "LossyImageCompressionRatio", "LossyImageCompressionMethod", "TimezoneOffsetFromUTC",
+    "LossyImageCompressionRatio", "LossyImageCompressionMethod", "TimezoneOffsetFromUTC", "PatientPosition",
 )  # fmt: skip
+
+ACQUISITION = (
+    "ScanningSequence", "SequenceVariant", "ScanOptions", "MRAcquisitionType", "SequenceName", "RepetitionTime",
+    "EchoTime", "EchoTrainLength", "InversionTime", "FlipAngle", "MagneticFieldStrength", "ImagingFrequency",
+    "ImagedNucleus", "ContrastBolusAgent",
+)  # fmt: skip
+"""How the signal of an MR image came about (PS3.3 C.8.3.1), for images derived from one input alone."""
+
 _TIMES = (
     "AcquisitionDateTime", "AcquisitionDate", "AcquisitionTime", "ContentDate", "ContentTime", "SeriesDate",
     "SeriesTime",
 )  # fmt: skip
-_READ = ("SpecificCharacterSet", *PATIENT, *STUDY, *ACQUISITION_EQUIPMENT, *_IMAGE, *_TIMES)
+_KEYWORDS = ("SpecificCharacterSet", *PATIENT, *STUDY, *ACQUISITION_EQUIPMENT, *_IMAGE, *_TIMES, *ACQUISITION)
+_READ = (*map(Tag, _KEYWORDS), *map(Tag, scaling.ATTRIBUTES))
 
 _LOST = "\N{REPLACEMENT CHARACTER}"
 
@@ -85,7 +96,7 @@ def read_header(path: Path) -> Dataset:
         When the file cannot be read or its text cannot be decoded.
     """
     try:
-        header = dcmread(path, stop_before_pixels=True, specific_tags=list(_READ))
+        header = dcmread(path, stop_before_pixels=True, specific_tags=[*_READ])
     except (OSError, InvalidDicomError) as error:
         raise EncodingError(f"an input image cannot be read as a DICOM file: {type(error).__name__}") from error
     return in_unicode(header)

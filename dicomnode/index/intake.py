@@ -6,12 +6,12 @@ from contextlib import nullcontext
 from dataclasses import asdict
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import func, select, update
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from dicomnode.domain.exam import ExamState, Outcome
-from dicomnode.domain.identity import AETitle, StudyInstanceUID
+from dicomnode.domain.identity import AETitle, SeriesInstanceUID, StudyInstanceUID
 from dicomnode.domain.instance import Instance, InstanceHeader, Recorded
 from dicomnode.errors import DuplicateInstance, InDoubt, OtherPatient, OutOfResources
 from dicomnode.index import arrival
@@ -101,15 +101,18 @@ class Intake:
         except SQLAlchemyError as error:
             raise OutOfResources("the index does not take quarantine rows now") from error
 
-    def released(self, calling_aet: AETitle, studies: frozenset[StudyInstanceUID], at: datetime) -> None:
-        """Note that the sender of these studies said it is done: a hint for completeness, not a proof."""
-        del calling_aet  # which sender it was does not matter to the exam
+    def released(self, calling_aet: AETitle, series: frozenset[SeriesInstanceUID], at: datetime) -> None:
+        """Note that the sender of these series said it is done: a hint for completeness, not a proof."""
+        brought = SeriesRow.series_instance_uid.in_(series)
+        studies = select(SeriesRow.study_instance_uid).where(brought)
         with self._database.write() as session:
+            session.execute(update(SeriesRow).where(brought).values(released=at))
             rows = session.scalars(
                 select(ExamRow).where(ExamRow.study_instance_uid.in_(studies), ExamRow.state == ExamState.OPEN)
             )
             for exam in rows:
-                exam.last_release = at
+                exam.longest_pause = max(exam.longest_pause, _pause(session, exam))
+                exam.last_release, exam.sender = at, calling_aet
 
     def knows(self, study: StudyInstanceUID) -> bool:
         """Whether instances of the study were recorded before."""
@@ -122,6 +125,24 @@ class Intake:
             received = session.scalars(select(InstanceRow.store_key))
             made = session.scalars(select(ObjectRow.store_key))
             return {*received, *made}
+
+
+def _pause(session: Session, exam: ExamRow) -> float:
+    """Seconds from the release before this one to the first instance after it; 0 when this is the first."""
+    before = exam.last_release or session.scalar(
+        select(ExamRow.last_release)
+        .where(ExamRow.study_instance_uid == exam.study_instance_uid, ExamRow.last_release.is_not(None))
+        .order_by(ExamRow.revision.desc())
+        .limit(1)
+    )
+    if before is None:
+        return 0.0
+    after = session.scalar(
+        select(func.min(InstanceRow.arrived))
+        .join(SeriesRow, SeriesRow.series_instance_uid == InstanceRow.series_instance_uid)
+        .where(SeriesRow.study_instance_uid == exam.study_instance_uid, InstanceRow.arrived > before)
+    )
+    return (after - before).total_seconds() if after is not None else 0.0
 
 
 def _record(session: Session, instance: Instance, arrived: datetime) -> Recorded:

@@ -10,6 +10,7 @@ from sqlalchemy import (
     BigInteger,
     DateTime,
     Dialect,
+    Double,
     ForeignKey,
     Index,
     MetaData,
@@ -106,6 +107,12 @@ class SeriesRow(Table):
     outcome: Mapped[str] = mapped_column(String(16))
     reason: Mapped[str] = mapped_column(Prose)
     last_arrival: Mapped[datetime]
+    released: Mapped[datetime | None]
+    """When an association that brought instances of it was last released in good order."""
+    protocol: Mapped[str | None] = mapped_column(DIGEST, index=True)
+    """Of scanner, protocol and description; set when the series was judged whole."""
+    settled: Mapped[int | None]
+    """Its instances when it was judged whole."""
 
 
 class InstanceRow(Table):
@@ -137,7 +144,44 @@ class ExamRow(Table):
     first_arrival: Mapped[datetime]
     last_arrival: Mapped[datetime]
     last_release: Mapped[datetime | None]
+    sender: Mapped[str] = mapped_column(String(16), default="", index=True)
+    """AE title of the association that was released last."""
+    longest_pause: Mapped[float] = mapped_column(Double, default=0.0)
+    """Seconds from a release to the next instance of this study, the longest."""
+    confidence: Mapped[str] = mapped_column(String(16), default="")
+    completeness: Mapped[str] = mapped_column(Prose, default="")
+    """What the stability clock said last, in words."""
     assessed: Mapped[datetime | None]
+
+
+class ProcedureStepRow(Table):
+    """A performed procedure step as its modality tells it (PS3.4 annex F)."""
+
+    __tablename__ = "procedure_step"
+    sop_instance_uid: Mapped[str] = mapped_column(UID, primary_key=True)
+    state: Mapped[str] = mapped_column(String(16))
+    images: Mapped[dict[str, Any]]
+    """SOP Instance UIDs it names, by series."""
+    calling_aet: Mapped[str] = mapped_column(String(16))
+    updated: Mapped[datetime]
+
+
+class ProcedureStepStudyRow(Table):
+    """A study that a performed procedure step is about; it may not have arrived yet."""
+
+    __tablename__ = "procedure_step_study"
+    sop_instance_uid: Mapped[str] = mapped_column(ForeignKey("procedure_step.sop_instance_uid"), primary_key=True)
+    study_instance_uid: Mapped[str] = mapped_column(UID, primary_key=True, index=True)
+
+
+class SourceCountRow(Table):
+    """What the source of a study says it holds of it, by series."""
+
+    __tablename__ = "source_count"
+    study_instance_uid: Mapped[str] = mapped_column(ForeignKey("study.study_instance_uid"), primary_key=True)
+    peer: Mapped[str] = mapped_column(String(32))
+    instances: Mapped[dict[str, Any]]
+    asked: Mapped[datetime]
 
 
 class StackRow(Table):

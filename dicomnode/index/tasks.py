@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
+from typing import get_args
 
 from sqlalchemy import select, update
 
@@ -14,7 +15,7 @@ from dicomnode.domain.exam import Outcome, PlannedTask, SeriesVerdict
 from dicomnode.domain.identity import Digest, SeriesInstanceUID, StudyInstanceUID
 from dicomnode.domain.instance import StoredObject
 from dicomnode.domain.stack import Geometry
-from dicomnode.domain.task import ENDED, Input, ResultObject, Task, TaskState
+from dicomnode.domain.task import ENDED, Input, ResultKind, ResultObject, Task, TaskState
 from dicomnode.index.database import Transaction
 from dicomnode.index.exams import hold_study, instance_of, write_verdicts
 from dicomnode.index.schema import DeliveryRow, EventRow, ExamRow, InstanceRow, ObjectRow, TaskInputRow, TaskRow
@@ -187,8 +188,7 @@ def _object_row(task_id: Digest, result: ResultObject, stored: StoredObject, now
     )
 
 
-_ORDER = ("SC", "PM", "SEG", "SR")
-"""The report is sent last: what it refers to is there before it."""
+_ORDER: tuple[str, ...] = get_args(ResultKind)
 
 
 def _queue_deliveries(

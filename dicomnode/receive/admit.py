@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Protocol
 
-from dicomnode.domain.identity import AETitle, Digest, StudyInstanceUID
+from dicomnode.domain.identity import AETitle, Digest, SeriesInstanceUID, StudyInstanceUID
 from dicomnode.domain.instance import Instance, InstanceHeader, Received, Recorded, StoredObject
 from dicomnode.errors import InDoubt, OutOfResources, ReceiveError, StoreError
 from dicomnode.receive.part10 import FileMeta, head
@@ -36,8 +36,8 @@ class Intake(Protocol):
     ) -> None:
         """Commit that refused bytes are kept, and why."""
 
-    def released(self, calling_aet: AETitle, studies: frozenset[StudyInstanceUID], at: datetime) -> None:
-        """Note that a sender said it is done with these studies."""
+    def released(self, calling_aet: AETitle, series: frozenset[SeriesInstanceUID], at: datetime) -> None:
+        """Note that a sender said it is done with these series."""
 
     def knows(self, study: StudyInstanceUID) -> bool:
         """Whether instances of the study were recorded before."""
@@ -105,15 +105,15 @@ class Admission:
         self._clock = clock
         self._limits = limits or LimitsSettings()
 
-    def admit(self, received: Received) -> StudyInstanceUID:
+    def admit(self, received: Received) -> SeriesInstanceUID:
         """Take an instance; once this returns it is safe and may be acknowledged with 0000.
 
         Its bytes are written as they come: memory holds one piece at a time.
 
         Returns
         -------
-        StudyInstanceUID
-            The study it belongs to.
+        SeriesInstanceUID
+            The series it belongs to.
 
         Raises
         ------
@@ -132,9 +132,9 @@ class Admission:
         except StoreError as error:
             raise OutOfResources(str(error)) from error
 
-    def released(self, calling_aet: AETitle, studies: frozenset[StudyInstanceUID]) -> None:
-        """An association that brought these studies ended in good order."""
-        self._index.released(calling_aet, studies, self._clock())
+    def released(self, calling_aet: AETitle, series: frozenset[SeriesInstanceUID]) -> None:
+        """An association that brought these series ended in good order."""
+        self._index.released(calling_aet, series, self._clock())
 
     def _write(self, draft: Draft, received: Received, proof: Proof) -> None:
         draft.write(head(_meta(received)))
@@ -144,12 +144,12 @@ class Admission:
             draft.write(piece)
             proof.feed(piece)
 
-    def _decide(self, draft: Draft, received: Received, proof: Proof, free: int) -> StudyInstanceUID:
+    def _decide(self, draft: Draft, received: Received, proof: Proof, free: int) -> SeriesInstanceUID:
         arrived = self._clock()
         try:
             header = proof.finish(lambda: draft.mapped(len(head(_meta(received)))))
-            study = header.study_instance_uid
-            if free < self._limits.free_for_new_studies and not self._index.knows(study):
+            fits = free >= self._limits.free_for_new_studies
+            if not fits and not self._index.knows(header.study_instance_uid):
                 raise OutOfResources("no room left for new studies")
             self._record(draft, header, proof.digest, received.calling_aet, arrived)
         except OutOfResources:
@@ -157,7 +157,7 @@ class Admission:
         except ReceiveError as refusal:
             self._set_aside(draft, refusal, received, arrived)
             raise
-        return study
+        return header.series_instance_uid
 
     def _record(
         self, draft: Draft, header: InstanceHeader, digest: Digest, calling_aet: AETitle, arrived: datetime

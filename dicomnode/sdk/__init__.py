@@ -8,11 +8,17 @@ from dicomnode.errors import Unsuitable
 from dicomnode.sdk.case import Case, Context
 from dicomnode.sdk.codes import Code
 from dicomnode.sdk.findings import (
+    GRAY,
+    HOT_IRON,
+    DerivedImage,
     Finding,
+    Layer,
     Measurement,
     ParametricMap,
+    Presentation,
     QualitativeEvaluation,
     Recommendation,
+    Registration,
     SecondaryCapture,
     Segment,
     Segmentation,
@@ -21,19 +27,25 @@ from dicomnode.sdk.spec import SDK_VERSION, InputRole, Match, Parameter, PluginS
 from dicomnode.sdk.volume import Volume
 
 __all__ = [
+    "GRAY",
+    "HOT_IRON",
     "SDK_VERSION",
     "Case",
     "Code",
     "Context",
+    "DerivedImage",
     "Finding",
     "InputRole",
+    "Layer",
     "Match",
     "Measurement",
     "Parameter",
     "ParametricMap",
     "PluginSpec",
+    "Presentation",
     "QualitativeEvaluation",
     "Recommendation",
+    "Registration",
     "Resources",
     "SecondaryCapture",
     "Segment",

@@ -46,5 +46,8 @@ ANATOMICAL_STRUCTURE = Code("91723000", "SCT", "Anatomical Structure")
 TISSUE = Code("85756007", "SCT", "Tissue")
 LIVER = Code("10200004", "SCT", "Liver")
 
+# how an image was derived (CID 7203)
+SPATIAL_RESAMPLING = Code("113085", "DCM", "Spatial resampling")
+
 # algorithm family (CID 7162)
 ARTIFICIAL_INTELLIGENCE = Code("123110", "DCM", "Artificial Intelligence")

@@ -13,6 +13,10 @@ from dicomnode.sdk.codes import Code
 Colour = tuple[int, int, int]
 """Red, green, blue, 0 to 255."""
 
+GRAY: tuple[Colour, ...] = ((0, 0, 0), (255, 255, 255))
+HOT_IRON: tuple[Colour, ...] = ((0, 0, 0), (128, 0, 0), (255, 0, 0), (255, 128, 0), (255, 255, 255))
+"""The well-known colour palette of that name (PS3.6 B.1.1), as evenly spaced colours."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Segment:
@@ -127,6 +131,91 @@ class Recommendation:
     value: Code | str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Registration:
+    """Where the space of one input lies in that of another; written as DICOM Spatial Registration.
+
+    Two inputs that share a frame of reference are already registered by it: then a correction is said by a
+    :class:`DerivedImage` alone.
+
+    Attributes
+    ----------
+    fixed, moving : str
+        Input roles.
+    matrix : (4, 4) float64
+        From the moving input's LPS mm to the fixed input's LPS mm, rigid or affine, without mirroring.
+    """
+
+    fixed: str
+    moving: str
+    matrix: npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class DerivedImage:
+    """A new grey-scale image on the grid of an input, for example one resampled onto it; written as MR images.
+
+    Attributes
+    ----------
+    on : str
+        Input role whose grid this is on.
+    derived_from : tuple of str
+        All input roles the values were computed from.
+    array : (z, y, x) int16 or float32
+        Signal in arbitrary units, finite. float32 is stored in 16 bits with a scale that keeps 1 / 32767 of the
+        largest magnitude.
+    title : str
+        Unique in the case; a :class:`Presentation` refers to it.
+    window : (float, float)
+        Centre and width for display, in the units of ``array``.
+    derivation : Code
+        How it was made (CID 7203).
+    """
+
+    on: str
+    derived_from: tuple[str, ...]
+    array: npt.NDArray[np.int16 | np.float32]
+    title: str
+    window: tuple[float, float]
+    derivation: Code
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layer:
+    """Grey-scale images and how to show them."""
+
+    image: str
+    """An input role, or the title of a :class:`DerivedImage`."""
+    window: tuple[float, float]
+    """Centre and width, in the units of the volume or of the derived image."""
+    colours: tuple[Colour, ...] = GRAY
+    """From below to above the window, evenly spaced; what lies between is interpolated."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Presentation:
+    """How images are to be shown; written as a presentation state.
+
+    A base alone becomes a Grayscale one, or a Pseudo-colour one where it has colours; a base with an overlay becomes
+    an Advanced Blending one.
+    """
+
+    title: str
+    base: Layer
+    overlay: Layer | None = None
+    """Images in the base's frame of reference, blended over it."""
+    opacity: float = 0.5
+    """Of the overlay, 0 to 1."""
+
+
 Finding: TypeAlias = (
-    Segmentation | Measurement | QualitativeEvaluation | ParametricMap | SecondaryCapture | Recommendation
+    Segmentation
+    | Measurement
+    | QualitativeEvaluation
+    | ParametricMap
+    | SecondaryCapture
+    | Recommendation
+    | Registration
+    | DerivedImage
+    | Presentation
 )

@@ -15,7 +15,15 @@ SDK_VERSION = 1
 Operator = Literal["eq", "ne", "in", "contains", "excludes", "ge", "le", "present", "absent"]
 ParameterValue = float | int | str | bool
 FindingKind = Literal[
-    "Segmentation", "Measurement", "QualitativeEvaluation", "ParametricMap", "SecondaryCapture", "Recommendation"
+    "Segmentation",
+    "Measurement",
+    "QualitativeEvaluation",
+    "ParametricMap",
+    "SecondaryCapture",
+    "Recommendation",
+    "Registration",
+    "DerivedImage",
+    "Presentation",
 ]
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,47}")

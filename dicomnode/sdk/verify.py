@@ -5,18 +5,22 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from dicomnode.errors import BadFinding
 from dicomnode.sdk.case import Case
 from dicomnode.sdk.findings import (
+    DerivedImage,
     Finding,
+    Layer,
     Measurement,
     ParametricMap,
+    Presentation,
     QualitativeEvaluation,
     Recommendation,
+    Registration,
     SecondaryCapture,
     Segment,
     Segmentation,
@@ -39,13 +43,17 @@ def verify(findings: Sequence[Finding], case: Case) -> None:
     if not findings:
         raise BadFinding("the plugin said nothing; what it did not find is a qualitative evaluation, or Unsuitable")
     labels = [s.label for finding in findings if isinstance(finding, Segmentation) for s in finding.segments]
+    images = [finding for finding in findings if isinstance(finding, DerivedImage)]
+    derived = {image.title: image for image in images}
     for number, finding in enumerate(findings):
         try:
-            _verify(finding, case, set(labels))
+            _verify(finding, case, set(labels), derived)
         except BadFinding as error:
             raise BadFinding(f"finding {number} ({type(finding).__name__}): {error}") from None
     if twice := sorted({label for label in labels if labels.count(label) > 1}):
         raise BadFinding(f"segment {twice[0]!r} is in two segmentations; measurements could mean either")
+    if len(derived) < len(images) or derived.keys() & case.volumes.keys():
+        raise BadFinding("two derived images, or one and an input, have the same name; presentations could mean either")
 
 
 def declared(findings: Sequence[Finding], spec: PluginSpec) -> None:
@@ -60,7 +68,7 @@ def declared(findings: Sequence[Finding], spec: PluginSpec) -> None:
         raise BadFinding(f"{spec.name} returned {', '.join(undeclared)}, which its specification does not declare")
 
 
-def _verify(finding: Finding, case: Case, segments: set[str]) -> None:
+def _verify(finding: Finding, case: Case, segments: set[str], derived: Mapping[str, DerivedImage]) -> None:
     match finding:
         case Segmentation():
             _segmentation(finding, case)
@@ -79,10 +87,16 @@ def _verify(finding: Finding, case: Case, segments: set[str]) -> None:
             _words(finding.value)
         case Recommendation():
             _words(finding.value)
+        case Registration():
+            _registration(finding, case)
+        case DerivedImage():
+            _derived(finding, case)
+        case Presentation():
+            _presentation(finding, case, derived)
 
 
 def _segmentation(finding: Segmentation, case: Case) -> None:
-    _grid(finding.labels, np.uint8, finding.on, case)
+    _grid(finding.labels, (np.uint8,), finding.on, case)
     labels = [segment.label for segment in finding.segments]
     if not labels or len(set(labels)) != len(labels):
         raise BadFinding("segments must be there and have different labels")
@@ -103,7 +117,7 @@ def _segment(segment: Segment) -> None:
 
 
 def _map(finding: ParametricMap, case: Case) -> None:
-    _grid(finding.array, np.float32, finding.on, case)
+    _grid(finding.array, (np.float32,), finding.on, case)
     _roles(finding.derived_from, case)
     if np.isinf(finding.array).any():
         raise BadFinding("the map holds infinite values; use NaN where there is no value")
@@ -112,9 +126,10 @@ def _map(finding: ParametricMap, case: Case) -> None:
     _line(finding.title, "the title")
     if not _CODE_STRING.fullmatch(finding.label):
         raise BadFinding(f"the label {finding.label!r} is not 1 to 16 capitals, digits, spaces and underscores")
-    (low, high), (centre, width) = finding.value_range, finding.window
-    if not (all(map(math.isfinite, (low, high, centre, width))) and low < high and width > 0):
-        raise BadFinding("the value range must rise and the window must have a width, all of them finite")
+    low, high = finding.value_range
+    if not (math.isfinite(low) and math.isfinite(high) and low < high):
+        raise BadFinding("the value range must rise, both ends finite")
+    _window(finding.window)
 
 
 def _capture(finding: SecondaryCapture, case: Case) -> None:
@@ -130,11 +145,56 @@ def _capture(finding: SecondaryCapture, case: Case) -> None:
     _line(finding.title, "the title")
 
 
-def _grid(array: np.ndarray, dtype: type, on: str, case: Case) -> None:
+def _registration(finding: Registration, case: Case) -> None:
+    _roles((finding.fixed, finding.moving), case)
+    if finding.fixed == finding.moving:
+        raise BadFinding(f"the input {finding.fixed!r} cannot be registered to itself")
+    matrix = finding.matrix
+    if matrix.shape != (4, 4) or matrix.dtype != np.float64 or not np.isfinite(matrix).all():
+        raise BadFinding(f"the matrix must be (4, 4) float64 and finite, got {matrix.shape} {matrix.dtype}")
+    if not np.array_equal(matrix[3], (0, 0, 0, 1)) or np.linalg.det(matrix[:3, :3]) <= 0:
+        raise BadFinding("the matrix must end with 0 0 0 1 and must not mirror or flatten the patient")
+
+
+def _derived(finding: DerivedImage, case: Case) -> None:
+    _grid(finding.array, (np.int16, np.float32), finding.on, case)
+    _roles(finding.derived_from, case)
+    if not np.isfinite(finding.array).all():
+        raise BadFinding("the image holds values that are not finite; signal that is not there is 0")
+    _line(finding.title, "the title")
+    _window(finding.window)
+
+
+def _presentation(finding: Presentation, case: Case, derived: Mapping[str, DerivedImage]) -> None:
+    _line(finding.title, "the title")
+    layers = [finding.base, *([finding.overlay] if finding.overlay else [])]
+    frames = {_frame(layer, case, derived) for layer in layers}
+    if len(frames) > 1:
+        raise BadFinding("the overlay is not in the base's frame of reference; resample it and show the derived image")
+    if not 0 <= finding.opacity <= 1:
+        raise BadFinding(f"the opacity must be 0 to 1, not {finding.opacity}")
+
+
+def _frame(layer: Layer, case: Case, derived: Mapping[str, DerivedImage]) -> str:
+    _window(layer.window)
+    if len(layer.colours) < 2 or any(not 0 <= value <= 255 for colour in layer.colours for value in colour):
+        raise BadFinding("a layer needs two or more colours, each three numbers from 0 to 255")
+    if layer.image not in derived and layer.image not in case.volumes:
+        raise BadFinding(f"there is neither an input nor a derived image {layer.image!r}")
+    return case.volume(derived[layer.image].on if layer.image in derived else layer.image).frame
+
+
+def _window(window: tuple[float, float]) -> None:
+    if not (all(map(math.isfinite, window)) and window[1] > 0):
+        raise BadFinding("the window must have a width, centre and width finite")
+
+
+def _grid(array: np.ndarray, types: Sequence[type], on: str, case: Case) -> None:
     _roles((on,), case)
     wanted = case.volume(on).array.shape
-    if array.shape != wanted or array.dtype != dtype:
-        raise BadFinding(f"the array is {array.shape} {array.dtype}, wanted {wanted} {np.dtype(dtype)}")
+    if array.shape != wanted or array.dtype not in types:
+        names = " or ".join(str(np.dtype(kind)) for kind in types)
+        raise BadFinding(f"the array is {array.shape} {array.dtype}, wanted {wanted} {names}")
 
 
 def _roles(roles: Sequence[str], case: Case) -> None:

@@ -14,15 +14,7 @@ import numpy.typing as npt
 
 from dicomnode.errors import BadFinding
 from dicomnode.sdk.case import Case
-from dicomnode.sdk.findings import (
-    Finding,
-    Measurement,
-    ParametricMap,
-    QualitativeEvaluation,
-    Recommendation,
-    SecondaryCapture,
-    Segmentation,
-)
+from dicomnode.sdk.findings import Finding
 from dicomnode.sdk.spec import SDK_VERSION, ParameterValue
 from dicomnode.sdk.verify import verify
 from dicomnode.sdk.volume import Volume
@@ -32,17 +24,7 @@ FINDINGS = "findings.json"
 
 _LARGEST_ARRAY = 4 << 30
 _LARGEST_TEXT = 16 << 20
-_KINDS = {
-    kind.__name__: kind
-    for kind in (
-        Segmentation,
-        Measurement,
-        QualitativeEvaluation,
-        ParametricMap,
-        SecondaryCapture,
-        Recommendation,
-    )
-}
+_KINDS = {kind.__name__: kind for kind in get_args(Finding)}
 
 
 def write_case(directory: Path, volumes: Mapping[str, Volume], parameters: Mapping[str, ParameterValue]) -> None:

@@ -18,6 +18,7 @@ MEANINGLESS = {"utils", "util", "helpers", "helper", "common", "manager", "base"
 LAST_BORDERS = {
     ("dicomnode/deliver/send.py", "attempt"): "whatever went wrong, the parcels wait with a reason",
     ("dicomnode/catalog/probe.py", "probe"): "whatever a plugin's import raises is what is wrong with that plugin",
+    ("dicomnode/dimse/normalized.py", "answer"): "whatever went wrong, the peer gets its answer and asks again",
     ("dicomnode/dimse/storing.py", "answer"): "whatever went wrong, the sender must be told to keep its copy",
     ("dicomnode/dimse/storing.py", "released"): "a lost hint costs time, not the association's thread",
     ("dicomnode/dimse/transport/connection.py", "run"): "one connection's fault must not show on the others",

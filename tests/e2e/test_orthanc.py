@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,10 +49,10 @@ may_store = true
 """
 
 
-def dcmsend(port: int, files: list[Path]) -> subprocess.Popen[bytes]:
+def dcmsend(port: int, files: Sequence[Path], called_aet: str = "DICOMNODE") -> subprocess.Popen[bytes]:
     """DCMTK sends files over one association."""
     program = require_tool("dcmsend")
-    command = [program, "-aet", "SCANNER", "-aec", "DICOMNODE", "127.0.0.1", str(port), *files]
+    command = [program, "-aet", "SCANNER", "-aec", called_aet, "127.0.0.1", str(port), *files]
     return subprocess.Popen(list(map(str, command)), stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
 
 

@@ -22,7 +22,7 @@ from sqlalchemy import select
 from dicomnode.dicom.header import data_set_of
 from dicomnode.dimse.scp import StorageSCP
 from dicomnode.dimse.scu import echo, outgoing, send
-from dicomnode.domain.identity import AETitle, StudyInstanceUID
+from dicomnode.domain.identity import AETitle, SeriesInstanceUID
 from dicomnode.domain.instance import Received
 from dicomnode.errors import SettingsError, Unreachable
 from dicomnode.index.database import Database
@@ -58,7 +58,7 @@ class Node:
     store: FileStore
     quarantine: FileStore
     database: Database
-    releases: list[tuple[AETitle, frozenset[StudyInstanceUID]]] = field(default_factory=list)
+    releases: list[tuple[AETitle, frozenset[SeriesInstanceUID]]] = field(default_factory=list)
 
     def received(self) -> dict[str, bytes]:
         """The data sets in the store by SOP Instance UID."""
@@ -83,14 +83,14 @@ class Door:
 
     node: Node | None = None
 
-    def admit(self, received: Received) -> StudyInstanceUID:
+    def admit(self, received: Received) -> SeriesInstanceUID:
         assert self.node is not None
         return self.node.admission.admit(received)
 
-    def released(self, calling_aet: AETitle, studies: frozenset[StudyInstanceUID]) -> None:
+    def released(self, calling_aet: AETitle, series: frozenset[SeriesInstanceUID]) -> None:
         assert self.node is not None
-        self.node.releases.append((calling_aet, studies))
-        self.node.admission.released(calling_aet, studies)
+        self.node.admission.released(calling_aet, series)
+        self.node.releases.append((calling_aet, series))
 
 
 @pytest.fixture(scope="module")
@@ -195,18 +195,18 @@ def test_dcmtk_brings_every_transfer_syntax(node: Node, storescu: Store, test_da
         assert stored.get(keyword) == sent.get(keyword)
 
 
-def test_a_series_by_dcmsend_ends_with_a_release_that_names_its_study(
+def test_a_series_by_dcmsend_ends_with_a_release_that_names_its_series(
     node: Node, test_data: Path, require_tool: Callable[[str], Path]
 ) -> None:
     files = sorted((test_data / "liver-dual-echo-chaos1" / "inphase").iterdir())[:5]
     command = [require_tool("dcmsend"), "-aet", "SCANNER", "-aec", "DICOMNODE", "127.0.0.1", str(node.scp.port), *files]
     subprocess.run(command, env=FAST, timeout=60, check=True)
-    study = StudyInstanceUID(dcmread(files[0], stop_before_pixels=True).StudyInstanceUID)
+    first = dcmread(files[0], stop_before_pixels=True)
     assert set(node.received()) == {dcmread(file, stop_before_pixels=True).SOPInstanceUID for file in files}
-    eventually(lambda: node.releases == [(AETitle("SCANNER"), frozenset({study}))])
+    eventually(lambda: node.releases == [(AETitle("SCANNER"), frozenset({SeriesInstanceUID(first.SeriesInstanceUID)}))])
     with node.database.read() as session:
         (exam,) = session.scalars(select(ExamRow))
-        assert exam.study_instance_uid == study
+        assert exam.study_instance_uid == first.StudyInstanceUID
         assert exam.last_release is not None
 
 
@@ -215,7 +215,8 @@ def test_an_aborted_association_is_no_release(node: Node, storescu: Store, tmp_p
     assert storescu(file, extra=("--abort",)) == ["0000"]
     assert storescu(builders.mr_series(tmp_path / "b", geometry=builders.grid((1, 8, 8)), study="b")[0]) == ["0000"]
     eventually(lambda: len(node.releases) == 1)
-    assert node.releases == [(AETitle("SCANNER"), frozenset({StudyInstanceUID(builders.uid("study", "b"))}))]
+    series = SeriesInstanceUID(builders.uid("series", "b", "in-phase"))
+    assert node.releases == [(AETitle("SCANNER"), frozenset({series}))]
 
 
 @pytest.mark.parametrize(
@@ -268,7 +269,7 @@ def test_an_address_that_is_taken_is_said_to_be(node: Node, transport: Literal["
 def test_a_release_that_cannot_be_noted_is_said_to_be(
     node: Node, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def broken(_: AETitle, __: frozenset[StudyInstanceUID]) -> None:
+    def broken(_: AETitle, __: frozenset[SeriesInstanceUID]) -> None:
         raise ValueError("the database is away")
 
     monkeypatch.setattr(node.admission, "released", broken)
@@ -352,7 +353,7 @@ def test_the_sender_reads_why(node: Node, tmp_path: Path) -> None:
 def test_an_unforeseen_fault_is_out_of_resources_and_its_text_stays_out_of_the_log(
     node: Node, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def broken(_: Received) -> StudyInstanceUID:
+    def broken(_: Received) -> SeriesInstanceUID:
         raise ValueError("^".join(("Doe", "Jane")))  # a traceback quotes its source: the name must not stand in it
 
     monkeypatch.setattr(node.admission, "admit", broken)

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from dicomnode.dimse.scp import StorageSCP
-from dicomnode.domain.identity import AETitle, StudyInstanceUID
+from dicomnode.domain.identity import AETitle, SeriesInstanceUID
 from dicomnode.domain.instance import Received
 from dicomnode.errors import NotThisClass, OutOfResources
 from dicomnode.settings import DicomSettings, LimitsSettings, PeerSettings
@@ -27,7 +27,7 @@ QUICK = LimitsSettings(
     sockets=64, unnegotiated=16, per_address=40, per_peer=6, handshake_time=0.4, negotiation_time=0.4, pdu_time=0.4,
     message_time=0.6, slowest=1 << 20,
 )  # fmt: skip
-STUDY = StudyInstanceUID("1.2.3")
+SERIES = SeriesInstanceUID("1.2.3.1")
 ENDED = {"closed", "aborted"}
 
 
@@ -62,7 +62,7 @@ class Receiver:
     def port(self) -> int:
         return self.scp.port
 
-    def admit(self, received: Received) -> StudyInstanceUID:
+    def admit(self, received: Received) -> SeriesInstanceUID:
         if self.verdict is not None:
             raise self.verdict
         self.begun.append(received.sop_instance_uid)
@@ -72,10 +72,10 @@ class Receiver:
             self.broken.append(received.sop_instance_uid)
             raise
         self.taken.append((received.sop_instance_uid, content))
-        return STUDY
+        return SERIES
 
-    def released(self, calling_aet: AETitle, studies: frozenset[StudyInstanceUID]) -> None:
-        self.releases.append((calling_aet, studies))
+    def released(self, calling_aet: AETitle, series: frozenset[SeriesInstanceUID]) -> None:
+        self.releases.append((calling_aet, series))
 
     def serves(self) -> bool:
         """An honest peer is heard within two seconds."""
@@ -298,7 +298,7 @@ def test_an_association_of_many_instances_is_one_release(receiver: Receiver) -> 
             assert peer.store(f"1.2.3.{n}", mr(f"1.2.3.{n}")) == 0
         assert peer.echo() == 0
         assert peer.release() == "released"
-    until(lambda: receiver.releases == [("SCANNER", frozenset({STUDY}))])
+    until(lambda: receiver.releases == [("SCANNER", frozenset({SERIES}))])
     assert [uid for uid, _ in receiver.taken] == [f"1.2.3.{n}" for n in range(20)]
 
 
@@ -336,9 +336,9 @@ def test_requests_that_are_not_served_are_answered(receiver: Receiver, number: i
 def test_a_large_instance_costs_one_piece_of_memory() -> None:
     sizes: list[int] = []
 
-    def weigh(received: Received) -> StudyInstanceUID:
+    def weigh(received: Received) -> SeriesInstanceUID:
         sizes.extend(map(len, received.data_set))
-        return STUDY
+        return SERIES
 
     part = values(1, 0, bytes(130_000))
     receiver = Receiver(limits=LimitsSettings())

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from dicomnode.dimse.scp import StorageSCP
-from dicomnode.domain.identity import AETitle, StudyInstanceUID
+from dicomnode.domain.identity import AETitle, SeriesInstanceUID
 from dicomnode.domain.instance import Received
 from dicomnode.errors import SettingsError
 from dicomnode.settings import DicomSettings, LimitsSettings, PeerSettings
@@ -55,12 +55,12 @@ def papers(tmp_path_factory: pytest.TempPathFactory) -> Papers:
 TAKEN: list[bytes] = []
 
 
-def take(received: Received) -> StudyInstanceUID:
+def take(received: Received) -> SeriesInstanceUID:
     TAKEN.append(b"".join(map(bytes, received.data_set)))
-    return StudyInstanceUID("1.2.3")
+    return SeriesInstanceUID("1.2.3")
 
 
-def nothing(_: AETitle, __: frozenset[StudyInstanceUID]) -> None:
+def nothing(_: AETitle, __: frozenset[SeriesInstanceUID]) -> None:
     pass
 
 

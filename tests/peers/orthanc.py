@@ -63,6 +63,11 @@ class Orthanc:
         """Tell it where the modality DICOMNODE listens."""
         self._call("/modalities/DICOMNODE", "PUT", {"AET": aet, "Host": "127.0.0.1", "Port": port})
 
+    def route(self, port: int, aet: str = "DICOMNODE") -> None:
+        """Send everything it holds to a node, as a PACS with a routing rule does."""
+        self.introduce(aet, port)
+        self._call("/modalities/DICOMNODE/store", "POST", self.rest("/studies"))
+
     def configuration(self) -> dict[str, object]:
         """That of ``deploy/compose``, with its own folders and ports and closed to other machines."""
         web = _PLUGINS / "libOrthancDicomWeb.so"

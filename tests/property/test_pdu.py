@@ -11,6 +11,7 @@ from time import monotonic
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dicomnode.dimse.normalized import Services
 from dicomnode.dimse.transport.command import parse
 from dicomnode.dimse.transport.negotiation import Negotiator, Rejected
 from dicomnode.dimse.transport.pdu import Inbox, Kind, Violation
@@ -20,7 +21,7 @@ from tests.peers.rude import associate, command
 
 EVERY = tuple(Kind)
 LONGEST = 4096
-NEGOTIATOR = Negotiator(AETitle("DICOMNODE"), None, {}, LONGEST)
+NEGOTIATOR = Negotiator(AETitle("DICOMNODE"), None, {}, LONGEST, Services())
 
 
 @contextmanager

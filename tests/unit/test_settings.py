@@ -197,7 +197,10 @@ def test_a_wrong_override_is_named_as_such(tmp_path: Path) -> None:
             "node.toml:2: completeness.exam_quiet: Input should be less than or equal to 31622400",
         ),
         ("[[peers]]\nname = 'a'\n", "node.toml:1: peers.0.aet: Field required"),
-        (TWO_PEERS.replace('"SR"', '"PR"'), "node.toml:14: peers.1.receives.1: Input should be 'SEG', 'SR', 'SC' or"),
+        (
+            TWO_PEERS.replace('"SR"', '"XY"'),
+            "node.toml:14: peers.1.receives.1: Input should be 'SC', 'MR', 'PM', 'SEG'",
+        ),
         (TWO_PEERS.replace("archive", "pacs"), "node.toml:9: peers.1.name: 'pacs' is used by two peers"),
         (TWO_PEERS.replace("ARCHIVE", "ORTHANC"), "node.toml:10: peers.1.aet: 'ORTHANC' is used by two peers"),
         ("[dicom\n", "node.toml: not TOML: "),

@@ -24,6 +24,7 @@ _NO_DATA_SET: Final = 0x0101
 _CLASS, _FIELD, _MESSAGE, _ANSWERED, _DATA, _STATUS, _COMMENT, _INSTANCE = (
     0x0002, 0x0100, 0x0110, 0x0120, 0x0800, 0x0900, 0x0902, 0x1000,
 )  # fmt: skip
+_REQUESTED_CLASS, _REQUESTED_INSTANCE, _EVENT_TYPE = 0x0003, 0x1001, 0x1002
 _LONGEST_COMMENT: Final = 64  # Error Comment (0000,0902) is LO
 _ELEMENT: Final = struct.Struct("<HHL")
 _US: Final = struct.Struct("<H")
@@ -37,7 +38,10 @@ class Command:
     message_id: int
     has_data_set: bool
     sop_class_uid: str
+    """Affected, or with N-SET and its like Requested."""
     sop_instance_uid: str
+    event_type: int = 0
+    """Of an N-EVENT-REPORT."""
 
 
 def parse(raw: bytes) -> Command:
@@ -62,14 +66,16 @@ def parse(raw: bytes) -> Command:
     try:
         field, data = (_US.unpack(fields[element])[0] for element in (_FIELD, _DATA))
         message = _US.unpack(fields.get(_MESSAGE) or fields[_ANSWERED])[0]
+        event_type = _US.unpack(fields.get(_EVENT_TYPE) or bytes(2))[0]
     except (KeyError, struct.error) as error:
         raise Violation("command set lacks a field") from error
     return Command(
         field=field,
         message_id=message,
         has_data_set=data != _NO_DATA_SET,
-        sop_class_uid=_text(fields.get(_CLASS, b"")),
-        sop_instance_uid=_text(fields.get(_INSTANCE, b"")),
+        sop_class_uid=_text(fields.get(_CLASS) or fields.get(_REQUESTED_CLASS, b"")),
+        sop_instance_uid=_text(fields.get(_INSTANCE) or fields.get(_REQUESTED_INSTANCE, b"")),
+        event_type=event_type,
     )
 
 

@@ -11,7 +11,8 @@ from time import monotonic
 from typing import Final
 
 from dicomnode.dimse.contexts import VERIFICATION
-from dicomnode.dimse.storing import SUCCESS, Storing
+from dicomnode.dimse.normalized import LONGEST, Asked, Services
+from dicomnode.dimse.storing import SUCCESS, Answer, Storing
 from dicomnode.dimse.transport import command as commands
 from dicomnode.dimse.transport import pdu
 from dicomnode.dimse.transport.budgets import Budgets
@@ -19,7 +20,7 @@ from dicomnode.dimse.transport.command import Command
 from dicomnode.dimse.transport.negotiation import FULL, LONGEST_REQUEST, Agreement, Context, Negotiator, Rejected
 from dicomnode.dimse.transport.pdu import Fragment, Inbox, Kind, Reason, Violation
 from dicomnode.dimse.transport.wire import Gone, Interrupted, Late, Stream
-from dicomnode.domain.identity import StudyInstanceUID
+from dicomnode.domain.identity import SeriesInstanceUID
 from dicomnode.domain.instance import Received
 from dicomnode.settings import LimitsSettings
 
@@ -28,7 +29,6 @@ logger = logging.getLogger(__name__)
 PIECE: Final = 1 << 20
 """Bytes of a data set that are gathered before they are handed on; most instances are smaller."""
 
-_LONGEST_IGNORED: Final = 1 << 20  # bytes of a data set that came with a request we do not serve
 _ABORT_TIME: Final = 1.0
 
 
@@ -42,6 +42,7 @@ class Rules:
     negotiator: Negotiator
     budgets: Budgets
     storing: Storing
+    services: Services
 
 
 class Connection:
@@ -55,7 +56,7 @@ class Connection:
         self._inbox = Inbox(stream, rules.limits.pdu_time)
         self._deadline: float | None = None  # of the message that is on its way
         self._stopping = False
-        self._studies: set[StudyInstanceUID] = set()
+        self._series: set[SeriesInstanceUID] = set()
         self._stored = self._refused = 0
 
     def run(self) -> None:
@@ -116,15 +117,15 @@ class Connection:
             if command.field == commands.C_STORE and context.abstract_syntax != VERIFICATION:
                 self._store(agreement, context_id, command, fragments)
                 continue
-            if command.has_data_set and sum(map(len, self._pieces(context_id, fragments))) > _LONGEST_IGNORED:
-                raise Violation("data set too long")
+            data_set = self._whole(context_id, fragments) if command.has_data_set else None
             self._deadline = None
             if command.field & commands.RESPONSE:
                 raise Violation("a response without a request", Reason.UNEXPECTED_PDU)
             if command.field != commands.C_CANCEL:
-                self._send(commands.response(command, context_id, _status(command, context)))
+                answer = self._answer(agreement, context, command, data_set)
+                self._send(commands.response(command, context_id, answer.status, answer.comment))
         self._send(pdu.RELEASE_RP)
-        self._rules.storing.released(agreement.calling_aet, frozenset(self._studies))
+        self._rules.storing.released(agreement.calling_aet, frozenset(self._series))
 
     def _store(self, agreement: Agreement, context_id: int, command: Command, fragments: Iterator[Fragment]) -> None:
         if not command.sop_instance_uid:
@@ -148,9 +149,35 @@ class Connection:
             self._stored += 1
         else:
             self._refused += 1
-        if answer.study is not None:
-            self._studies.add(answer.study)
+        if answer.series is not None:
+            self._series.add(answer.series)
         self._send(commands.response(command, context_id, answer.status, answer.comment))
+
+    def _answer(self, agreement: Agreement, context: Context, command: Command, data_set: bytes | None) -> Answer:
+        """To a request that is no C-STORE: C-ECHO in its own context, or a normalized service."""
+        if context.abstract_syntax == VERIFICATION:
+            return Answer(status=_echo(command))
+        return self._rules.services.answer(
+            Asked(
+                operation=command.field,
+                sop_class_uid=command.sop_class_uid,
+                sop_instance_uid=command.sop_instance_uid,
+                event_type=command.event_type,
+                abstract_syntax=context.abstract_syntax,
+                transfer_syntax=context.transfer_syntax,
+                data_set=data_set,
+                calling_aet=agreement.calling_aet,
+            )
+        )
+
+    def _whole(self, context_id: int, fragments: Iterator[Fragment]) -> bytes:
+        """A data set that must be short."""
+        whole = bytearray()
+        for piece in self._pieces(context_id, fragments):
+            whole += piece
+            if len(whole) > LONGEST:
+                raise Violation("data set too long")
+        return bytes(whole)
 
     def _requests(self, fragments: Iterator[Fragment]) -> Iterator[tuple[int, Command]]:
         """Context and command of each message, until the release."""
@@ -212,9 +239,8 @@ class Connection:
             self._stream.send(pdu.abort(reason), monotonic() + _ABORT_TIME)
 
 
-def _status(command: Command, context: Context) -> int:
-    """Of a request that is no C-STORE: we serve C-ECHO, in its own context."""
-    if command.field != commands.C_ECHO or context.abstract_syntax != VERIFICATION:
+def _echo(command: Command) -> int:
+    if command.field != commands.C_ECHO:
         return commands.UNRECOGNIZED_OPERATION
     if command.sop_class_uid != VERIFICATION:
         return commands.NOT_THIS_CLASS

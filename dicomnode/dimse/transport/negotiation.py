@@ -22,7 +22,8 @@ from pynetdicom.pdu_primitives import (
 )
 from pynetdicom.presentation import PresentationContext, negotiate_as_acceptor
 
-from dicomnode.dimse.contexts import accepted
+from dicomnode.dimse.contexts import VERIFICATION, accepted
+from dicomnode.dimse.normalized import Services
 from dicomnode.dimse.transport.pdu import Violation
 from dicomnode.domain.identity import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME, AETitle
 
@@ -82,21 +83,30 @@ class Negotiator:
     aet : AETitle
         Ours: what must be called.
     callers : collection of str, or None
-        Titles that may call; None lets anybody.
+        Titles that may store; None lets anybody.
     certificates : mapping
         Calling title to the fingerprints it must show one of; titles without an entry may show any.
     max_pdu : int
         Bytes of a P-DATA-TF we take.
+    services : Services
+        What else may be asked, and by whom.
     """
 
     def __init__(
-        self, aet: AETitle, callers: Collection[str] | None, certificates: Mapping[str, Collection[str]], max_pdu: int
+        self,
+        aet: AETitle,
+        callers: Collection[str] | None,
+        certificates: Mapping[str, Collection[str]],
+        max_pdu: int,
+        services: Services,
     ) -> None:
         self._aet = aet
         self._callers = callers
         self._certificates = certificates
         self._max_pdu = max_pdu
-        self._offered = {str(context.abstract_syntax): context for context in accepted()}
+        self._stored = {str(context.abstract_syntax): context for context in accepted()}
+        self._services = services
+        self._served = {str(context.abstract_syntax): context for context in services.contexts()}
 
     def negotiate(self, raw: bytes, fingerprint: str) -> Agreement:
         """Judge one A-ASSOCIATE-RQ.
@@ -128,8 +138,7 @@ class Negotiator:
         limits = [n for n in request.user_information if isinstance(n, MaximumLengthNotification)]
         if any(0 < limit.maximum_length_received < _SMALLEST_PDU for limit in limits):
             raise Violation("peer takes no PDU of useful size")
-        wanted = {str(context.abstract_syntax) for context in proposed}
-        offered = [self._offered[uid] for uid in wanted & self._offered.keys()]
+        offered = self._offered(calling, {str(context.abstract_syntax) for context in proposed})
         results, replies = negotiate_as_acceptor(proposed, offered, roles)
         contexts = {
             context.context_id: Context(
@@ -144,12 +153,21 @@ class Negotiator:
         called, calling = (raw[at : at + 16].decode("latin-1").strip(" ") for at in (10, 26))
         if called != self._aet:
             raise Rejected(CALLED_REFUSED, "called AE title is not ours")
-        known = self._callers is None or calling in self._callers
+        known = self._stores(calling) or calling in self._services.callers()
         if not known or not calling.isascii() or not calling.isprintable() or not calling or "\\" in calling:
             raise Rejected(CALLING_REFUSED, "unknown calling AE title")
         if fingerprint not in self._certificates.get(calling, (fingerprint,)):
             raise Rejected(CALLING_REFUSED, "calling AE title without its certificate")
         return AETitle(calling)
+
+    def _stores(self, calling: str) -> bool:
+        return self._callers is None or calling in self._callers
+
+    def _offered(self, calling: AETitle, wanted: set[str]) -> list[PresentationContext]:
+        """What this caller may have of what it wants."""
+        stored = self._stored.keys() if self._stores(calling) else {VERIFICATION}
+        served = self._services.offered(calling)
+        return [*(self._stored[uid] for uid in wanted & stored), *(self._served[uid] for uid in wanted & served)]
 
     def _accept(self, request: A_ASSOCIATE, results: list[PresentationContext], replies: list[Any]) -> bytes:
         length, implementation = MaximumLengthNotification(), ImplementationClassUIDNotification()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
@@ -18,6 +18,7 @@ from dicomnode.encode.contents import sort
 from dicomnode.encode.context import Context
 from dicomnode.encode.series import plan
 from dicomnode.errors import CheckFailed
+from dicomnode.sdk import Finding
 from tests import builders, cases
 from tests.unit.encode.written import name, nodes
 
@@ -26,10 +27,10 @@ FINDINGS = cases.findings(SHAPE)
 Change = Callable[[Dataset], None]
 
 
-def proven(results: tuple[ResultObject, ...], work: Work) -> None:
+def proven(results: tuple[ResultObject, ...], work: Work, findings: Sequence[Finding] = FINDINGS) -> None:
     headers = sources.read(work)
     context = Context(work=work, sources=headers, moment=times.newest(headers.every()))
-    contents = sort(FINDINGS, work)
+    contents = sort(findings, work, headers)
     check(results, contents, context, plan(work, contents.titles(work.spec.title)))
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from dicomnode.encode import Work
+from dicomnode.encode import Work, sources
 from dicomnode.encode.contents import sort
 from dicomnode.errors import EncodingError
 from dicomnode.sdk import (
@@ -32,7 +32,7 @@ INFINITE[0, 0, 0] = np.inf
 
 def test_findings_are_sorted_by_kind_and_keep_their_order(task: Work) -> None:
     findings = cases.findings(SHAPE)
-    contents = sort(findings[::-1], task)
+    contents = sort(findings[::-1], task, sources.read(task))
     assert contents.labels == ("Liver", "Focus")
     assert [measurement.value for measurement in contents.measurements] == [18.254, -1.5, 1430.27, 12.3456]
     assert contents.titles("Fat") == [
@@ -77,4 +77,4 @@ def test_findings_are_sorted_by_kind_and_keep_their_order(task: Work) -> None:
 )
 def test_what_dicom_cannot_say_is_refused_with_its_reason(finding: Finding, message: str, task: Work) -> None:
     with pytest.raises(EncodingError, match=message):
-        sort([finding], task)
+        sort([finding], task, sources.read(task))

@@ -95,9 +95,9 @@ def test_a_file_that_is_not_dicom_is_refused(tmp_path: Path) -> None:
         sources.read(cases.work({"in-phase": (path,)}, {}))
 
 
-def test_pixel_data_and_private_elements_are_not_read(tmp_path: Path) -> None:
-    files = builders.mr_series(tmp_path)
+def test_pixel_data_and_what_results_do_not_need_are_not_read(tmp_path: Path) -> None:
+    files = builders.mr_series(tmp_path, attributes={"PatientComments": "x"})
     headers = sources.read(cases.work({"in-phase": files}, {})).by_role["in-phase"]
     assert [header.ImagePositionPatient[2] for header in headers] == [10, 15, 20, 25]
     assert "PixelData" not in headers[0]
-    assert "EchoTime" not in headers[0]
+    assert "PatientComments" not in headers[0]

@@ -5,16 +5,18 @@ from __future__ import annotations
 import threading
 
 import pytest
-from sqlalchemy import event
+from sqlalchemy import event, select
 from sqlalchemy.exc import OperationalError
 
 from dicomnode.domain.exam import Outcome
+from dicomnode.domain.identity import AETitle, SeriesInstanceUID
 from dicomnode.domain.instance import Recorded
 from dicomnode.errors import DuplicateInstance, InDoubt, OtherPatient, OutOfResources
 from dicomnode.index import exams, tasks, views
 from dicomnode.index.database import Database
 from dicomnode.index.intake import Intake
-from tests.values import STUDY, assessment, at, instance, planned, result, stack
+from dicomnode.index.schema import ExamRow, SeriesRow
+from tests.values import SERIES, STUDY, assessment, at, instance, planned, result, stack
 
 
 def _open(database: Database) -> list[tuple[int, int]]:
@@ -98,7 +100,7 @@ def test_a_release_is_noted_for_open_exams_of_its_studies_only(database: Databas
     intake = Intake(database)
     intake.record(instance("1.1"), at(0))
     intake.record(instance("2.1", study="2", series="2.0"), at(0))
-    intake.released(instance("1.1").calling_aet, frozenset({STUDY}), at(5))
+    intake.released(instance("1.1").calling_aet, frozenset({SERIES}), at(5))
     with database.read() as session:
         noted = {arrivals.study_instance_uid: arrivals.last_release for arrivals in exams.open_exams(session)}
     assert noted == {STUDY: at(5), "2": None}
@@ -146,3 +148,30 @@ def test_only_a_commit_that_fails_leaves_it_in_doubt_whether_the_instance_is_rec
     with pytest.raises(OutOfResources) as caught:
         Intake(database).record(instance("1.1"), at(0))
     assert not isinstance(caught.value, InDoubt)
+
+
+def test_a_release_is_noted_for_the_series_it_brought_and_the_pause_after_it_is_kept(database: Database) -> None:
+    intake = Intake(database)
+    intake.record(instance("1.1"), at(0))
+    intake.released(AETitle("SENDER"), frozenset({SERIES}), at(5))
+    intake.record(instance("2.1", series="1.2.3.2"), at(9))
+    intake.record(instance("2.2", series="1.2.3.2"), at(30))
+    intake.released(AETitle("SENDER"), frozenset({SeriesInstanceUID("1.2.3.2")}), at(31))
+    with database.read() as session:
+        (exam,) = session.scalars(select(ExamRow))
+        assert (exam.sender, exam.longest_pause, exam.last_release) == ("SENDER", 4.0, at(31))
+        released = {row.series_instance_uid: row.released for row in session.scalars(select(SeriesRow))}
+    assert released == {SERIES: at(5), "1.2.3.2": at(31)}
+
+
+def test_a_pause_that_outlasted_the_revision_counts_too(database: Database) -> None:
+    intake = Intake(database)
+    intake.record(instance("1.1"), at(0))
+    intake.released(AETitle("SENDER"), frozenset({SERIES}), at(5))
+    ((exam_id, _),) = _open(database)
+    with database.write() as session:
+        exams.write_assessment(session, exam_id, assessment(), at(20))
+    intake.record(instance("2.1", series="1.2.3.2"), at(65))
+    intake.released(AETitle("SENDER"), frozenset({SeriesInstanceUID("1.2.3.2")}), at(66))
+    with database.read() as session:
+        assert [exam.longest_pause for exam in session.scalars(select(ExamRow).order_by(ExamRow.id))] == [0.0, 60.0]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from dicomnode.domain.identity import AETitle, StudyInstanceUID
+from dicomnode.domain.identity import AETitle, SeriesInstanceUID, StudyInstanceUID
 from dicomnode.domain.instance import Instance, Recorded
 from dicomnode.errors import DuplicateInstance, OtherPatient
 from dicomnode.store.filesystem import FileStore
@@ -22,7 +22,7 @@ class FakeIndex:
 
     instances: dict[str, Instance] = field(default_factory=dict)
     quarantined: dict[str, tuple[int, int, str, str, str]] = field(default_factory=dict)
-    releases: list[tuple[str, frozenset[StudyInstanceUID], datetime]] = field(default_factory=list)
+    releases: list[tuple[str, frozenset[SeriesInstanceUID], datetime]] = field(default_factory=list)
     failure: Exception | None = None
     quarantine_failure: Exception | None = None
 
@@ -57,8 +57,8 @@ class FakeIndex:
             raise self.quarantine_failure
         self.quarantined[key] = (size, status, reason, calling_aet, sop_instance_uid)
 
-    def released(self, calling_aet: AETitle, studies: frozenset[StudyInstanceUID], at: datetime) -> None:
-        self.releases.append((calling_aet, studies, at))
+    def released(self, calling_aet: AETitle, series: frozenset[SeriesInstanceUID], at: datetime) -> None:
+        self.releases.append((calling_aet, series, at))
 
     def knows(self, study: StudyInstanceUID) -> bool:
         return any(instance.header.study_instance_uid == study for instance in self.instances.values())

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from dicomnode.domain.identity import AETitle, StudyInstanceUID
+from dicomnode.domain.identity import AETitle, SeriesInstanceUID
 from dicomnode.domain.instance import Received
 from dicomnode.errors import (
     DuplicateInstance,
@@ -54,7 +54,7 @@ def admission(store: FileStore, index: FakeIndex, quarantine: FileStore) -> Admi
 def test_what_is_admitted_is_stored_as_received_and_recorded(
     admission: Admission, store: FileStore, index: FakeIndex
 ) -> None:
-    assert admission.admit(request()) == "1.2.3"
+    assert admission.admit(request()) == "1.2.3.1"
     instance = index.instances["1.2.3.4"]
     meta, data_set = split(store.path(instance.stored.key).read_bytes())
     assert data_set == mr()
@@ -80,7 +80,7 @@ def test_the_same_bytes_again_are_a_success_and_one_file(
     admission: Admission, store: FileStore, index: FakeIndex, quarantine: FileStore
 ) -> None:
     admission.admit(request())
-    assert admission.admit(request()) == "1.2.3"
+    assert admission.admit(request()) == "1.2.3.1"
     assert list(store.keys()) == [index.instances["1.2.3.4"].stored.key]
     assert list(quarantine.keys()) == []
 
@@ -171,14 +171,14 @@ def test_a_duplicate_that_cannot_be_removed_is_still_a_success(
 
     admission.admit(request())
     monkeypatch.setattr(Path, "unlink", stuck)
-    assert admission.admit(request()) == "1.2.3"
+    assert admission.admit(request()) == "1.2.3.1"
     assert "stays behind until recovery" in caplog.text
 
 
-def test_a_release_carries_its_studies_and_the_time(admission: Admission, index: FakeIndex) -> None:
-    studies = frozenset({StudyInstanceUID("1.2.3")})
-    admission.released(AETitle("SENDER"), studies)
-    assert index.releases == [("SENDER", studies, NOON)]
+def test_a_release_carries_its_series_and_the_time(admission: Admission, index: FakeIndex) -> None:
+    series = frozenset({SeriesInstanceUID("1.2.3.1")})
+    admission.released(AETitle("SENDER"), series)
+    assert index.releases == [("SENDER", series, NOON)]
 
 
 def in_pieces(data_set: bytes, size: int) -> Iterator[memoryview]:
@@ -194,7 +194,7 @@ def in_pieces(data_set: bytes, size: int) -> Iterator[memoryview]:
 def test_pieces_are_admitted_as_the_whole_is(
     admission: Admission, store: FileStore, index: FakeIndex, size: int
 ) -> None:
-    assert admission.admit(replace(request(), data_set=in_pieces(mr(), size))) == "1.2.3"
+    assert admission.admit(replace(request(), data_set=in_pieces(mr(), size))) == "1.2.3.1"
     instance = index.instances["1.2.3.4"]
     assert split(store.path(instance.stored.key).read_bytes())[1] == mr()
     assert instance.stored.digest == hashlib.sha256(mr()).hexdigest()
@@ -222,7 +222,7 @@ def test_below_the_first_mark_only_known_studies_are_taken(
 ) -> None:
     admission.admit(request())
     nearly_full = limited(store, index, quarantine, free_for_new_studies=1 << 60)
-    assert nearly_full.admit(request("1.2.3.5")) == "1.2.3"
+    assert nearly_full.admit(request("1.2.3.5")) == "1.2.3.1"
     with pytest.raises(OutOfResources, match="no room left for new studies"):
         nearly_full.admit(request("1.2.4.5", mr("1.2.4.5", study="1.2.4", series="1.2.4.1")))
     assert (len(list(store.keys())), list(quarantine.keys())) == (2, [])

@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 
 from dicomnode.errors import BadFinding
-from dicomnode.sdk import Finding
+from dicomnode.sdk import Finding, Layer
 from dicomnode.sdk.verify import verify
 from tests.unit.sdk.test_wire import SHAPE, case, findings
 
-SEGMENTATION, MAP, CAPTURE, MEASUREMENT, EVALUATION, WORDS, ADVICE = range(7)
+SEGMENTATION, MAP, CAPTURE, MEASUREMENT, EVALUATION, WORDS, ADVICE, REGISTRATION, DERIVED, PRESENTATION = range(10)
+BASE = Layer(image="image", window=(1.0, 2.0))
 
 
 def _changed(which: int, **changes: Any) -> list[Finding]:
@@ -33,7 +34,7 @@ def test_good_findings_pass() -> None:
 @pytest.mark.parametrize(
     ("which", "changes", "says"),
     [
-        (SEGMENTATION, {"on": "other"}, "no input 'other'; the case has image"),
+        (SEGMENTATION, {"on": "gone"}, "no input 'gone'; the case has image, other"),
         (SEGMENTATION, {"labels": np.zeros((1, 3, 4), np.uint8)}, r"\(1, 3, 4\) uint8, wanted \(2, 3, 4\) uint8"),
         (SEGMENTATION, {"labels": np.zeros(SHAPE, np.int32)}, "int32, wanted"),
         (SEGMENTATION, {"labels": np.zeros(SHAPE, np.uint8)}, "segment 'Liver' has no voxel"),
@@ -57,6 +58,23 @@ def test_good_findings_pass() -> None:
         (EVALUATION, {"of": "Spleen"}, "segment 'Spleen'"),
         (WORDS, {"value": ""}, "text has 1 to 1024"),
         (ADVICE, {"value": "x" * 1025}, "text has 1 to 1024"),
+        (REGISTRATION, {"fixed": "nothing"}, "no input 'nothing'"),
+        (REGISTRATION, {"moving": "image"}, "'image' cannot be registered to itself"),
+        (REGISTRATION, {"matrix": np.eye(3)}, r"must be \(4, 4\) float64"),
+        (REGISTRATION, {"matrix": np.eye(4, dtype=np.float32)}, "float64 and finite, got .* float32"),
+        (REGISTRATION, {"matrix": np.full((4, 4), np.nan)}, "finite"),
+        (REGISTRATION, {"matrix": np.eye(4)[[0, 1, 3, 2]]}, "must end with 0 0 0 1"),
+        (REGISTRATION, {"matrix": np.diag([-1.0, 1.0, 1.0, 1.0])}, "must not mirror"),
+        (DERIVED, {"array": np.zeros(SHAPE, np.int32)}, "int32, wanted .* int16 or float32"),
+        (DERIVED, {"array": np.full(SHAPE, np.nan, np.float32)}, "signal that is not there is 0"),
+        (DERIVED, {"derived_from": ()}, "must name the inputs"),
+        (DERIVED, {"window": (1.0, 0.0)}, "window must have a width"),
+        (PRESENTATION, {"base": replace(BASE, image="gone")}, "neither an input nor a derived image 'gone'"),
+        (PRESENTATION, {"base": replace(BASE, colours=((0, 0, 0),))}, "two or more colours"),
+        (PRESENTATION, {"base": replace(BASE, colours=((0, 0, 0), (0, 0, 256)))}, "from 0 to 255"),
+        (PRESENTATION, {"base": replace(BASE, window=(1.0, -1.0))}, "window must have a width"),
+        (PRESENTATION, {"overlay": replace(BASE, image="other")}, "not in the base's frame of reference"),
+        (PRESENTATION, {"opacity": 1.5}, "opacity must be 0 to 1"),
     ],
 )
 def test_a_broken_rule_is_named_with_its_finding(which: int, changes: dict[str, Any], says: str) -> None:
@@ -74,8 +92,8 @@ def test_a_free_standing_picture_may_have_any_size() -> None:
         (SEGMENTATION, {"segments": _segment(label="Left\\right")}, "label has 1 to 64 characters, no backslash"),
         (MAP, {"label": "too small"}, "'too small' is not 1 to 16 capitals"),
         (MAP, {"title": ""}, "title has 1 to 64"),
-        (MAP, {"window": (float("nan"), 1.0)}, "all of them finite"),
-        (MAP, {"value_range": (0.0, float("inf"))}, "all of them finite"),
+        (MAP, {"window": (float("nan"), 1.0)}, "centre and width finite"),
+        (MAP, {"value_range": (0.0, float("inf"))}, "both ends finite"),
         (CAPTURE, {"title": "two\nlines"}, "no control characters"),
         (WORDS, {"value": "bell \a"}, "no other control characters"),
         (WORDS, {"value": "half \ud800"}, "no other control characters"),
@@ -98,3 +116,9 @@ def test_saying_nothing_is_no_result() -> None:
 def test_a_segment_label_is_used_once_in_a_case() -> None:
     with pytest.raises(BadFinding, match="segment 'Liver' is in two segmentations"):
         verify([*findings(), findings()[SEGMENTATION]], case())
+
+
+def test_a_derived_image_has_a_name_of_its_own() -> None:
+    for wrong in ([*findings(), findings()[DERIVED]], _changed(DERIVED, title="other")):
+        with pytest.raises(BadFinding, match="have the same name"):
+            verify([*wrong[:PRESENTATION], *wrong[PRESENTATION + 1 :]], case())

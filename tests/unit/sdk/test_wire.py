@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,20 +16,25 @@ from hypothesis.extra import numpy as arrays
 
 from dicomnode.errors import BadFinding
 from dicomnode.sdk import (
+    HOT_IRON,
     Case,
     Code,
+    DerivedImage,
     Finding,
+    Layer,
     Measurement,
     ParametricMap,
+    Presentation,
     QualitativeEvaluation,
     Recommendation,
+    Registration,
     SecondaryCapture,
     Segment,
     Segmentation,
     Volume,
     wire,
 )
-from dicomnode.sdk.codes import ANATOMICAL_STRUCTURE, FAT_FRACTION, LIVER, MEAN, PERCENT
+from dicomnode.sdk.codes import ANATOMICAL_STRUCTURE, FAT_FRACTION, LIVER, MEAN, PERCENT, SPATIAL_RESAMPLING
 
 SHAPE = (2, 3, 4)
 
@@ -40,7 +46,10 @@ def case() -> Case:
         frame="A",
         acquisition={"EchoTime": 2.3, "Manufacturer": "SIEMENS"},
     )
-    return Case(volumes={"image": volume}, parameters={"gate": 5.0, "name": "x", "count": 3, "on": True})
+    return Case(
+        volumes={"image": volume, "other": replace(volume, frame="B")},
+        parameters={"gate": 5.0, "name": "x", "count": 3, "on": True},
+    )
 
 
 def findings() -> list[Finding]:
@@ -72,6 +81,21 @@ def findings() -> list[Finding]:
         QualitativeEvaluation(name=FAT_FRACTION, value=Code("1", "99X", "one"), of="Liver"),
         QualitativeEvaluation(name=FAT_FRACTION, value="in words"),
         Recommendation(value="look again"),
+        Registration(fixed="image", moving="other", matrix=np.eye(4) + np.eye(4, k=3) * 2.5),
+        DerivedImage(
+            on="image",
+            derived_from=("other",),
+            array=np.full(SHAPE, -3, np.int16),
+            title="Resampled",
+            window=(100.0, 50.0),
+            derivation=SPATIAL_RESAMPLING,
+        ),
+        Presentation(
+            title="Both",
+            base=Layer(image="image", window=(1.0, 2.0)),
+            overlay=Layer(image="Resampled", window=(3.0, 4.0), colours=HOT_IRON),
+            opacity=0.25,
+        ),
     ]
 
 
@@ -86,7 +110,7 @@ def test_a_case_comes_back_as_it_was(tmp_path: Path) -> None:
     np.testing.assert_array_equal(one.affine, other.affine)
     assert (one.unit, one.frame, one.acquisition) == (other.unit, other.frame, other.acquisition)
     with pytest.raises(KeyError):
-        got.volume("other")
+        got.volume("third")
 
 
 def test_findings_come_back_as_they_were(tmp_path: Path) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from io import BytesIO
 
 import pytest
-from pynetdicom.dsutils import decode
+from pydicom.dataset import Dataset
+from pynetdicom.dsutils import decode, encode
 
 from dicomnode.dimse.transport.command import C_STORE, Command, parse, response
 from dicomnode.dimse.transport.pdu import Violation
@@ -17,6 +18,15 @@ def test_a_request_is_read() -> None:
     assert parse(command(C_STORE, instance="1.2.3.4")) == Command(
         field=1, message_id=1, has_data_set=True, sop_class_uid=MR_IMAGE, sop_instance_uid="1.2.3.4"
     )
+
+
+def test_a_normalized_request_is_read_by_its_own_names() -> None:
+    request = Dataset()
+    request.RequestedSOPClassUID, request.RequestedSOPInstanceUID, request.CommandField = "1.2.3", "1.2.3.4", 0x0120
+    request.MessageID, request.CommandDataSetType, request.EventTypeID = 7, 1, 2
+    asked = parse(encode(request, is_implicit_vr=True, is_little_endian=True) or b"")
+    assert (asked.field, asked.sop_class_uid, asked.sop_instance_uid) == (0x0120, "1.2.3", "1.2.3.4")
+    assert (asked.message_id, asked.event_type, asked.has_data_set) == (7, 2, True)
 
 
 def test_another_reader_reads_the_answer() -> None:

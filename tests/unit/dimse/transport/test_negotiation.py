@@ -8,6 +8,7 @@ from pynetdicom.pdu import A_ASSOCIATE_AC, A_ASSOCIATE_RJ, A_ASSOCIATE_RQ
 from pynetdicom.pdu_primitives import MaximumLengthNotification, SCP_SCU_RoleSelectionNegotiation
 from pynetdicom.presentation import build_context, negotiate_as_acceptor
 
+from dicomnode.dimse.normalized import Services
 from dicomnode.dimse.transport.negotiation import FULL, Negotiator, Rejected
 from dicomnode.dimse.transport.pdu import Violation
 from dicomnode.domain.identity import IMPLEMENTATION_CLASS_UID, AETitle
@@ -18,7 +19,7 @@ ROLE = item(0x54, (len(MR_IMAGE)).to_bytes(2, "big") + MR_IMAGE.encode() + b"\1\
 
 
 def negotiator(callers: set[str] | None = None) -> Negotiator:
-    return Negotiator(AETitle("DICOMNODE"), callers, {}, 131072)
+    return Negotiator(AETitle("DICOMNODE"), callers, {}, 131072, Services())
 
 
 def test_a_request_is_decoded_into_a_primitive() -> None:

@@ -1,0 +1,79 @@
+"""Open an association with a peer and close it again, whatever happens in between."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from pynetdicom import evt
+from pynetdicom.association import Association
+from pynetdicom.pdu_primitives import SCP_SCU_RoleSelectionNegotiation
+from pynetdicom.presentation import PresentationContext
+
+from dicomnode.dimse.library import application_entity
+from dicomnode.domain.identity import AETitle
+from dicomnode.errors import Unreachable
+from dicomnode.settings import PeerSettings
+
+
+@contextmanager
+def opened(
+    peer: PeerSettings,
+    calling_aet: AETitle,
+    contexts: list[PresentationContext],
+    timeout: float,
+    *,
+    roles: Sequence[SCP_SCU_RoleSelectionNegotiation] = (),
+    handlers: Sequence[evt.EventHandlerType] = (),
+) -> Iterator[Association]:
+    """An association with a peer: released at the end, aborted when the block raises.
+
+    Parameters
+    ----------
+    contexts : list of PresentationContext
+        What is proposed; the peer accepts at least one of them.
+    timeout : float
+        Seconds for the connection, and for each answer.
+    roles : sequence of SCP_SCU_RoleSelectionNegotiation
+        Classes in which we take the provider's part (PS3.7 D.3.3.4).
+    handlers : sequence of (event, function)
+        What the provider's part, or a watcher, does.
+
+    Raises
+    ------
+    Unreachable
+        When no association comes about.
+    """
+    ae = application_entity(calling_aet)
+    ae.connection_timeout = ae.acse_timeout = ae.dimse_timeout = ae.network_timeout = timeout
+    connected: list[evt.Event] = []
+    try:
+        association = ae.associate(
+            peer.host,
+            peer.port,
+            contexts=contexts,
+            ae_title=peer.aet,
+            ext_neg=list(roles),
+            evt_handlers=[(evt.EVT_CONN_OPEN, connected.append), *handlers],
+        )
+    except OSError as error:
+        raise Unreachable(f"the address of {peer.name} is not known: {error.strerror}") from error
+    if not association.is_established:
+        raise Unreachable(_why_not(association, peer, connected=bool(connected)))
+    try:
+        yield association
+    except BaseException:
+        association.abort()
+        raise
+    association.release()
+
+
+def _why_not(association: Association, peer: PeerSettings, *, connected: bool) -> str:
+    if not connected:
+        return f"{peer.name} does not answer at {peer.host}:{peer.port}"
+    answer = association.acceptor.primitive
+    if association.is_rejected and answer is not None:
+        return f"{peer.name} rejected the association: {answer.result_str}, {answer.reason_str}"
+    if answer is not None:
+        return f"{peer.name} accepted none of the presentation contexts"
+    return f"{peer.name} aborted the association or did not answer in time"

@@ -1,0 +1,98 @@
+"""What a reader gets back of derived images, registrations and presentation states, decoded without highdicom."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+import numpy.typing as npt
+from pydicom import Dataset
+
+from dicomnode.encode import pr
+from dicomnode.encode.contents import Contents
+from dicomnode.encode.context import Context
+from dicomnode.encode.roundtrip import TOLERANCE, on_slice
+from dicomnode.errors import CheckFailed
+from dicomnode.sdk.findings import DerivedImage, Layer, Presentation, Registration
+
+
+def check(datasets: Sequence[Dataset], contents: Contents, context: Context) -> None:
+    """Hold the decoded objects of a task against its findings.
+
+    Raises
+    ------
+    CheckFailed
+        Naming the kind of object and what does not agree.
+    """
+    of = {kind: iter([d for d in datasets if kind == d.Modality]) for kind in ("MR", "REG", "PR")}
+    derived = {image.title: _derived(of["MR"], image, context) for image in contents.derived}
+    for registration, dataset in zip(contents.registrations, of["REG"], strict=True):
+        _registration(dataset, registration, context)
+    images = {**context.sources.by_role, **derived}
+    for presentation, dataset in zip(contents.presentations, of["PR"], strict=True):
+        _presentation(dataset, presentation, images)
+
+
+def _derived(images: Iterator[Dataset], finding: DerivedImage, context: Context) -> list[Dataset]:
+    read = []
+    for number, expected in enumerate(finding.array):
+        image = next(images)
+        stored = np.frombuffer(image.PixelData, "<i2").reshape(image.Rows, image.Columns)
+        mapping = image.RealWorldValueMappingSequence[0]
+        step = mapping.RealWorldValueSlope
+        if mapping.RealWorldValueIntercept or np.abs(stored * step - expected).max() > step / 2:
+            raise CheckFailed("MR: the signal does not read back as it was given")
+        if image.ImageType[:2] != ["DERIVED", "SECONDARY"]:
+            raise CheckFailed("MR: the image does not say that it is derived")
+        on_slice(image, image, context.sources.by_role[finding.on][number], "MR")
+        read.append(image)
+    return read
+
+
+def _registration(dataset: Dataset, finding: Registration, context: Context) -> None:
+    """The read matrices carry the moving input's corners to where the finding's matrix carries them."""
+    fixed, moving = (context.sources.by_role[role][0].FrameOfReferenceUID for role in (finding.fixed, finding.moving))
+    matrices = {str(item.FrameOfReferenceUID): _matrix(item) for item in dataset.RegistrationSequence}
+    if dataset.FrameOfReferenceUID != fixed or set(matrices) != {fixed, moving}:
+        raise CheckFailed("REG: the frames of reference are not those of the fixed and the moving input")
+    corners = np.array([[*corner, 1.0] for corner in context.work.geometry[finding.moving].corners()]).T
+    for matrix, expected in ((matrices[moving], finding.matrix), (matrices[fixed], np.eye(4))):
+        if np.linalg.norm((matrix @ corners - expected @ corners)[:3], axis=0).max() > TOLERANCE:
+            raise CheckFailed("REG: the matrix does not read back as it was given")
+
+
+def _matrix(item: Dataset) -> npt.NDArray[np.float64]:
+    step = item.MatrixRegistrationSequence[0].MatrixSequence[0]
+    return np.array(step.FrameOfReferenceTransformationMatrix, dtype=np.float64).reshape(4, 4)
+
+
+def _presentation(dataset: Dataset, finding: Presentation, images: Mapping[str, Sequence[Dataset]]) -> None:
+    layers = [layer for layer in (finding.overlay, finding.base) if layer]
+    if dataset.SOPClassUID == pr.ADVANCED_BLENDING:
+        items = list(dataset.AdvancedBlendingSequence)
+        display = dataset.BlendingDisplaySequence[0]
+        order = [entry.BlendingInputNumber for entry in display.BlendingDisplayInputSequence]
+        if order != [1, 2] or display.RelativeOpacity != np.float32(finding.opacity):
+            raise CheckFailed("PR: the layers are not blended as the finding says")
+        shown = [[str(entry.ReferencedSOPInstanceUID) for entry in item.ReferencedImageSequence] for item in items]
+    else:
+        items = [dataset]
+        shown = [
+            [
+                str(e.ReferencedSOPInstanceUID)
+                for s in dataset.ReferencedSeriesSequence
+                for e in s.ReferencedImageSequence
+            ]
+        ]
+    if shown != [[str(image.SOPInstanceUID) for image in images[layer.image]] for layer in layers]:
+        raise CheckFailed("PR: the images are not those of the finding's layers")
+    if [_windows(item) for item in items] != [_expected(layer, images[layer.image]) for layer in layers]:
+        raise CheckFailed("PR: the windows are not those of the finding")
+
+
+def _windows(item: Dataset) -> list[tuple[float, float]]:
+    return [(float(entry.WindowCenter), float(entry.WindowWidth)) for entry in item.SoftcopyVOILUTSequence]
+
+
+def _expected(layer: Layer, images: Sequence[Dataset]) -> list[tuple[float, float]]:
+    return [(float(entry.WindowCenter), float(entry.WindowWidth)) for entry in pr.windows(layer, images)]
