@@ -1,9 +1,9 @@
 """Where the time goes: one liver exam from its first C-STORE to the last result in the PACS.
 
-Every run uses a fresh node on SQLite and a stand-in PACS on this machine. Quiet time is the node's default unless
-given. Seconds depend on the machine; the shares are what to compare.
+Every run uses a fresh node on SQLite at its default settings and a stand-in PACS on this machine. Seconds depend on the
+machine; the shares are what to compare.
 
-    python benchmarks/walk.py [--runs 5] [--slices 35] [--quiet 3.0]
+    python benchmarks/walk.py [--runs 5] [--slices 35]
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ from dicomnode.dimse import scu
 from dicomnode.domain.identity import AETitle
 from dicomnode.index import views
 from dicomnode.node import Node
-from dicomnode.settings import CompletenessSettings, DicomSettings, NodeSettings, PeerSettings, Settings
+from dicomnode.settings import DicomSettings, NodeSettings, PeerSettings, Settings
 
-STAGES = ("receive", "quiet time", "assess and start", "plugin and encoding", "delivery")
+STAGES = ("receive", "decide and start", "plugin and encoding", "delivery")
 
 
-def walk(seed: int, slices: int, quiet: float) -> dict[str, float]:
+def walk(seed: int, slices: int) -> dict[str, float]:
     """Seconds of each stage of one walk."""
     with TemporaryDirectory(prefix="dicomnode-bench-") as name:
         folder = Path(name)
         write_liver_exam(folder / "exam", Exam(seed=seed, shape=(slices, 256, 256)))
         pacs = StandInPACS(folder / "pacs")
-        node = Node(_settings(folder, pacs.start(), quiet))
+        node = Node(_settings(folder, pacs.start()))
         node.start()
         try:
             files = [scu.outgoing(path) for path in sorted((folder / "exam").glob("*.dcm"))]
@@ -49,15 +49,14 @@ def walk(seed: int, slices: int, quiet: float) -> dict[str, float]:
             node.stop()
             pacs.stop()
     started, ended = (datetime.fromisoformat(task[key]).timestamp() for key in ("started", "ended"))
-    marks = (start, received, received + quiet, started, ended, delivered)
+    marks = (start, received, started, ended, delivered)
     return dict(zip(STAGES, (later - earlier for earlier, later in pairwise(marks)), strict=True))
 
 
-def _settings(folder: Path, port: int, quiet: float) -> Settings:
+def _settings(folder: Path, port: int) -> Settings:
     return Settings(
         node=NodeSettings(data=folder / "var"),
         dicom=DicomSettings(host="127.0.0.1", port=0),
-        completeness=CompletenessSettings(series_quiet=quiet),
         peers=(
             PeerSettings(name="pacs", aet=AET, port=port, receives=("SEG", "SR", "SC", "PM")),
             PeerSettings(name="modality", aet="MODALITY", may_store=True),
@@ -82,16 +81,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--slices", type=int, default=35)
-    parser.add_argument("--quiet", type=float, default=CompletenessSettings().series_quiet)
     options = parser.parse_args()
-    runs = [walk(seed, options.slices, options.quiet) for seed in range(options.runs)]
+    runs = [walk(seed, options.slices) for seed in range(options.runs)]
     medians = {stage: statistics.median(run[stage] for run in runs) for stage in STAGES}
     total = sum(medians.values())
     print(f"{2 * options.slices} images in, {options.slices + 3} objects out, median of {options.runs} runs")
     for stage, seconds in medians.items():
         print(f"  {stage:<20} {seconds:6.2f} s  {100 * seconds / total:5.1f} %")
     after = statistics.median(sum(run[stage] for stage in STAGES[1:]) for run in runs)
-    print(f"  last image to last result: {after:.2f} s, of it {options.quiet:g} s quiet time")
+    print(f"  last image to last result: {after:.2f} s")
 
 
 if __name__ == "__main__":

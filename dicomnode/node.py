@@ -14,17 +14,18 @@ from typing import IO
 from dicomnode.catalog import plugins as catalog
 from dicomnode.dimse import scu
 from dicomnode.dimse.scp import StorageSCP
-from dicomnode.domain.identity import AETitle
+from dicomnode.domain.identity import AETitle, SeriesInstanceUID
 from dicomnode.engine.runner import Runner, Workflow
 from dicomnode.engine.submitter import Submitter
 from dicomnode.errors import SettingsError
 from dicomnode.execute.workers import Workers
 from dicomnode.index.database import Database, Transaction
 from dicomnode.index.intake import Intake
-from dicomnode.pipeline import Parts, Pipeline
+from dicomnode.pipeline import LANES, Parts, Pipeline
 from dicomnode.receive.admit import Admission
 from dicomnode.receive.recover import recover
 from dicomnode.settings import PeerSettings, Settings
+from dicomnode.stability import StabilityClock
 from dicomnode.store.filesystem import FileStore
 
 log = logging.getLogger(__name__)
@@ -57,8 +58,9 @@ class Node:
         self._closing.callback(self._database.close)
         self._closing.enter_context(self._database.held())
         self._database.upgrade()
-        self._intake = Intake(self._database)
         strict = settings.dicom.durability == "strict"
+        self._intake = Intake(self._database, strict=strict)
+        self._closing.callback(self._intake.close)
         self._store = FileStore(data / "store", strict=strict)
         self._quarantine = FileStore(data / "quarantine", strict=strict)
         self.plugins = catalog.enabled(catalog.discover(), settings)
@@ -69,14 +71,19 @@ class Node:
         """Recover what a crash left, then take work and associations."""
         settings = self._settings
         recover(self._store, self._intake, self._quarantine, _now)
-        pipeline = Pipeline(self._parts())
+        parts = self._parts()
+        pipeline = Pipeline(parts)
+        clock = StabilityClock(parts, pipeline)
         self._run(pipeline)
-        self._tend("stability clock", pipeline.watch, _SWEEP_S)
+        self._tend("stability clock", clock.look, _SWEEP_S, clock.wake)
         self._tend("reconcile", pipeline.reconcile, _RECONCILE_S)
         admission = Admission(self._store, self._intake, self._quarantine, _now, settings.limits)
-        self._scp = StorageSCP(
-            settings.dicom, settings.peers, admission.admit, admission.released, limits=settings.limits
-        )
+
+        def released(calling_aet: AETitle, series: frozenset[SeriesInstanceUID]) -> None:
+            admission.released(calling_aet, series)
+            clock.wake.set()
+
+        self._scp = StorageSCP(settings.dicom, settings.peers, admission.admit, released, limits=settings.limits)
         self._scp.start()
         self._closing.callback(self._scp.stop)
         log.info("listening", extra={"aet": settings.dicom.aet, "port": self._scp.port})
@@ -104,7 +111,7 @@ class Node:
         return self._idle
 
     def _parts(self) -> Parts:
-        processes = self._settings.node.plugin_processes
+        processes = self._settings.node.plugin_processes + self._settings.node.express_processes
         specs = [plugin.spec for plugin in self.plugins.values()]
         preload = sorted({module for spec in specs for module in spec.preload})
         threads = max((spec.resources.cpus for spec in specs), default=1)
@@ -129,7 +136,8 @@ class Node:
         """Let the engine work; when it is stopped with work left, nothing under that work is taken away."""
         workflows = {
             "assess": Workflow(run=pipeline.assess, concurrency=1),
-            "execute": Workflow(run=pipeline.execute, concurrency=self._settings.node.plugin_processes),
+            LANES["normal"]: Workflow(run=pipeline.execute, concurrency=self._settings.node.plugin_processes),
+            LANES["express"]: Workflow(run=pipeline.execute, concurrency=self._settings.node.express_processes),
             "deliver": Workflow(run=pipeline.deliver, concurrency=_DELIVERIES),
         }
         runner = Runner(self._database.workflow_engine, _EXECUTOR, workflows)
@@ -145,11 +153,15 @@ class Node:
     def _send(self, peer: PeerSettings, files: Sequence[Path]) -> Iterator[scu.Sent]:
         return scu.send(peer, AETitle(self._settings.dicom.aet), [scu.outgoing(path) for path in files])
 
-    def _tend(self, name: str, duty: Callable[[], None], every_s: float) -> None:
-        """Do a duty again and again in a thread of its own, until the node stops."""
+    def _tend(self, name: str, duty: Callable[[], None], every_s: float, wake: threading.Event | None = None) -> None:
+        """Do a duty again and again, and whenever it is woken, in a thread of its own, until the node stops."""
+        woken = wake or threading.Event()
 
         def loop() -> None:
-            while not self._stopping.wait(every_s):
+            while not self._stopping.is_set():
+                woken.wait(every_s)
+                if self._stopping.is_set():
+                    return
                 try:
                     duty()
                 except Exception:  # the last border: a database that is away for a while must not end the duty for ever
@@ -157,6 +169,7 @@ class Node:
 
         def end() -> None:
             self._stopping.set()
+            woken.set()
             thread.join()
 
         thread = threading.Thread(target=loop, name=name)

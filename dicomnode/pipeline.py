@@ -14,10 +14,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from dicomnode.assemble import assess, completeness
+from dicomnode.assemble import assess
 from dicomnode.catalog.plugins import Enabled
 from dicomnode.deliver import patience, routing, send
 from dicomnode.domain.delivery import DeliveryState
+from dicomnode.domain.exam import PlannedTask
 from dicomnode.domain.identity import Digest, digest_of_bytes
 from dicomnode.domain.instance import StoredObject
 from dicomnode.domain.task import ResultObject, Task, TaskState
@@ -39,6 +40,9 @@ _NODE_WORK_TIMEOUT_S = 600.0
 _NODE_WORK_MEMORY_MIB = 8192
 _FIRST_CHAIN = "0"
 
+LANES = {"express": "express", "normal": "execute"}
+"""The workflow, and with it the queue, of each lane."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
@@ -57,24 +61,24 @@ class Parts:
 
 
 class Pipeline:
-    """From a quiet exam to delivered results."""
+    """From a complete exam to delivered results."""
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
 
-    # -- 1: an exam has become quiet --
+    # -- 1: an exam is complete, or enough of it for the express lane --
 
-    def watch(self) -> None:
-        """Submit the assessment of every open exam that is complete by now; called about twice a second."""
+    def submit_assessment(self, session: Transaction, exam_id: int) -> None:
+        """Have a complete exam assessed."""
+        self._parts.submitter.submit(session, "assess", _assess_id(exam_id), exam_id)
+
+    def plan(self, session: Transaction, exam_id: int, planned: Sequence[PlannedTask], *, whole: bool) -> None:
+        """Write the tasks of an assessment, of the whole exam or of some series, and submit those that are new."""
         parts = self._parts
-        with parts.database.read() as session:
-            waiting = exams.open_exams(session)
-        for arrivals in waiting:
-            decision = completeness.decide(arrivals, parts.settings.completeness, parts.now())
-            if isinstance(decision, completeness.Complete):
-                with parts.database.write() as session:
-                    if exams.claim(session, arrivals):
-                        parts.submitter.submit(session, "assess", _assess_id(arrivals.exam_id), arrivals.exam_id)
+        for task_id, attempt in tasks.plan(session, exam_id, planned, parts.now(), whole=whole):
+            plugin = next(task.plugin for task in planned if task.task_id == task_id)
+            lane = LANES[parts.plugins[plugin].spec.resources.lane]
+            parts.submitter.submit(session, lane, _execute_id(task_id, attempt), task_id, attempt)
 
     # -- 2: what is it, and which plugins fit? --
 
@@ -88,8 +92,7 @@ class Pipeline:
                 return
             assessment = assess.assess(exams.instances(session, study), specs)
             exams.write_assessment(session, exam_id, assessment, parts.now())
-            for task_id, attempt in tasks.plan(session, exam_id, assessment.tasks, parts.now()):
-                parts.submitter.submit(session, "execute", _execute_id(task_id, attempt), task_id, attempt)
+            self.plan(session, exam_id, assessment.tasks, whole=True)
         plugins = ",".join(task.plugin for task in assessment.tasks)
         log.info("exam assessed", extra={"exam": exam_id, "count": len(assessment.stacks), "plugin": plugins})
 

@@ -50,6 +50,8 @@ class NodeSettings(_Section):
     """Keep the case directory of every task for replay, not only of those that failed. They hold pixel data."""
     plugin_processes: Annotated[int, Field(ge=1, le=64)] = 1
     """Plugins that run at the same time."""
+    express_processes: Annotated[int, Field(ge=1, le=64)] = 1
+    """Plugins of the express lane that run at the same time, beside the others: nothing else delays them."""
     drain: Seconds = 25.0
     """Seconds that running work gets to finish when the node is stopped; what is left is done after the next start."""
 
@@ -74,7 +76,7 @@ class DicomSettings(_Section):
     transport: Literal["event", "stock"] = "event"
     """``stock`` is pynetdicom's own server: slower, without TLS, bounds and streaming; for when ours is in doubt."""
     durability: Literal["default", "strict"] = "default"
-    """``strict`` flushes the folder of each new file too; not needed on ext4 and XFS."""
+    """``strict`` flushes the folder of each new file and its index row too; not needed on ext4 and XFS."""
     tls_certificate: str = ""
     """File with our certificate and those between it and its root, PEM; then we speak TLS only (PS3.15 B.12)."""
     tls_key: str = ""
@@ -132,9 +134,15 @@ class CompletenessSettings(_Section):
     """When an exam counts as complete."""
 
     series_quiet: Seconds = 3.0
-    """Seconds without a new instance after the sender released its association in good order."""
+    """Seconds without a new instance after a sender whose manner is known released its association in good order."""
     exam_quiet: Seconds = 15.0
-    """Seconds without a new instance when no release says that the sender is done."""
+    """Seconds without a new instance when no release says that the sender is done, or the sender is not known yet."""
+    missing_wait: Seconds = 60.0
+    """Seconds to wait for what geometry, a count or a procedure step says is missing; then the exam is incomplete."""
+    longest_wait: Seconds = 1800.0
+    """Seconds without anything new after which nothing is waited for, not even a procedure step in progress."""
+    longest_open: Seconds = 14400.0
+    """Seconds after its first instance when an exam is judged, even while more comes."""
 
 
 class DeliverySettings(_Section):

@@ -81,7 +81,7 @@ def serve(settings, data: Path) -> None:
     database.upgrade()
     strict = settings.dicom.durability == "strict"
     store, quarantine = FileStore(data / "store", strict=strict), FileStore(data / "quarantine", strict=strict)
-    intake = Intake(database)
+    intake = Intake(database, strict=strict)
     recover(store, intake, quarantine, now)
     admission = Admission(store, intake, quarantine, now, settings.limits)
     scp = StorageSCP(settings.dicom, settings.peers, admission.admit, admission.released, settings.limits)
@@ -92,6 +92,7 @@ def serve(settings, data: Path) -> None:
     print(f"listening on {scp.port} as {os.getpid()}", flush=True)
     signal.sigwait(endings)
     scp.stop()
+    intake.close()
     database.close()
     sys.exit(0)
 

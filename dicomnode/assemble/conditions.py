@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from dicomnode.domain.instance import Fact
+from dicomnode.domain.instance import Fact, Facts
 from dicomnode.domain.stack import Stack
 from dicomnode.sdk.spec import InputRole, Match, Operator, ParameterValue
 
-_ROLE = "Role"
+_ROLE, _SIDE = "Role", "Side"
 
 
 def failures(stack: Stack, role: InputRole) -> tuple[str, ...]:
@@ -27,10 +27,22 @@ def meets(stack: Stack, match: Match) -> bool:
 
 def _values(stack: Stack, keyword: str) -> tuple[ParameterValue, ...]:
     """The values of a fact, text in capitals; empty when it is absent."""
-    fact: Fact | None = stack.role.role or None if keyword == _ROLE else stack.facts.get(keyword)
+    fact = _fact(stack, keyword)
     if fact is None:
         return ()
     return tuple(_plain(value) for value in (fact if isinstance(fact, list) else [fact]))
+
+
+def _fact(stack: Stack, keyword: str) -> Fact | None:
+    if keyword == _ROLE:
+        return stack.role.role or None
+    return side_of(stack.facts) or None if keyword == _SIDE else stack.facts.get(keyword)
+
+
+def side_of(facts: Facts) -> str:
+    """``L``, ``R`` or ``B`` from Laterality (0020,0060) or Image Laterality (0020,0062); empty when neither says."""
+    said = {str(facts.get(keyword, "")).upper() for keyword in ("Laterality", "ImageLaterality")} & {"L", "R", "B"}
+    return said.pop() if len(said) == 1 else ""
 
 
 def _wanted(match: Match) -> tuple[ParameterValue, ...]:
@@ -84,7 +96,7 @@ _PHRASES: dict[Operator, str] = {
 def _failure(stack: Stack, match: Match) -> str:
     if match.keyword == _ROLE:
         return stack.role.reasons[0]
-    fact = stack.facts.get(match.keyword)
+    fact = _fact(stack, match.keyword)
     value = match.value
     wanted = " or ".join(map(str, value)) if isinstance(value, tuple) else str(value)
     found = "absent" if fact is None else "\\".join(map(str, fact)) if isinstance(fact, list) else str(fact)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from dicomnode.assemble.conditions import failures
+from dicomnode.assemble.ranking import Demerit, demerit, why_before
 from dicomnode.assemble.refusal import label, refuse
 from dicomnode.assemble.relations import Combination, Violation, violation
 from dicomnode.domain.exam import Chosen, NoMatch, PlannedTask
 from dicomnode.domain.identity import Digest, SOPInstanceUID, digest_of
 from dicomnode.domain.stack import Stack
-from dicomnode.sdk.spec import ParameterValue, PluginSpec
+from dicomnode.sdk.spec import InputRole, ParameterValue, PluginSpec, member_name
 
 Wanted = tuple[PluginSpec, Mapping[str, ParameterValue]]
 """A plugin and the parameters this site gives it, over its defaults."""
@@ -37,19 +38,27 @@ def match(
     -------
     tasks, refusals
         Each plugin has a task (a plugin of level "series" one for each stack that fills its first role) or a refusal.
-        Of several possible combinations the one from fewest series is taken, then the earliest acquired; the others
-        are named in the task's notes.
+        Of several possible combinations the one from fewest series is taken, then the one of the best stacks (see
+        `dicomnode.assemble.ranking`); the others are named in the task's notes with their rank and why. A true tie in
+        a required role is ambiguous and held; in an optional role it leaves the role empty.
     """
     tasks: list[PlannedTask] = []
     refusals: list[NoMatch] = []
     for spec, given in specs:
         candidates = {role.role: [stack for stack in stacks if not failures(stack, role)] for role in spec.inputs}
         found, nearest = _combinations(spec, candidates)
-        if found:
-            chosen = _best_of_each_series(spec, found) if spec.level == "series" else found[:1]
-            tasks += [_planned(spec, spec.resolve(given), combination, candidates, digests) for combination in chosen]
-        else:
+        if not found:
             refusals.append(refuse(spec, stacks, candidates, nearest))
+            continue
+        parameters, ties = spec.resolve(given), []
+        for alike in _by_first_stack(spec, found) if spec.level == "series" else [found]:
+            combination, tie, notes = _chosen(spec, alike)
+            if tie:
+                ties.append(tie)
+            else:
+                tasks.append(_planned(spec, parameters, combination, notes, candidates, digests))
+        if ties:
+            refusals.append(NoMatch(plugin=spec.name, reason="; ".join(ties), held=True))
     return tuple(tasks), tuple(refusals)
 
 
@@ -62,67 +71,109 @@ def _combinations(
     for role in spec.inputs:
         extended: list[Combination] = [] if role.required else list(partial)
         for combination in partial:
-            for stack in candidates[role.role]:
-                if any(stack.stack_id == other.stack_id for other in combination.values()):
-                    missed.append(Violation(distance=1e12, reason=f"{label(stack)} alone would have to fill two roles"))
-                    continue
-                wider = {**combination, role.role: stack}
-                broken = violation(spec.inputs, wider)
-                if broken is None:
-                    extended.append(wider)
-                else:
-                    missed.append(broken)
-        partial = sorted(extended, key=_rank)[:_MOST_COMBINATIONS]
+            wider, broken = _widened(spec, role, combination, candidates[role.role])
+            extended += wider
+            missed += broken
+        partial = sorted(extended, key=_order)[:_MOST_COMBINATIONS]
     found = [combination for combination in partial if combination]
     return found, min(missed, key=lambda miss: (miss.distance, miss.reason), default=None)
 
 
-def _rank(combination: Combination) -> tuple[int, int, list[str], list[str]]:
-    """More roles filled, fewer series, acquired earlier; then something that never changes."""
-    stacks = list(combination.values())
-    series = {stack.series_instance_uid for stack in stacks}
-    return -len(stacks), len(series), [_acquired(stack) for stack in stacks], [stack.stack_id for stack in stacks]
+def _widened(
+    spec: PluginSpec, role: InputRole, combination: Combination, stacks: Sequence[Stack]
+) -> tuple[list[Combination], list[Violation]]:
+    """A combination with each stack that goes with it in one more role; with all of them at once in a role of many."""
+    taken = {stack.stack_id for chosen in combination.values() for stack in chosen}
+    going: list[Stack] = []
+    missed: list[Violation] = []
+    for stack in stacks:
+        if stack.stack_id in taken:
+            missed.append(Violation(distance=1e12, reason=f"{label(stack)} alone would have to fill two roles"))
+        elif broken := violation(spec.inputs, {**combination, role.role: (stack,)}):
+            missed.append(broken)
+        else:
+            going.append(stack)
+    if role.many:
+        return ([{**combination, role.role: tuple(going)}] if going else []), missed
+    return [{**combination, role.role: (stack,)} for stack in going], missed
 
 
-def _acquired(stack: Stack) -> str:
-    facts = stack.facts
-    date = facts.get("AcquisitionDate") or facts.get("SeriesDate") or facts.get("StudyDate") or ""
-    time = facts.get("AcquisitionTime") or facts.get("ContentTime") or facts.get("SeriesTime") or "~"
-    return str(facts.get("AcquisitionDateTime") or f"{date}{time}")
+def _rank(combination: Combination) -> tuple[int, int, list[tuple[str, list[Demerit]]]]:
+    """More roles filled, fewer series, better stacks role by role."""
+    series = {stack.series_instance_uid for stacks in combination.values() for stack in stacks}
+    merits = [(role, [demerit(stack) for stack in stacks]) for role, stacks in combination.items()]
+    return -len(combination), len(series), merits
 
 
-def _best_of_each_series(spec: PluginSpec, found: Sequence[Combination]) -> list[Combination]:
-    best: dict[str, Combination] = {}
+def _order(combination: Combination) -> tuple[object, list[str]]:
+    """By rank; a tie by something that never changes, so that no result depends on the order of arrival."""
+    return _rank(combination), [stack.stack_id for stacks in combination.values() for stack in stacks]
+
+
+def _by_first_stack(spec: PluginSpec, found: Sequence[Combination]) -> list[list[Combination]]:
+    """For a plugin that works series by series: the combinations of each stack in its first role."""
+    by_stack: dict[str, list[Combination]] = {}
     for combination in found:
-        if (stack := combination.get(spec.inputs[0].role)) is not None:
-            best.setdefault(stack.stack_id, combination)
-    return list(best.values())
+        for stack in combination.get(spec.inputs[0].role, ()):
+            by_stack.setdefault(stack.stack_id, []).append(combination)
+    return list(by_stack.values())
+
+
+def _chosen(spec: PluginSpec, found: Sequence[Combination]) -> tuple[Combination, str, tuple[str, ...]]:
+    """The best combination; in words, the tie in a required role that forbids it, or ties that leave roles empty."""
+    best = found[0]
+    tied = [combination for combination in found[1:] if _rank(combination) == _rank(best)]
+    notes: list[str] = []
+    for role in spec.inputs:
+        others = [other[role.role][0] for other in tied if other.get(role.role, ()) != best.get(role.role, ())]
+        if not others or role.role not in best:
+            continue
+        labels = " and ".join(sorted({label(stack) for stack in (best[role.role][0], *others)}))
+        tie = f"{role.role}: ambiguous: {labels} fill it equally well"
+        if role.required:
+            return best, tie, ()
+        notes.append(f"{tie}; left empty")
+        best = {name: stacks for name, stacks in best.items() if name != role.role}
+    return best, "", tuple(notes)
 
 
 def _planned(
     spec: PluginSpec,
     parameters: dict[str, ParameterValue],
     combination: Combination,
+    notes: tuple[str, ...],
     candidates: Mapping[str, Sequence[Stack]],
     digests: Mapping[SOPInstanceUID, Digest],
 ) -> PlannedTask:
+    several = {role.role for role in spec.inputs if role.many}
     inputs = tuple(
-        Chosen(role=role, stack=stack, input_digest=digest_of(digests[uid] for uid in stack.instances))
-        for role, stack in combination.items()
+        Chosen(
+            role=member_name(role, number) if role in several else role,
+            stack=stack,
+            input_digest=digest_of(digests[uid] for uid in stack.instances),
+        )
+        for role, stacks in combination.items()
+        for number, stack in enumerate(stacks, 1)
     )
-    taken = {chosen.stack.stack_id for chosen in inputs}
-    others = {
-        role: sorted({label(stack) for stack in stacks if stack.stack_id not in taken})
-        for role, stacks in candidates.items()
-    }
     return PlannedTask(
         task_id=task_id(spec, parameters, {chosen.role: chosen.input_digest for chosen in inputs}),
         plugin=spec.name,
         version=spec.version,
         parameters=parameters,
         inputs=inputs,
-        notes=tuple(f"{role}: {', '.join(labels)} would fit too" for role, labels in others.items() if labels),
+        notes=(*notes, *_passed_over(combination, candidates)),
     )
+
+
+def _passed_over(combination: Combination, candidates: Mapping[str, Sequence[Stack]]) -> Iterator[str]:
+    """A line for each stack that would fill a role too: its rank there, and why another was taken."""
+    taken = {stack.stack_id for stacks in combination.values() for stack in stacks}
+    for role, stacks in combination.items():
+        ranked = sorted(candidates[role], key=lambda stack: (demerit(stack), stack.stack_id))
+        for rank, stack in enumerate(ranked, 1):
+            if stack.stack_id not in taken:
+                reason = why_before(stacks[0], stack) or "it goes less well with the other inputs"
+                yield f"{role}: {label(stacks[0])} taken; {label(stack)} is {rank} of {len(ranked)}: {reason}"
 
 
 def task_id(spec: PluginSpec, parameters: Mapping[str, ParameterValue], inputs: Mapping[str, Digest]) -> Digest:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 from math import inf
 
+from dicomnode.assemble.conditions import side_of
 from dicomnode.domain.stack import Stack
 from dicomnode.sdk.spec import InputRole
 
 SAME_GRID = 0.1
 """Millimetres by which corners of one grid may differ."""
 
-Combination = Mapping[str, Stack]
-"""Stacks by input role; an optional role may be absent."""
+Combination = Mapping[str, tuple[Stack, ...]]
+"""Stacks by input role: one, or several in a role of many; an optional role may be absent."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,18 +31,21 @@ class Violation:
 def violation(roles: Sequence[InputRole], chosen: Combination) -> Violation | None:
     """The first relation that the stacks chosen so far break; None when they break none."""
     for role in roles:
-        stack = chosen.get(role.role)
-        if stack is None:
-            continue
         for other_role, grid in ((role.same_frame_as, False), (role.same_grid_as, True)):
-            other = chosen.get(other_role)
-            if other is None:
-                continue
-            broken = _frame(role.role, stack, other_role, other)
-            if broken is None and grid:
-                broken = _grid(role.role, stack, other_role, other)
-            if broken is not None:
-                return broken
+            for stack, other in product(chosen.get(role.role, ()), chosen.get(other_role, ())):
+                broken = _frame(role.role, stack, other_role, other)
+                if broken is None and grid:
+                    broken = _grid(role.role, stack, other_role, other)
+                if broken is not None:
+                    return broken
+    return _sides(chosen)
+
+
+def _sides(chosen: Combination) -> Violation | None:
+    """Left and right are never put together: a knee is not compared with the other one."""
+    sides = {side: role for role, stacks in chosen.items() for stack in stacks if (side := side_of(stack.facts))}
+    if {"L", "R"} <= set(sides):
+        return Violation(distance=inf, reason=f"{sides['L']} is of the left side, {sides['R']} of the right")
     return None
 
 

@@ -80,6 +80,7 @@ def why(wanted: Wanted, config: ConfigOption = None, overrides: SetOption = None
     with open_index(read_settings(config, overrides)) as database, database.read() as session:
         uid = _one(session, wanted)["study_instance_uid"]
         found = {
+            "exams": views.exams(session, uid),
             "series": views.series(session, uid),
             "stacks": views.stacks(session, uid),
             "no_match": views.no_matches(session, uid),
@@ -89,6 +90,8 @@ def why(wanted: Wanted, config: ConfigOption = None, overrides: SetOption = None
     if as_json:
         typer.echo(json.dumps(found, ensure_ascii=False, indent=2))
         return
+    for exam in found["exams"][-1:]:
+        typer.echo(f"exam, revision {exam['revision']}: {exam['state']}: {exam['completeness']}".rstrip(": "))
     for series in found["series"]:
         name = f"series {series['number'] or '?'} {series['description']}".strip()
         typer.echo(f"{name} ({series['instances']} images): {series['outcome']}: {series['reason']}")
@@ -101,6 +104,8 @@ def why(wanted: Wanted, config: ConfigOption = None, overrides: SetOption = None
         typer.echo(f"{refusal['plugin']}: {'held' if refusal['held'] else 'not run'}: {refusal['reason']}")
     for task in found["tasks"]:
         typer.echo(f"{task['plugin']}: {task['state']}" + (f": {task['reason']}" if task["reason"] else ""))
+        for note in task["notes"]:
+            typer.echo(f"    {note}")
     for delivery in found["deliveries"]:
         line = f"{delivery['peer']}: {delivery['objects']} objects {delivery['state']}"
         typer.echo(line + (f": {delivery['reason']}" if delivery["reason"] else ""))

@@ -47,9 +47,6 @@ class Element:
 def open_data_set(data_set: bytes | memoryview, transfer_syntax_uid: str) -> tuple[bytes | memoryview, Encoding]:
     """The readable form of an encoded data set: inflated where it is deflated, and how it is written.
 
-    A transfer syntax we have not heard of is explicit little endian, as every encapsulated one is
-    (PS3.5 section A.4).
-
     Raises
     ------
     NotUnderstood
@@ -60,7 +57,15 @@ def open_data_set(data_set: bytes | memoryview, transfer_syntax_uid: str) -> tup
             data_set = zlib.decompressobj(-zlib.MAX_WBITS).decompress(data_set, _INFLATE_LIMIT)
         except zlib.error as error:
             raise NotUnderstood("the data set is not deflated as its transfer syntax says") from error
-    return data_set, Encoding(
+    return data_set, encoding_of(transfer_syntax_uid)
+
+
+def encoding_of(transfer_syntax_uid: str) -> Encoding:
+    """How the elements of a transfer syntax are written.
+
+    One we have not heard of is explicit little endian, as every encapsulated one is (PS3.5 section A.4).
+    """
+    return Encoding(
         implicit=transfer_syntax_uid == ImplicitVRLittleEndian,
         order=">" if transfer_syntax_uid == ExplicitVRBigEndian else "<",
     )

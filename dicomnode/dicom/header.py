@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from struct import Struct
 
 from pydicom.datadict import dictionary_VM, dictionary_VR, tag_for_keyword
 
 from dicomnode.dicom.character_sets import codecs_of, decode
-from dicomnode.dicom.elements import Encoding, open_data_set, walk
+from dicomnode.dicom.elements import Encoding, encoding_of, open_data_set, walk
 from dicomnode.domain.identity import (
     SeriesInstanceUID,
     SOPClassUID,
@@ -51,14 +52,19 @@ _PATIENT = {
     "PatientSex": "sex",
 }
 _IDENTITY = ("SpecificCharacterSet", "SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID")
-_WANTED = {
+WANTED: Mapping[int, str] = {
     tag: keyword for keyword in (*_IDENTITY, *_PATIENT, *KEYWORDS) if (tag := tag_for_keyword(keyword)) is not None
 }
-_VR = {keyword: dictionary_VR(keyword) for keyword in _WANTED.values()}
-_SEVERAL = frozenset(keyword for keyword in _WANTED.values() if dictionary_VM(keyword) != "1")
+"""Tags and keywords of the attributes a header is read from."""
+
+_VR = {keyword: dictionary_VR(keyword) for keyword in WANTED.values()}
+_SEVERAL = frozenset(keyword for keyword in WANTED.values() if dictionary_VM(keyword) != "1")
 _PIXELS = 0x7FE00008  # Float Pixel Data; Pixel Data and Double Float Pixel Data follow
 
-_LONGEST_VALUE = 16384  # bytes; a longer value of any of these attributes is absurd and not looked at further
+LONGEST_VALUE = 16384
+"""Bytes; a longer value of any of these attributes is absurd and not looked at further."""
+
+_LONGEST_KNOWN = 128  # bytes
 _LONGEST_TEXT = 1024  # characters
 _MOST_VALUES = 256
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
@@ -96,12 +102,32 @@ def read(data_set: bytes | memoryview, transfer_syntax_uid: str) -> InstanceHead
         When the SOP Instance UID is missing or illegal.
     """
     readable, encoding = open_data_set(data_set, transfer_syntax_uid)
-    found: dict[str, tuple[str, bytes]] = {}
-    for element in walk(readable, encoding, stop_at=_PIXELS):
-        keyword = _WANTED.get(element.tag)
-        if keyword is not None and 0 < element.end - element.start <= _LONGEST_VALUE:
-            found[keyword] = (element.vr, bytes(readable[element.start : element.end]))
-    values, undecodable = _values(found, encoding)
+    values = {
+        element.tag: (element.vr, bytes(readable[element.start : element.end]))
+        for element in walk(readable, encoding, stop_at=_PIXELS)
+        if element.tag in WANTED and 0 < element.end - element.start <= LONGEST_VALUE
+    }
+    return from_values(values, transfer_syntax_uid)
+
+
+def from_values(encoded: Mapping[int, tuple[str, bytes]], transfer_syntax_uid: str) -> InstanceHeader:
+    """The header whose `WANTED` attributes were found already.
+
+    Parameters
+    ----------
+    encoded : mapping
+        Value representation (empty in implicit VR) and encoded value of each attribute found, by tag; none is empty or
+        longer than `LONGEST_VALUE`.
+    transfer_syntax_uid : str
+        How they are encoded.
+
+    Raises
+    ------
+    NotUnderstood, UnusablePlace, InvalidInstance
+        As :func:`read`.
+    """
+    found = {WANTED[tag]: value for tag, value in encoded.items()}
+    values, undecodable = _values(found, encoding_of(transfer_syntax_uid))
     text = {keyword: str(value) for keyword, value in values.items() if isinstance(value, str)}
     sop_class_uid, sop_instance_uid, study, series = (text.get(keyword, "") for keyword in _IDENTITY[1:])
     if not is_uid(sop_class_uid):
@@ -178,25 +204,33 @@ def _values(found: Mapping[str, tuple[str, bytes]], encoding: Encoding) -> tuple
     codecs = codecs_of([name.strip("\0 ") for name in character_sets.split("\\")])
     values: dict[str, Fact] = {}
     undecodable: list[str] = []
-    for keyword, (written_vr, raw) in found.items():
-        vr, several = _VR[keyword], keyword in _SEVERAL
-        written_vr = written_vr if written_vr not in ("", "UN") else vr
-        if written_vr in _BINARY:
-            numbers = _unpack(raw, written_vr, encoding) if vr in _NUMERIC else []
-            value = _numbers(numbers, several=several)
-        else:
-            localized = vr in _LOCALIZED
-            text, sound = decode(raw, codecs if localized else ("ascii",), b"^=\\" if vr == "PN" else b"\\\r\n\t\f")
-            if not sound:
-                undecodable.append(keyword)
-            value = _from_text(text, vr, several=several)
+    for keyword, (vr, raw) in found.items():
+        read = _known_value if len(raw) <= _LONGEST_KNOWN else _value
+        value, sound = read(keyword, vr, raw, codecs, encoding.order)
+        if not sound:
+            undecodable.append(keyword)
         if value is not None:
             values[keyword] = value
     return values, undecodable
 
 
-def _unpack(raw: bytes, vr: str, encoding: Encoding) -> list[float]:
-    item = Struct(encoding.order + _BINARY[vr])
+def _value(keyword: str, written_vr: str, raw: bytes, codecs: tuple[str, ...], order: str) -> tuple[Fact | None, bool]:
+    """The value, and whether all of its text was understood."""
+    vr, several = _VR[keyword], keyword in _SEVERAL
+    written_vr = written_vr if written_vr not in ("", "UN") else vr
+    if written_vr in _BINARY:
+        numbers = _unpack(raw, written_vr, order) if vr in _NUMERIC else []
+        return _numbers(numbers, several=several), True
+    localized = vr in _LOCALIZED
+    text, sound = decode(raw, codecs if localized else ("ascii",), b"^=\\" if vr == "PN" else b"\\\r\n\t\f")
+    return _from_text(text, vr, several=several), sound
+
+
+_known_value = lru_cache(4096)(_value)  # most values are those of the image before
+
+
+def _unpack(raw: bytes, vr: str, order: str) -> list[float]:
+    item = Struct(order + _BINARY[vr])
     whole = len(raw) // item.size * item.size
     return [number for (number,) in item.iter_unpack(raw[:whole])]
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from dicomnode.domain.identity import Digest, SeriesInstanceUID, StudyInstanceUID
+from dicomnode.domain.identity import AETitle, Digest, SeriesInstanceUID, StudyInstanceUID
 from dicomnode.domain.stack import Stack
 
 
@@ -43,6 +43,8 @@ class Arrivals:
     last_arrival: datetime
     last_release: datetime | None
     """When the last association that brought an instance was released in good order."""
+    sender: AETitle
+    """Of that association; empty when there was none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

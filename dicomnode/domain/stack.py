@@ -69,7 +69,11 @@ class RoleDecision:
     role: str
     """For example ``in-phase``; empty when unknown or ambiguous."""
     reasons: tuple[str, ...]
-    """The evidence in words; the first one is the deciding one."""
+    """The evidence for it in words; the first one is the deciding one."""
+    against: tuple[str, ...] = ()
+    """The evidence against it in words."""
+    score: float = 0.0
+    """Weight of the evidence for the role in all evidence, 0 to 1; 0 where no role is given."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

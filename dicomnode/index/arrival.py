@@ -6,14 +6,14 @@ came back) is not recognised here and goes the long way, in `dicomnode.index.int
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import bindparam, exists, insert, select, update
-from sqlalchemy.orm import Session
 
 from dicomnode.domain.exam import ExamState, Outcome
-from dicomnode.domain.instance import Instance
+from dicomnode.domain.instance import Instance, Patient
+from dicomnode.index.driver import Execute
 from dicomnode.index.schema import ExamRow, InstanceRow, ObjectRow, PatientRow, SeriesRow, StudyRow
 
 _OPEN_EXAM = (
@@ -45,13 +45,13 @@ _EXAM = (
 )
 
 
-def one_more(session: Session, instance: Instance, arrived: datetime) -> bool:
+def one_more(execute: Execute, instance: Instance, arrived: datetime) -> bool:
     """Record an instance if it is the common case; False leaves everything as it was.
 
     The lock on the exam orders this instance before or after an assessment, never beside it.
     """
-    header, stored, connection = instance.header, instance.stored, session.connection()
-    exam = connection.execute(
+    header = instance.header
+    exam = execute(
         _OPEN_EXAM,
         {
             "study": header.study_instance_uid,
@@ -60,25 +60,28 @@ def one_more(session: Session, instance: Instance, arrived: datetime) -> bool:
             "issuer": header.patient.issuer,
             "instance": header.sop_instance_uid,
         },
-    ).scalar()
+    )
     if exam is None:
         return False
-    connection.execute(
-        _INSTANCE,
-        {
-            "sop_instance_uid": header.sop_instance_uid,
-            "sop_class_uid": header.sop_class_uid,
-            "transfer_syntax_uid": header.transfer_syntax_uid,
-            "series_instance_uid": header.series_instance_uid,
-            "store_key": stored.key,
-            "size": stored.size,
-            "digest": stored.digest,
-            "patient": asdict(header.patient),
-            "facts": dict(header.facts),
-            "calling_aet": instance.calling_aet,
-            "arrived": arrived,
-        },
-    )
-    connection.execute(_SERIES, {"series": header.series_instance_uid, "at": arrived})
-    connection.execute(_EXAM, {"exam": exam, "at": arrived})
+    execute(_INSTANCE, values(instance, arrived))
+    execute(_SERIES, {"series": header.series_instance_uid, "at": arrived})
+    execute(_EXAM, {"exam": exam, "at": arrived})
     return True
+
+
+def values(instance: Instance, arrived: datetime) -> dict[str, Any]:
+    """The columns of an instance's row."""
+    header, stored = instance.header, instance.stored
+    return {
+        "sop_instance_uid": header.sop_instance_uid,
+        "sop_class_uid": header.sop_class_uid,
+        "transfer_syntax_uid": header.transfer_syntax_uid,
+        "series_instance_uid": header.series_instance_uid,
+        "store_key": stored.key,
+        "size": stored.size,
+        "digest": stored.digest,
+        "patient": {name: getattr(header.patient, name) for name in Patient.__slots__},
+        "facts": header.facts,
+        "calling_aet": instance.calling_aet,
+        "arrived": arrived,
+    }

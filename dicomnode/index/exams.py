@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from sqlalchemy import select, update
 
+from dicomnode.domain.evidence import SeriesArrivals
 from dicomnode.domain.exam import Arrivals, Assessment, ExamState, NoMatch, Outcome, SeriesVerdict
 from dicomnode.domain.identity import (
     AETitle,
@@ -34,6 +35,7 @@ def open_exams(session: Transaction) -> list[Arrivals]:
             first_arrival=row.first_arrival,
             last_arrival=row.last_arrival,
             last_release=row.last_release,
+            sender=AETitle(row.sender),
         )
         for row in rows
     ]
@@ -46,6 +48,21 @@ def claim(session: Transaction, arrivals: Arrivals) -> bool:
         return False
     exam.state = ExamState.ASSESSING
     return True
+
+
+def note_decision(session: Transaction, exam_id: int, said: str, confidence: str = "") -> None:
+    """Keep what the stability clock says of an exam, for those who ask why."""
+    session.execute(update(ExamRow).where(ExamRow.id == exam_id).values(confidence=confidence, completeness=said))
+
+
+def still_open(session: Transaction, exam_id: int, arrived: Sequence[SeriesArrivals]) -> bool:
+    """Hold an exam's study, and say whether the exam is open and nothing was added to these series of it."""
+    exam = session.get_one(ExamRow, exam_id)
+    hold_study(session, exam.study_instance_uid)
+    session.refresh(exam)
+    rows = {one.series_instance_uid: session.get_one(SeriesRow, one.series_instance_uid) for one in arrived}
+    unchanged = all(rows[one.series_instance_uid].last_arrival == one.last_arrival for one in arrived)
+    return exam.state == ExamState.OPEN and unchanged
 
 
 def hold_study(session: Transaction, study: str) -> None:
@@ -64,9 +81,11 @@ def lock(session: Transaction, exam_id: int) -> StudyInstanceUID | None:
     return None if exam.state == ExamState.ASSESSED else StudyInstanceUID(exam.study_instance_uid)
 
 
-def instances(session: Transaction, study: StudyInstanceUID) -> list[Instance]:
-    """All instances of a study that are not results of this node."""
-    rows = session.scalars(
+def instances(
+    session: Transaction, study: StudyInstanceUID, series: Collection[SeriesInstanceUID] | None = None
+) -> list[Instance]:
+    """All instances of a study, or of some of its series, that are not results of this node."""
+    query = (
         select(InstanceRow)
         .join(SeriesRow, SeriesRow.series_instance_uid == InstanceRow.series_instance_uid)
         .where(
@@ -75,6 +94,7 @@ def instances(session: Transaction, study: StudyInstanceUID) -> list[Instance]:
         )
         .order_by(InstanceRow.sop_instance_uid)
     )
+    rows = session.scalars(query if series is None else query.where(SeriesRow.series_instance_uid.in_(series)))
     return [instance_of(row, study) for row in rows]
 
 

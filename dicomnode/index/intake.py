@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
 from contextlib import nullcontext
-from dataclasses import asdict
 from datetime import datetime
 
 from sqlalchemy import func, select, update
@@ -16,6 +16,7 @@ from dicomnode.domain.instance import Instance, InstanceHeader, Recorded
 from dicomnode.errors import DuplicateInstance, InDoubt, OtherPatient, OutOfResources
 from dicomnode.index import arrival
 from dicomnode.index.database import Database
+from dicomnode.index.driver import Driver, through
 from dicomnode.index.exams import hold_study
 from dicomnode.index.schema import ExamRow, InstanceRow, ObjectRow, PatientRow, QuarantineRow, SeriesRow, StudyRow
 from dicomnode.index.turns import Turns
@@ -24,12 +25,22 @@ _RACES = 5  # two associations may bring the first instances of one study at onc
 
 
 class Intake:
-    """The receiver's side of the index."""
+    """The receiver's side of the index.
 
-    def __init__(self, database: Database) -> None:
+    Parameters
+    ----------
+    database : Database
+        Of the index.
+    strict : bool
+        Each commit on SQLite waits until it is on the disk. It need not: a power cut may take the last rows, but their
+        files are safe, and recovery at the next start makes the same rows of them.
+    """
+
+    def __init__(self, database: Database, *, strict: bool = False) -> None:
         self._database = database
         # PostgreSQL has many writers at a time and flushes for all of them together by itself.
-        self._turns = Turns(database) if database.engine.dialect.name == "sqlite" else None
+        sqlite = database.engine.dialect.name == "sqlite"
+        self._turns = Turns(Driver(database.engine, "FULL" if strict else "NORMAL")) if sqlite else None
 
     def record(self, instance: Instance, arrived: datetime) -> Recorded:
         """Commit one instance; a new one opens its exam, or the next revision of an assessed one.
@@ -58,14 +69,14 @@ class Intake:
                     return recorded
                 except IntegrityError:
                     continue
-        except SQLAlchemyError as error:
+        except (SQLAlchemyError, sqlite3.Error) as error:
             raise failure("the index does not take instances now") from error
         raise OutOfResources("the index is too busy with this study")
 
     def _alone(self, session: Session, instance: Instance, arrived: datetime) -> Recorded:
         if self._turns is None:
             hold_study(session, instance.header.study_instance_uid)
-            if arrival.one_more(session, instance, arrived):
+            if arrival.one_more(through(session.connection()), instance, arrived):
                 return Recorded.STORED
         return _record(session, instance, arrived)
 
@@ -119,6 +130,11 @@ class Intake:
         with self._database.read() as session:
             return session.get(StudyRow, study) is not None
 
+    def close(self) -> None:
+        """Close the connection that is its own."""
+        if self._turns is not None:
+            self._turns.close()
+
     def keys(self) -> set[str]:
         """Store keys that an instance or a result object owns."""
         with self._database.read() as session:
@@ -154,21 +170,7 @@ def _record(session: Session, instance: Instance, arrived: datetime) -> Recorded
         raise DuplicateInstance("SOP Instance UID exists with other content")
     own = session.get(ObjectRow, header.sop_instance_uid) is not None
     _place(session, header, arrived, own=own)
-    session.add(
-        InstanceRow(
-            sop_instance_uid=header.sop_instance_uid,
-            sop_class_uid=header.sop_class_uid,
-            transfer_syntax_uid=header.transfer_syntax_uid,
-            series_instance_uid=header.series_instance_uid,
-            store_key=instance.stored.key,
-            size=instance.stored.size,
-            digest=instance.stored.digest,
-            patient=asdict(header.patient),
-            facts=dict(header.facts),
-            calling_aet=instance.calling_aet,
-            arrived=arrived,
-        )
-    )
+    session.add(InstanceRow(**arrival.values(instance, arrived)))
     if not own:
         _open_exam(session, header.study_instance_uid, arrived)
     return Recorded.STORED

@@ -21,8 +21,13 @@ from dicomnode.index.exams import hold_study, instance_of, write_verdicts
 from dicomnode.index.schema import DeliveryRow, EventRow, ExamRow, InstanceRow, ObjectRow, TaskInputRow, TaskRow
 
 
-def plan(session: Transaction, exam_id: int, planned: Sequence[PlannedTask], now: datetime) -> list[tuple[Digest, int]]:
+def plan(
+    session: Transaction, exam_id: int, planned: Sequence[PlannedTask], now: datetime, *, whole: bool = True
+) -> list[tuple[Digest, int]]:
     """Write the tasks of an assessment and supersede the study's others.
+
+    An assessment that is not of the whole exam knows of some series only: it supersedes what the same plugin was
+    planned to do with the same series before they changed, and nothing else.
 
     A task that is known already keeps its state: the same inputs give the same results. One that had been superseded
     or cancelled is queued again.
@@ -35,7 +40,9 @@ def plan(session: Transaction, exam_id: int, planned: Sequence[PlannedTask], now
     study = StudyInstanceUID(session.get_one(ExamRow, exam_id).study_instance_uid)
     wanted = {task.task_id for task in planned}
     for old in session.scalars(select(TaskRow).where(TaskRow.study_instance_uid == study)):
-        if old.task_id not in wanted and old.state not in (TaskState.SUPERSEDED, TaskState.CANCELLED):
+        if old.task_id in wanted or old.state in (TaskState.SUPERSEDED, TaskState.CANCELLED):
+            continue
+        if whole or _same_work(session, old, planned):
             _end(session, old, TaskState.SUPERSEDED, "the exam has changed since", now)
     submit = []
     for task in planned:
@@ -45,14 +52,23 @@ def plan(session: Transaction, exam_id: int, planned: Sequence[PlannedTask], now
         elif row.state in (TaskState.SUPERSEDED, TaskState.CANCELLED):
             _queue_again(row)
         else:
-            row.exam = exam_id
+            row.exam, row.notes = exam_id, list(task.notes)
             continue
-        row.exam = exam_id
+        row.exam, row.notes = exam_id, list(task.notes)
         submit.append((task.task_id, row.attempt))
     session.flush()
     for task in planned:
         settle(session, task.task_id)
     return submit
+
+
+def _same_work(session: Transaction, old: TaskRow, planned: Sequence[PlannedTask]) -> bool:
+    """Whether one of the planned tasks does again, with other input, what an older one did."""
+    series = set(session.scalars(select(TaskInputRow.series_instance_uid).where(TaskInputRow.task_id == old.task_id)))
+    return any(
+        task.plugin == old.plugin and not series.isdisjoint(chosen.stack.series_instance_uid for chosen in task.inputs)
+        for task in planned
+    )
 
 
 def _new(session: Transaction, exam_id: int, study: StudyInstanceUID, task: PlannedTask, now: datetime) -> TaskRow:

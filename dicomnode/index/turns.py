@@ -6,16 +6,15 @@ for company: a lone sender has its transaction at once.
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy.exc import SQLAlchemyError
-
 from dicomnode.domain.instance import Instance
 from dicomnode.index import arrival
-from dicomnode.index.database import Database
+from dicomnode.index.driver import Driver
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -29,8 +28,8 @@ class _Waiting:
 class Turns:
     """Records instances of the common case together."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, driver: Driver) -> None:
+        self._driver = driver
         self._turn = threading.Lock()
         self._door = threading.Lock()
         self._waiting: list[_Waiting] = []
@@ -40,7 +39,7 @@ class Turns:
 
         Raises
         ------
-        SQLAlchemyError
+        sqlite3.Error
             When the database does not take it; whether it did all the same is unknown.
         """
         own = _Waiting(instance=instance, arrived=arrived)
@@ -59,12 +58,17 @@ class Turns:
         """A turn of one's own, for what is not the common case."""
         return self._turn
 
+    def close(self) -> None:
+        """Close the connection."""
+        with self._turn:
+            self._driver.close()
+
     def _commit(self, together: list[_Waiting]) -> None:
         recorded: list[bool] | None = None
         try:
-            with self._database.write() as session:
-                recorded = [arrival.one_more(session, one.instance, one.arrived) for one in together]
-        except (SQLAlchemyError, ValueError, TypeError) as error:
+            with self._driver.transaction() as execute:
+                recorded = [arrival.one_more(execute, one.instance, one.arrived) for one in together]
+        except (sqlite3.Error, ValueError, TypeError) as error:
             for one in together:
                 if recorded is None:  # it was rolled back: each goes the long way, and none suffers for another
                     one.recorded = False

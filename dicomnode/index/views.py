@@ -71,6 +71,15 @@ def _study(session: Transaction, study: StudyRow, patient: PatientRow) -> Record
     }
 
 
+def exams(session: Transaction, study: str) -> list[Record]:
+    """Every revision of a study's exam, and why it counts as complete or is waited for."""
+    rows = session.scalars(select(ExamRow).where(ExamRow.study_instance_uid == study).order_by(ExamRow.revision))
+    return [
+        {"revision": row.revision, "state": row.state, "confidence": row.confidence, "completeness": row.completeness}
+        for row in rows
+    ]
+
+
 def series(session: Transaction, study: str) -> list[Record]:
     """The series of a study: each with its one outcome and its reason."""
     counts = (
@@ -142,6 +151,7 @@ def tasks(session: Transaction, study: str = "") -> list[Record]:
             "version": row.version,
             "state": row.state,
             "reason": row.reason,
+            "notes": row.notes,
             "attempt": row.attempt,
             "created": row.created.isoformat(),
             "started": row.started.isoformat() if row.started else None,

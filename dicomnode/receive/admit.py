@@ -137,17 +137,19 @@ class Admission:
         self._index.released(calling_aet, series, self._clock())
 
     def _write(self, draft: Draft, received: Received, proof: Proof) -> None:
-        draft.write(head(_meta(received)))
+        before = head(_meta(received))
         for piece in received.data_set:
             if draft.size + len(piece) > self._limits.object_bytes:
                 raise OutOfResources("the instance is larger than this node takes")
-            draft.write(piece)
+            draft.write(before, piece)
             proof.feed(piece)
+            before = b""
+        draft.write(before)
 
     def _decide(self, draft: Draft, received: Received, proof: Proof, free: int) -> SeriesInstanceUID:
         arrived = self._clock()
         try:
-            header = proof.finish(lambda: draft.mapped(len(head(_meta(received)))))
+            header = proof.finish()
             fits = free >= self._limits.free_for_new_studies
             if not fits and not self._index.knows(header.study_instance_uid):
                 raise OutOfResources("no room left for new studies")

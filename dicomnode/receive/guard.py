@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dicomnode.dicom.header import is_uid
-from dicomnode.domain.instance import InstanceHeader, Received
-from dicomnode.errors import IdentityMismatch, InvalidInstance, NotThisClass, NotUnderstood, UnusablePlace
-from dicomnode.receive.walk import Identity
+from dicomnode.domain.instance import Received
+from dicomnode.errors import IdentityMismatch, InvalidInstance, NotThisClass, UnusablePlace
+from dicomnode.receive.walk import SERIES, SOP_CLASS, SOP_INSTANCE, STUDY, Values
 
 
 def check_request(received: Received) -> None:
@@ -24,7 +24,7 @@ def check_request(received: Received) -> None:
         raise InvalidInstance("Affected SOP Instance UID is not a UID")
 
 
-def check_identity(identity: Identity, received: Received) -> None:
+def check_identity(values: Values, received: Received) -> None:
     """The data set against the command, and whether it can be filed at all.
 
     Raises
@@ -34,38 +34,16 @@ def check_identity(identity: Identity, received: Received) -> None:
     UnusablePlace
         Study or Series Instance UID is missing or illegal.
     """
-    if uid_text(identity.sop_class_uid) != received.sop_class_uid:
+    if _uid(values, SOP_CLASS) != received.sop_class_uid:
         raise IdentityMismatch("SOP Class UID of data set and command differ")
-    if uid_text(identity.sop_instance_uid) != received.sop_instance_uid:
+    if _uid(values, SOP_INSTANCE) != received.sop_instance_uid:
         raise IdentityMismatch("SOP Instance UID of data set and command differ")
-    if not is_uid(uid_text(identity.study_instance_uid)):
+    if not is_uid(_uid(values, STUDY)):
         raise UnusablePlace("Study Instance UID is missing or not a UID")
-    if not is_uid(uid_text(identity.series_instance_uid)):
+    if not is_uid(_uid(values, SERIES)):
         raise UnusablePlace("Series Instance UID is missing or not a UID")
 
 
-def check_reading(header: InstanceHeader, identity: Identity) -> None:
-    """The header as read against the identity as walked: two readers, one instance.
-
-    A data set made to look different to different readers would otherwise be checked as one patient's and filed as
-    another's.
-
-    Raises
-    ------
-    NotUnderstood
-        The two readings differ.
-    """
-    read = (header.sop_class_uid, header.sop_instance_uid, header.study_instance_uid, header.series_instance_uid)
-    walked = (
-        identity.sop_class_uid,
-        identity.sop_instance_uid,
-        identity.study_instance_uid,
-        identity.series_instance_uid,
-    )
-    if read != tuple(map(uid_text, walked)):
-        raise NotUnderstood("the data set's identity can be read in two ways")
-
-
-def uid_text(raw: bytes) -> str:
-    """The text of an encoded UI value; spaces are tolerated as padding besides the one NUL the standard knows."""
-    return raw.rstrip(b"\0 ").decode("ascii", "replace")
+def _uid(values: Values, tag: int) -> str:
+    """Spaces are tolerated as padding besides the one NUL the standard knows."""
+    return values.get(tag, ("", b""))[1].rstrip(b"\0 ").decode("ascii", "replace")

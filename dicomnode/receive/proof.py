@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
-from contextlib import AbstractContextManager
 
 from dicomnode.dicom import header
 from dicomnode.domain.identity import Digest
@@ -12,9 +10,6 @@ from dicomnode.domain.instance import InstanceHeader, Received
 from dicomnode.errors import InvalidInstance, NotUnderstood, ReceiveError
 from dicomnode.receive import guard
 from dicomnode.receive.walk import Walk
-
-Whole = Callable[[], AbstractContextManager[memoryview]]
-"""Where the encoded data set can be looked at once more when it came in several pieces."""
 
 
 class Proof:
@@ -36,8 +31,6 @@ class Proof:
         self._walk = Walk(received.transfer_syntax_uid)
         self._sha = hashlib.sha256()
         self._objection: ReceiveError | None = None
-        self._first = b""
-        self._pieces = 0
         try:
             guard.check_request(received)
         except InvalidInstance as objection:
@@ -46,22 +39,19 @@ class Proof:
     def feed(self, piece: bytes | memoryview) -> None:
         """The next bytes of the encoded data set."""
         self._sha.update(piece)
-        self._pieces += 1
         if self._objection is None:
             try:
                 self._walk.feed(piece)
             except NotUnderstood as objection:
                 self._objection = objection
-        if self._pieces == 1:
-            self._first = bytes(piece[: self._walk.pixels_at])
 
     @property
     def digest(self) -> Digest:
         """SHA-256 of the encoded data set: equal for the same bytes whatever file they came in."""
         return Digest(self._sha.hexdigest())
 
-    def finish(self, whole: Whole) -> InstanceHeader:
-        """Read the header of an instance that is whole and agrees with its request.
+    def finish(self) -> InstanceHeader:
+        """The header of an instance that is whole and agrees with its request.
 
         Raises
         ------
@@ -70,12 +60,6 @@ class Proof:
         """
         if self._objection is not None:
             raise self._objection
-        identity = self._walk.finish()
-        guard.check_identity(identity, self._received)
-        if self._pieces == 1:
-            read = header.read(self._first, self._received.transfer_syntax_uid)
-        else:
-            with whole() as data_set:
-                read = header.read(data_set, self._received.transfer_syntax_uid)
-        guard.check_reading(read, identity)
-        return read
+        values = self._walk.finish()
+        guard.check_identity(values, self._received)
+        return header.from_values(values, self._received.transfer_syntax_uid)

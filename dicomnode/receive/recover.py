@@ -12,7 +12,6 @@ import mmap
 import os
 from collections import Counter
 from collections.abc import Callable
-from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -84,7 +83,7 @@ def _settle(key: str, store: FileStore, index: Intake, aside: Quarantine, now: d
         proof = Proof(received)
         proof.feed(data_set)
         instance = Instance(
-            header=proof.finish(lambda: nullcontext(data_set)),
+            header=proof.finish(),
             stored=StoredObject(key=key, size=len(file), digest=proof.digest),
             calling_aet=received.calling_aet,
         )

@@ -1,20 +1,20 @@
 """Walk an encoded data set without decoding it, to prove every length and to learn whose instance it is.
 
 PS3.5 clause 7 describes the encoding. The walk is a loop, not a recursion, so no nesting can exhaust the stack. It
-visits every element header, steps over values, and keeps the few that identify the instance. Pixel data are never
-decoded: of encapsulated pixel data (PS3.5 annex A.4) the fragments are counted off to their delimiter. The data set
-may come in pieces cut anywhere; of each the walk keeps no more than the header, or identifying value, that was cut.
+visits every element header, steps over values, and keeps those a header is read from (`dicomnode.dicom.header`). Pixel
+data are never decoded: of encapsulated pixel data (PS3.5 annex A.4) the fragments are counted off to their delimiter.
+The data set may come in pieces cut anywhere; of each the walk keeps no more than the header, or value, that was cut.
 """
 
 from __future__ import annotations
 
 import struct
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from enum import Enum, auto
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
+from dicomnode.dicom.header import LONGEST_VALUE, WANTED
 from dicomnode.errors import NotUnderstood
 from dicomnode.receive.inflate import Inflation
 
@@ -29,32 +29,29 @@ DEEPEST = 64
 LONGEST_IDENTIFIER = 0xFFFE
 """Bytes of an identifying value: what a length of 16 bits can say."""
 
-_SOP_CLASS, _SOP_INSTANCE, _PATIENT_ID, _STUDY, _SERIES = 0x00080016, 0x00080018, 0x00100020, 0x0020000D, 0x0020000E
-_IDENTIFYING = frozenset({_SOP_CLASS, _SOP_INSTANCE, _PATIENT_ID, _STUDY, _SERIES})
-_PIXELS, _PIXEL_DATA = 0x7FE00008, 0x7FE00010  # Float Pixel Data comes first of its kind
+SOP_CLASS, SOP_INSTANCE, PATIENT_ID, STUDY, SERIES = 0x00080016, 0x00080018, 0x00100020, 0x0020000D, 0x0020000E
+_IDENTIFYING = frozenset({SOP_CLASS, SOP_INSTANCE, PATIENT_ID, STUDY, SERIES})
+_FIRST_GROUP, _PIXEL_GROUP, _PIXEL_DATA = 0x0008, 0x7FE0, 0x7FE00010
 _UNKNOWN = sys.maxsize  # where the data set ends, as long as pieces may come
 _DELIMITERS, _ITEM, _END_OF_ITEM, _END_OF_SEQUENCE = 0xFFFE, 0xE000, 0xE00D, 0xE0DD
 _UNDEFINED = 0xFFFFFFFF
-_SHORT_VRS = frozenset(
-    {b"AE", b"AS", b"AT", b"CS", b"DA", b"DS", b"DT", b"FL", b"FD", b"IS", b"LO"}
-    | {b"LT", b"PN", b"SH", b"SL", b"SS", b"ST", b"TM", b"UI", b"UL", b"US"}
-)
+_SHORT_VRS = {
+    vr: vr.decode()
+    for vr in (
+        b"AE", b"AS", b"AT", b"CS", b"DA", b"DS", b"DT", b"FL", b"FD", b"IS", b"LO",
+        b"LT", b"PN", b"SH", b"SL", b"SS", b"ST", b"TM", b"UI", b"UL", b"US",
+    )
+}  # fmt: skip
+_SHORT_HEADER = struct.Struct("<HH2sH").unpack_from
 _LETTERS = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Identity:
-    """The identifying values as they are encoded, padding included; empty when absent."""
-
-    sop_class_uid: bytes
-    sop_instance_uid: bytes
-    study_instance_uid: bytes
-    series_instance_uid: bytes
-    patient_id: bytes
+Values: TypeAlias = Mapping[int, tuple[str, bytes]]
+"""Value representation (empty in implicit VR) and encoded value, padding included, of what was kept, by tag."""
 
 
-def walk(data_set: bytes | memoryview, transfer_syntax_uid: str) -> Identity:
-    """Prove that a data set is whole and take its identity from it: `Walk` in one step.
+def walk(data_set: bytes | memoryview, transfer_syntax_uid: str) -> Values:
+    """Prove that a data set is whole and take the values of its header from it: `Walk` in one step.
 
     Raises
     ------
@@ -80,11 +77,6 @@ class Walk:
         self._walker = _Walker(coding, encapsulated=transfer_syntax_uid not in NATIVE)
         self._inflation = Inflation() if transfer_syntax_uid == DEFLATED_LITTLE else None
 
-    @property
-    def pixels_at(self) -> int | None:
-        """Where in the data set, as it is encoded, its pixel data begin; None when that is not known (yet)."""
-        return None if self._inflation else self._walker.pixels_at
-
     def feed(self, piece: bytes | memoryview) -> None:
         """Walk on through the next bytes of the encoded data set, without preamble and File Meta Information.
 
@@ -99,8 +91,8 @@ class Walk:
             for inflated in self._inflation.feed(piece):
                 self._walker.feed(inflated)
 
-    def finish(self) -> Identity:
-        """Whose instance it is, when there are no more bytes.
+    def finish(self) -> Values:
+        """What its header says, when there are no more bytes.
 
         Raises
         ------
@@ -110,14 +102,7 @@ class Walk:
         if self._inflation is not None:
             self._inflation.finish()
         self._walker.finish()
-        found = self._walker.found
-        return Identity(
-            sop_class_uid=found.get(_SOP_CLASS, b""),
-            sop_instance_uid=found.get(_SOP_INSTANCE, b""),
-            study_instance_uid=found.get(_STUDY, b""),
-            series_instance_uid=found.get(_SERIES, b""),
-            patient_id=found.get(_PATIENT_ID, b""),
-        )
+        return self._walker.found
 
 
 class _Coding(NamedTuple):
@@ -157,8 +142,7 @@ class _Walker:
     """The walk's place in the data set and what is open around it. Places count from the start of the data set."""
 
     def __init__(self, coding: _Coding, *, encapsulated: bool) -> None:
-        self.found: dict[int, bytes] = {}
-        self.pixels_at: int | None = None
+        self.found: dict[int, tuple[str, bytes]] = {}
         self._encapsulated = encapsulated
         self._window = memoryview(b"")
         self._base = 0  # place of the window's first byte
@@ -173,9 +157,12 @@ class _Walker:
         cut = self._window[max(0, self._at - self._base) :]
         self._window = memoryview(b"".join((cut, piece)) if cut else piece)
         self._base, self._end = self._end - len(cut), self._end + len(piece)
-        while self._step():
-            pass
-        # The piece is lent to us until we return: what is cut off is copied, at most an identifying value.
+        while True:
+            if self._level.coding is _EXPLICIT and self._level.holds is _Holds.ELEMENTS:
+                self._stride()
+            if not self._step():
+                break
+        # The piece is lent to us until we return: what is cut off is copied, at most a value that is kept.
         self._window = memoryview(bytes(self._window[max(0, self._at - self._base) :]))
         self._base = self._end - len(self._window)
 
@@ -186,8 +173,32 @@ class _Walker:
         if self._at != self._end or self._outer:
             raise _ends()
 
+    def _stride(self) -> None:
+        """Visit, and do no more than they need, the elements most data sets consist of: explicit, with short headers.
+
+        Ends before the first that is anything else, or that must be judged closer.
+        """
+        window, base, top = self._window, self._base, not self._outer
+        at, stop = self._at - base, self._level.stop - base
+        while at + 8 <= len(window):
+            group, element, written_vr, length = _SHORT_HEADER(window, at)
+            vr = _SHORT_VRS.get(written_vr)
+            end = at + 8 + length
+            if vr is None or not _FIRST_GROUP <= group < _PIXEL_GROUP or end > stop:
+                break
+            if top:
+                tag = group << 16 | element
+                if tag in WANTED:
+                    if end > len(window) or (tag in _IDENTIFYING and tag <= self._last_tag):
+                        break
+                    if 0 < length <= LONGEST_VALUE:
+                        self.found[tag] = vr, bytes(window[at + 8 : end])
+                self._last_tag = tag
+            at = end
+        self._at = base + at
+
     def _step(self) -> bool:
-        """Visit one header; False when it has not come yet."""
+        """Visit one header, of any kind; False when it has not come yet."""
         while self._outer and self._at == self._level.stop and not self._level.delimited:
             self._level = self._outer.pop()
         self._need(8 if self._outer else 0)
@@ -225,7 +236,7 @@ class _Walker:
         vr, length, head = header
         undefined = length == _UNDEFINED
         sequence = vr == b"SQ" or (undefined and vr in (b"UN", b""))
-        if not self._outer and not self._note(tag, head, length, simple=not sequence and not undefined):
+        if not self._outer and not self._note(tag, vr, head, length, simple=not sequence and not undefined):
             return False
         self._at += head
         if tag == _PIXEL_DATA and undefined and self._encapsulated:
@@ -252,21 +263,20 @@ class _Walker:
         self._need(12)
         return (vr, coding.long(window, at + 8)[0], 12) if len(window) - at >= 12 else None
 
-    def _note(self, tag: int, head: int, length: int, *, simple: bool) -> bool:
-        """Keep identifying values; they must be unmistakable: simple, once, and in their place."""
-        if tag < 0x00080000:
+    def _note(self, tag: int, vr: bytes, head: int, length: int, *, simple: bool) -> bool:
+        """Keep what a header is read from. Identifying values must be unmistakable: simple, once, in their place."""
+        if tag >> 16 < _FIRST_GROUP:
             raise NotUnderstood("a group that has no place in a data set")
         if tag in _IDENTIFYING:
             if not simple or tag <= self._last_tag:
                 raise NotUnderstood("an identifying element is repeated, out of order or a sequence")
             if length > LONGEST_IDENTIFIER:
                 raise NotUnderstood("an identifying value is longer than any can be")
+        if simple and tag in WANTED and 0 < length <= LONGEST_VALUE:
             value = self._at - self._base + head
             if len(self._window) < value + length:
                 return False
-            self.found[tag] = bytes(self._window[value : value + length])
-        if tag >= _PIXELS and self.pixels_at is None:
-            self.pixels_at = self._at
+            self.found[tag] = vr.decode("ascii"), bytes(self._window[value : value + length])
         self._last_tag = tag
         return True
 

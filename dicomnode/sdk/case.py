@@ -27,6 +27,11 @@ class Case:
         """
         return self.volumes[role]
 
+    def every(self, role: str) -> tuple[Volume, ...]:
+        """All volumes in an input role of many, in the order of the series; empty when nothing fills it."""
+        names = [name for name in self.volumes if name.rpartition(".")[0] == role]
+        return tuple(self.volumes[name] for name in sorted(names, key=lambda name: int(name.rpartition(".")[2])))
+
 
 class Context(Protocol):
     """What a running plugin may ask of the node."""

@@ -36,8 +36,9 @@ _ENTRY = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 class Match:
     """A condition on one fact of a stack.
 
-    ``keyword`` is a DICOM keyword, or ``Role`` for what the node recognised the stack as. ``contains`` and
-    ``excludes`` look for any of ``value`` among the values of a multi-valued attribute.
+    ``keyword`` is a DICOM keyword, ``Role`` for what the node recognised the stack as, or ``Side`` (``L``, ``R``,
+    ``B``) for its laterality. ``contains`` and ``excludes`` look for any of ``value`` among the values of a
+    multi-valued attribute.
     """
 
     keyword: str
@@ -52,10 +53,17 @@ class InputRole:
     role: str
     match: tuple[Match, ...]
     required: bool = True
+    many: bool = False
+    """Every volume that fits fills it, not the best one alone: ask the case with ``every(role)``."""
     same_frame_as: str = ""
     """Role with which this one must share the frame of reference."""
     same_grid_as: str = ""
     """Role with which this one must share every voxel position (within 0.1 mm)."""
+
+
+def member_name(role: str, number: int) -> str:
+    """What one of the volumes in a role of many is called, from 1; findings that lie on it name it so."""
+    return f"{role}.{number}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,6 +129,8 @@ class PluginSpec:
             for other in (role.same_frame_as, role.same_grid_as):
                 if other and other not in roles:
                     raise ValueError(f"role {role.role!r} refers to unknown role {other!r}")
+        if self.level == "series" and self.inputs[0].many:
+            raise ValueError("a plugin of level 'series' runs on each volume alone: its first role cannot take many")
 
     def resolve(self, given: Mapping[str, ParameterValue]) -> dict[str, ParameterValue]:
         """All parameters: the given ones over the defaults, types and bounds checked.

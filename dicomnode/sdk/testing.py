@@ -17,7 +17,7 @@ from dicomnode.sdk import wire
 from dicomnode.sdk.case import Case
 from dicomnode.sdk.findings import Finding
 from dicomnode.sdk.running import PROGRESS, run_case
-from dicomnode.sdk.spec import PluginSpec
+from dicomnode.sdk.spec import PluginSpec, member_name
 from dicomnode.sdk.verify import declared
 from dicomnode.sdk.volume import Volume
 
@@ -147,8 +147,9 @@ def _behaviour(spec: PluginSpec, case: Case | None) -> Iterator[str]:
 
 def _case(spec: PluginSpec, *, noise: float) -> Case:
     volumes = {
-        role.role: synthetic_volume(signal=0.0, noise=noise, seed=number, acquisition={"EchoTime": 2.3 * (number + 1)})
+        name: synthetic_volume(signal=0.0, noise=noise, seed=number, acquisition={"EchoTime": 2.3 * (number + 1)})
         for number, role in enumerate(spec.inputs)
+        for name in ((member_name(role.role, 1), member_name(role.role, 2)) if role.many else (role.role,))
     }
     return Case(volumes=volumes, parameters=spec.resolve({}))
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import logging
-import mmap
 import os
 import re
 import secrets
@@ -145,8 +144,7 @@ class Draft:
         self._path = path
         self._strict = strict
         self._kept = False
-        descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600)
-        self._file = os.fdopen(descriptor, "w+b")
+        self._file = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600)
 
     def __enter__(self) -> Self:
         return self
@@ -156,11 +154,10 @@ class Draft:
     ) -> None:
         if not self._kept:
             self.discard()
-        # What was kept is flushed already, and nobody misses what the buffer of a discarded file may hold.
-        with suppress(OSError):
-            self._file.close()
+        with suppress(OSError):  # what was kept is flushed already
+            os.close(self._file)
 
-    def write(self, part: bytes | memoryview) -> None:
+    def write(self, *parts: bytes | memoryview) -> None:
         """Append some bytes.
 
         Raises
@@ -169,7 +166,11 @@ class Draft:
             When they cannot be written.
         """
         with _said():
-            self.size += self._file.write(part)
+            written = os.writev(self._file, parts)
+            whole = sum(map(len, parts))
+            while written < whole:  # the disk is nearly full, or a signal came
+                written += os.write(self._file, b"".join(parts)[written:])
+        self.size += whole
 
     def keep(self) -> None:
         """Make the object durable: once this returns, it survives a power cut.
@@ -180,8 +181,7 @@ class Draft:
             Nothing was kept.
         """
         with _said():
-            self._file.flush()
-            os.fsync(self._file.fileno())
+            os.fsync(self._file)
             if self._strict:
                 _sync_folder(self._path.parent)
         self._kept = True
@@ -211,21 +211,6 @@ class Draft:
         except OSError as error:
             # Only tidiness: the leftover has no row in the index.
             logger.error("a file without a row stays behind until recovery: %s", error.strerror)
-
-    @contextmanager
-    def mapped(self, start: int) -> Iterator[memoryview]:
-        """What was written from a place on, without reading it into memory.
-
-        Raises
-        ------
-        StoreError
-            When the file cannot be mapped.
-        """
-        with _said():
-            self._file.flush()
-            mapping = mmap.mmap(self._file.fileno(), 0, access=mmap.ACCESS_READ)
-        with mapping, memoryview(mapping) as whole, whole[start:] as rest:
-            yield rest
 
 
 @contextmanager

@@ -106,7 +106,7 @@ def test_flush_then_commit_then_answer(tmp_path: Path, require_tool: Callable[[s
     kinds = (
         ("create", r"openat\(.*store/../[0-9a-f]{32}\.dcm.*O_CREAT"),
         ("flush", r"fsync\(\d+<.*store/../[0-9a-f]{32}\.dcm"),
-        ("commit", r"(fsync|fdatasync)\(\d+<.*sqlite-wal"),
+        ("commit", r"pwrite64\(\d+<.*sqlite-wal"),
         ("answer", r"sendto\(\d+<.*\"\\4\\0"),
     )
     order = [name for line in trace.read_text().splitlines() for name, shape in kinds if re.search(shape, line)]

@@ -22,7 +22,7 @@ from dicomnode.index.intake import Intake
 from dicomnode.pipeline import Parts, Pipeline, retry
 from dicomnode.settings import CompletenessSettings, NodeSettings, PeerSettings, PluginSettings, Settings
 from dicomnode.store.filesystem import FileStore
-from tests.plugin_zoo import SPEC
+from tests.plugin_zoo import SPEC, spec
 from tests.values import STUDY, assessment, at, instance, planned, result, stack
 
 
@@ -145,15 +145,15 @@ def _delivering(world: World, monkeypatch: pytest.MonkeyPatch, *results: ResultO
     world.pipeline.execute(TASK.task_id, 1)
 
 
-def test_an_exam_is_submitted_once_when_it_has_been_quiet_long_enough(world: World) -> None:
+@pytest.mark.parametrize(("lane", "workflow"), [("express", "express"), ("normal", "execute")])
+def test_a_task_is_submitted_to_the_queue_of_its_lane(world: World, lane: str, workflow: str) -> None:
     exam_id = _arrived(world)
-    world.clock[0] = at(14)
-    world.pipeline.watch()
-    assert world.submitted.calls == []
-    world.clock[0] = at(15)
-    world.pipeline.watch()
-    world.pipeline.watch()
-    assert world.submitted.calls == [("assess", f"assess-{exam_id}", (exam_id,), 0.0)]
+    zoo = Enabled(spec=spec("mean", lane=lane), parameters={})
+    with world.database.write() as session:
+        pipeline = Pipeline(replace(world.parts, plugins={"zoo": zoo}))
+        pipeline.plan(session, exam_id, [TASK], whole=True)
+        pipeline.plan(session, exam_id, [TASK], whole=True)
+    assert world.submitted.calls == [(workflow, f"execute-{TASK.task_id}-1", (TASK.task_id, 1), 0.0)]
 
 
 def test_an_assessment_gives_every_series_a_reason_and_runs_once(world: World) -> None:

@@ -136,15 +136,77 @@ def test_one_series_is_preferred_and_the_others_are_named() -> None:
     early = volume("1.5", EchoTime=2.3, series="1.2.3.5", SeriesNumber=5, AcquisitionTime="080000")
     (task,), _ = matched(IN + OPPOSED + early)
     assert uids(task)["opposed_phase"] == in_slice_order(OPPOSED)
-    assert task.notes == ("opposed_phase: series 5 would fit too",)
+    assert task.notes == ("opposed_phase: series 1 taken; series 5 is 2 of 2: it was acquired earlier",)
 
 
-def test_the_earliest_pair_is_preferred() -> None:
+def test_the_later_repeat_is_preferred() -> None:
     late = volume("1.4", EchoTime=4.6, series="1.2.3.4", SeriesNumber=4, AcquisitionTime="130000")
     late += volume("1.3", EchoTime=2.3, series="1.2.3.4", SeriesNumber=4, AcquisitionTime="130000")
     (task,), _ = matched(late + IN + OPPOSED)
-    assert uids(task)["in_phase"] == in_slice_order(IN)
-    assert task.notes == ("in_phase: series 4 would fit too", "opposed_phase: series 4 would fit too")
+    assert uids(task)["in_phase"] == in_slice_order(late[:6])
+    assert task.notes == (
+        "in_phase: series 4 taken; series 1 is 2 of 2: it was acquired earlier",
+        "opposed_phase: series 4 taken; series 1 is 2 of 2: it was acquired earlier",
+    )
+
+
+def repeat(**facts: Any) -> list[InstanceHeader]:
+    pair = ("1.4", 4.6), ("1.3", 2.3)
+    return [
+        header
+        for root, echo in pair
+        for header in volume(root, EchoTime=echo, series="1.2.3.4", SeriesNumber=4, **facts)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("facts", "taken", "reason"),
+    [
+        ({"slices": 7}, "1.2.3.4", "series 4 taken; series 1 is 2 of 2: it has 6 slices, not 7"),
+        ({"ImageType": ["DERIVED", "PRIMARY"], "slices": 7}, "1.2.3.1", "it is derived, not original"),
+        ({"AcquisitionTime": "235900.25"}, "1.2.3.4", "it was acquired earlier"),
+    ],
+)
+def test_the_better_of_two_pairs_is_taken_and_the_other_named_with_its_rank(
+    facts: dict[str, Any], taken: str, reason: str
+) -> None:
+    (task,), _ = matched(IN + OPPOSED + repeat(**facts))
+    assert {chosen.stack.series_instance_uid for chosen in task.inputs} == {taken}
+    assert reason in task.notes[0]
+
+
+def test_a_true_tie_is_ambiguous_and_held() -> None:
+    tasks, refusals = matched(IN + OPPOSED + repeat())
+    assert tasks == ()
+    reason = "in_phase: ambiguous: series 1 and series 4 fill it equally well"
+    assert refusals == (NoMatch(plugin="fat_fraction", reason=reason, held=True),)
+
+
+def test_a_tie_for_an_optional_role_leaves_it_empty_and_says_so() -> None:
+    roles = (
+        InputRole(role="a", match=(Match(keyword="Role", op="eq", value="in-phase"),)),
+        InputRole(role="b", match=(Match(keyword="Role", op="eq", value="opposed-phase"),), required=False),
+    )
+    twice = [header for n in (5, 6) for header in volume(f"1.{n}", EchoTime=2.3, series=f"1.2.3.{n}", SeriesNumber=n)]
+    (task,), _ = matched(IN + twice, plugin(*roles))
+    assert list(uids(task)) == ["a"]
+    assert task.notes == ("b: ambiguous: series 5 and series 6 fill it equally well; left empty",)
+
+
+def test_a_role_of_many_takes_every_volume_that_goes_with_the_others() -> None:
+    roles = (
+        InputRole(role="a", match=(Match(keyword="Role", op="eq", value="in-phase"),)),
+        InputRole(
+            role="b", match=(Match(keyword="Role", op="eq", value="opposed-phase"),), many=True, same_grid_as="a"
+        ),
+    )
+    parts = [volume(f"1.{n}", EchoTime=2.3, series=f"1.2.3.{n}", SeriesNumber=n) for n in (5, 6)]
+    off = volume("1.7", EchoTime=2.3, slices=5, series="1.2.3.7", SeriesNumber=7)
+    (task,), _ = matched([*off, *parts[1], *IN, *parts[0]], plugin(*roles))
+    assert uids(task) == {"a": in_slice_order(IN), "b.1": in_slice_order(parts[0]), "b.2": in_slice_order(parts[1])}
+    assert task.notes == ("b: series 5 taken; series 7 is 3 of 3: it has 5 slices, not 6",)
+    _, (refusal,) = matched(IN + off, plugin(*roles))
+    assert refusal.reason == "b has 5 slices of 8 x 10, a has 6 slices of 8 x 10"
 
 
 def test_no_stack_fills_two_roles() -> None:
@@ -153,8 +215,10 @@ def test_no_stack_fills_two_roles() -> None:
         InputRole(role="b", match=(Match(keyword="Modality", op="eq", value="MR"),)),
     )
     assert matched(IN, plugin(*same))[1][0].reason == "series 1 alone would have to fill two roles"
-    (task,), _ = matched(IN + OPPOSED, plugin(*same))
-    assert len({chosen.stack.stack_id for chosen in task.inputs}) == 2
+    assert matched(IN + OPPOSED, plugin(*same))[1][0].reason.startswith("a: ambiguous")
+    better = volume("1.7", EchoTime=2.3, AcquisitionTime="235900")
+    (task,), _ = matched(IN + better, plugin(*same))
+    assert uids(task) == {"a": in_slice_order(better), "b": in_slice_order(IN)}
 
 
 def test_an_optional_role_is_filled_when_it_can_be() -> None:

@@ -35,14 +35,30 @@ def stack(**fields: Any) -> Stack:
     ],
 )
 def test_same_grid(fields: dict[str, object], reason: str) -> None:
-    broken = violation(ROLES, {"a": stack(), "b": stack(**fields)})
+    broken = violation(ROLES, {"a": (stack(),), "b": (stack(**fields),)})
     assert (broken.reason if broken else "") == reason
 
 
 def test_same_frame_allows_another_grid() -> None:
-    assert violation(FRAMES, {"a": stack(), "b": stack(slices=9, origin=(0.0, 0.0, 0.0))}) is None
-    assert violation(FRAMES, {"a": stack(), "b": stack(FrameOfReferenceUID="1.2.3.10")}) is not None
+    assert violation(FRAMES, {"a": (stack(),), "b": (stack(slices=9, origin=(0.0, 0.0, 0.0)),)}) is None
+    assert violation(FRAMES, {"a": (stack(),), "b": (stack(FrameOfReferenceUID="1.2.3.10"),)}) is not None
 
 
 def test_without_the_other_role_nothing_is_broken() -> None:
-    assert violation(ROLES, {"b": stack()}) is None
+    assert violation(ROLES, {"b": (stack(),)}) is None
+
+
+def test_every_member_of_a_role_of_many_counts() -> None:
+    broken = violation(ROLES, {"a": (stack(),), "b": (stack(), stack(slices=5))})
+    assert broken is not None
+    assert broken.reason == "b has 5 slices of 8 x 10, a has 6 slices of 8 x 10"
+
+
+def test_left_and_right_are_never_put_together() -> None:
+    free = (InputRole(role="a", match=()), InputRole(role="b", match=()))
+    left, right = stack(Laterality="L"), stack(ImageLaterality="R")
+    assert violation(free, {"a": (left,), "b": (stack(Laterality="L"),)}) is None
+    assert violation(free, {"a": (left,), "b": (stack(),)}) is None
+    broken = violation(free, {"a": (left,), "b": (right,)})
+    assert broken is not None
+    assert broken.reason == "a is of the left side, b of the right"

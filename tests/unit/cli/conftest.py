@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -66,13 +67,15 @@ def ran(tmp_path: Path) -> Path:
     for uid in ("1.1", "1.2"):
         facts = {"SeriesNumber": "4", "SeriesDescription": "AX [dual] echo", "StudyDescription": "Abdomen"}
         Intake(database).record(instance(uid, **facts), at(0))
-    task = planned("a", stack("1.1", "1.2"))
+    note = "input0: series 4 taken; series 3 is 2 of 2: it was acquired earlier"
+    task = replace(planned("a", stack("1.1", "1.2")), notes=(note,))
     with database.write() as session:
         (arrivals,) = exams.open_exams(session)
         verdict = SeriesVerdict(series_instance_uid=SERIES, outcome=Outcome.PENDING, reason="task")
         refusal = NoMatch(plugin="fusion", reason="no CE-MRN series", held=True)
         stacks = (task.inputs[0].stack,)
         assessment = Assessment(stacks=stacks, tasks=(task,), refusals=(refusal,), verdicts=(verdict,))
+        exams.note_decision(session, arrivals.exam_id, "complete: because a test says so (stated)", "stated")
         exams.write_assessment(session, arrivals.exam_id, assessment, at(10))
         tasks.plan(session, arrivals.exam_id, [task], at(10))
         tasks.start(session, task.task_id, 1, at(11))

@@ -22,10 +22,12 @@ def test_list(cli: Cli, ran: Path) -> None:
 
 def test_why_is_one_line_for_each_series_stack_and_plugin(cli: Cli, ran: Path) -> None:
     assert cli("studies", "why", "P1").splitlines() == [
+        "exam, revision 1: assessed: complete: because a test says so (stated)",
         "series 4 AX [dual] echo (2 images): done: fat_fraction done: 1 SR for pacs",
         "    2 images: in-phase: because a test says so",
         "fusion: held: no CE-MRN series",
         "fat_fraction: done: 1 SR for pacs",
+        "    input0: series 4 taken; series 3 is 2 of 2: it was acquired earlier",
         "pacs: 1 objects queued",
     ]
 

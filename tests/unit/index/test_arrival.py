@@ -9,6 +9,7 @@ from sqlalchemy import text
 
 from dicomnode.index import arrival
 from dicomnode.index.database import Database
+from dicomnode.index.driver import through
 from dicomnode.index.intake import Intake
 from tests.values import at, instance
 
@@ -46,4 +47,4 @@ def test_both_ways_leave_the_same_rows(database: Database, monkeypatch: pytest.M
 def test_a_known_instance_goes_the_long_way(database: Database, change: dict[str, str]) -> None:
     Intake(database).record(instance("1.1"), at(0))
     with database.write() as session:
-        assert not arrival.one_more(session, instance(**{"uid": "1.1", **change}), at(1))
+        assert not arrival.one_more(through(session.connection()), instance(**{"uid": "1.1", **change}), at(1))

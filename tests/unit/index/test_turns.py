@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import event
-from sqlalchemy.exc import OperationalError
 
 from dicomnode.domain.instance import Instance, Recorded
-from dicomnode.errors import DuplicateInstance, OutOfResources
+from dicomnode.errors import DuplicateInstance, InDoubt
 from dicomnode.index import arrival
 from dicomnode.index.database import Database
+from dicomnode.index.driver import Driver, Execute
 from dicomnode.index.intake import Intake
 from tests.values import at, instance
 
@@ -81,7 +82,7 @@ def sqlite(tmp_path: Path) -> Iterator[Database]:
     opened.close()
 
 
-@pytest.mark.parametrize("error", [OperationalError("statement", {}, Exception("disk I/O error")), ValueError("text")])
+@pytest.mark.parametrize("error", [sqlite3.OperationalError("disk I/O error"), ValueError("text")])
 def test_what_fails_before_the_commit_goes_the_long_way(
     sqlite: Database, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
@@ -95,16 +96,19 @@ def test_what_fails_before_the_commit_goes_the_long_way(
     assert intake.record(instance("1.1"), at(1)) is Recorded.STORED
 
 
-def test_a_commit_in_doubt_is_never_tried_again(sqlite: Database) -> None:
+def test_a_commit_in_doubt_is_never_tried_again(sqlite: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     # Were it there after all, a second attempt would find a duplicate of itself, and its file would be dropped.
     intake = Intake(sqlite)
     intake.record(instance("1.0"), at(0))
+    transaction = Driver.transaction
 
-    def fail(_: object) -> None:
-        raise OperationalError("COMMIT", {}, Exception("disk I/O error"))
+    @contextmanager
+    def doubtful(driver: Driver) -> Iterator[Execute]:
+        with transaction(driver) as execute:
+            yield execute
+        raise sqlite3.OperationalError("disk I/O error")
 
-    event.listen(sqlite.engine, "commit", fail)
-    with pytest.raises(OutOfResources):
+    monkeypatch.setattr(Driver, "transaction", doubtful)
+    with pytest.raises(InDoubt):
         intake.record(instance("1.1"), at(1))
-    event.remove(sqlite.engine, "commit", fail)
-    assert intake.keys() == {"key-1.0-"}
+    assert intake.keys() == {"key-1.0-", "key-1.1-"}

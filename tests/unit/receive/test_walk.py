@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from dicomnode.dicom.header import data_set_of
+from dicomnode.dicom.header import LONGEST_VALUE, WANTED, data_set_of
 from dicomnode.errors import NotUnderstood
 from dicomnode.receive.inflate import DEFLATE_FREE
-from dicomnode.receive.walk import DEEPEST, Identity, walk
+from dicomnode.receive.walk import DEEPEST, walk
 from tests.datasets import (
     DEFLATED_LITTLE,
     EXPLICIT_BIG,
@@ -50,19 +50,25 @@ def refused(content: bytes, syntax: str = EXPLICIT_LITTLE) -> str:
 
 
 @pytest.mark.parametrize("syntax", WRITERS)
-def test_identity_is_taken_from_every_native_encoding(syntax: str) -> None:
-    assert walk(mr("1.2.3.4.5", writer=WRITERS[syntax]), syntax) == Identity(
-        sop_class_uid=MR_IMAGE.encode() + b"\0",
-        sop_instance_uid=b"1.2.3.4.5\0",
-        study_instance_uid=b"1.2.3\0",
-        series_instance_uid=b"1.2.3.1\0",
-        patient_id=b"P1",
-    )
+def test_what_a_header_is_read_from_is_kept_in_every_native_encoding(syntax: str) -> None:
+    found = walk(mr("1.2.3.4.5", writer=WRITERS[syntax]), syntax)
+    assert {tag: found[tag] for tag in (SOP_CLASS, SOP_INSTANCE, STUDY, SERIES, PATIENT_ID)} == {
+        SOP_CLASS: ("" if syntax == IMPLICIT_LITTLE else "UI", MR_IMAGE.encode() + b"\0"),
+        SOP_INSTANCE: ("" if syntax == IMPLICIT_LITTLE else "UI", b"1.2.3.4.5\0"),
+        STUDY: ("" if syntax == IMPLICIT_LITTLE else "UI", b"1.2.3\0"),
+        SERIES: ("" if syntax == IMPLICIT_LITTLE else "UI", b"1.2.3.1\0"),
+        PATIENT_ID: ("" if syntax == IMPLICIT_LITTLE else "LO", b"P1"),
+    }
+    assert found.keys() <= WANTED.keys()
 
 
-def test_what_is_absent_is_empty() -> None:
-    identity = walk(WHO, EXPLICIT_LITTLE)
-    assert (identity.study_instance_uid, identity.series_instance_uid, identity.patient_id) == (b"", b"", b"")
+def test_what_is_absent_empty_or_absurdly_long_is_not_kept() -> None:
+    echo, flip, comments = 0x00180081, 0x00181314, 0x00204000
+    content = WHO + LITTLE.element(echo, "DS", "4.6 ") + LITTLE.element(flip, "DS", "")
+    for longest, kept in ((LONGEST_VALUE, True), (LONGEST_VALUE + 2, False)):
+        found = walk(content + LITTLE.element(comments, "LT", b"x" * longest), EXPLICIT_LITTLE)
+        assert found[echo] == ("DS", b"4.6 ")
+        assert (STUDY in found, flip in found, comments in found) == (False, False, kept)
 
 
 @pytest.mark.parametrize("undefined", [False, True])
@@ -72,8 +78,8 @@ def test_sequences_are_walked_through(syntax: str, undefined: bool) -> None:
     inner = write.element(SOP_INSTANCE, "UI", "9.9")
     nested = write.sequence(0x00081140, write.item(inner, undefined=undefined), write.item(b""), undefined=undefined)
     content = write.element(SOP_INSTANCE, "UI", "1.2") + nested + write.element(STUDY, "UI", "1.3")
-    identity = walk(content, syntax)
-    assert (identity.sop_instance_uid, identity.study_instance_uid) == (b"1.2\0", b"1.3\0")
+    found = walk(content, syntax)
+    assert (found[SOP_INSTANCE][1], found[STUDY][1]) == (b"1.2\0", b"1.3\0")
 
 
 def test_unknown_vr_of_undefined_length_holds_implicit_little_endian_even_in_big_endian() -> None:
@@ -194,7 +200,7 @@ def test_a_deflate_bomb_is_refused_by_its_size() -> None:
 def test_the_order_of_other_elements_does_not_matter() -> None:
     elements = mr_elements()
     late = LITTLE.element(0x00080070, "LO", "Maker")
-    assert walk(data_set(elements) + late, EXPLICIT_LITTLE).series_instance_uid == b"1.2.3.1\0"
+    assert walk(data_set(elements) + late, EXPLICIT_LITTLE)[SERIES] == ("UI", b"1.2.3.1\0")
     assert SERIES in elements
 
 
@@ -206,7 +212,7 @@ def test_all_whole_files_of_the_real_data_pass(test_data: Path) -> None:
         if path.name == cut:
             assert "in the middle" in refused(content, syntax)
         else:
-            assert walk(content, syntax).sop_instance_uid
+            assert walk(content, syntax)[SOP_INSTANCE][1]
             seen += 1
     assert seen == 23
 

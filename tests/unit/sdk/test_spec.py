@@ -53,6 +53,7 @@ def test_it_survives_json_unchanged() -> None:
         ({"inputs": (IN_PHASE, IN_PHASE)}, "input roles must be there and unique"),
         ({"inputs": (OPPOSED,)}, "role 'opposed_phase' refers to unknown role 'in_phase'"),
         ({"inputs": (replace(IN_PHASE, role="../x"),)}, "a role must be"),
+        ({"inputs": (replace(IN_PHASE, many=True),), "level": "series"}, "its first role cannot take many"),
     ],
 )
 def test_a_wrong_specification_is_named(change: dict[str, Any], says: str) -> None:
