@@ -22,8 +22,8 @@ from scipy import ndimage
 from benchmarks.fat_fraction.exams import DUAL_ECHO
 from benchmarks.fat_fraction.patients import draw
 from benchmarks.fat_fraction.shapes import FloatArray, paint
-from dicomnode_plugins.fat_fraction import six_peaks
-from dicomnode_plugins.fat_fraction.separation import Separated, separate
+from dicomnode_plugins.fat_fraction.multi_echo import six_peaks
+from dicomnode_plugins.fat_fraction.multi_echo.separation import Separated, separate
 
 ECHO_TIMES = {1.5: 1.2e-3 + 2.0e-3 * np.arange(6), 3.0: 1.15e-3 + 0.96e-3 * np.arange(6)}
 """s, by field strength, T."""
@@ -49,6 +49,8 @@ class MultiEcho:
     r2_star: FloatArray
     body: npt.NDArray[np.bool_]
     """With signal."""
+    liver: npt.NDArray[np.bool_]
+    """Parenchyma."""
 
 
 def phasor(times: six_peaks.Times, tesla: float, peaks: tuple[tuple[float, float], ...]) -> npt.NDArray[np.complex128]:
@@ -92,6 +94,7 @@ def body(seed: int, tesla: float, spectrum: str, slices: int = 24, snr: float = 
         percent=100 * fat / np.maximum(water + fat, np.float32(1e-6)),
         r2_star=decay,
         body=water + fat > 0.25,
+        liver=names[keep] == "liver",
     )
 
 
@@ -109,6 +112,7 @@ def tiles(tesla: float, spectrum: str, snr: float = 50.0, side: int = 20) -> Mul
         percent=100 * fat,
         r2_star=decay,
         body=np.ones(fat.shape, np.bool_),
+        liver=np.zeros(fat.shape, np.bool_),
     )
 
 

@@ -17,6 +17,8 @@ PROPOSAL = (
     "The liver outline is a proposal that a person must confirm. Fat fractions are read without its 5 mm rim and "
     "without vessels. It is least sure at the tip of the left lobe, at the hilum and at the border with the heart."
 )
+ROI_MODE = "ROI mode: no liver outline, because the proposal failed a quality gate"
+BY_HAND = "The statistics are of the whole body in the field of view; place a region of interest by hand."
 SPLEEN_CAUTION = (
     "Subtracting the spleen repairs little of the T2* error: the liver's own decay is faster, and 2.9 of 4.8 points "
     "remained on phantoms."
@@ -28,12 +30,11 @@ _WORTH_SAYING = 0.001  # part of the voxels
 def of_body(percent: FloatArray, body: Mask, voxel_volume: float, failed: tuple[str, ...]) -> list[Finding]:
     """Region-of-interest mode: no liver, and why not."""
     why = (
-        "ROI mode: no liver outline, because the proposal failed a quality gate: "
-        f"{'; '.join(failed)}. The statistics are of the whole body in the field of view; place a region of interest "
-        "by hand. Tissue with more than 50 % fat, such as subcutaneous fat, reads folded: 90 % reads 10 %."
+        f"{ROI_MODE}: {'; '.join(failed)}. {BY_HAND} "
+        "Tissue with more than 50 % fat, such as subcutaneous fat, reads folded: 90 % reads 10 %."
     )
     return [
-        *_described(percent, body, voxel_volume, BODY),
+        *described(percent, body, voxel_volume, BODY),
         QualitativeEvaluation(name=codes.CAUTION, value=why, of=BODY),
         *_fold_over(percent, body, BODY),
     ]
@@ -51,7 +52,7 @@ def of_liver(
     """
     level = _median(percent, organs.core)
     return [
-        *_described(percent, organs.core, in_phase.voxel_volume, LIVER),
+        *described(percent, organs.core, in_phase.voxel_volume, LIVER),
         Measurement(
             name=codes.OUTLINE,
             value=np.count_nonzero(organs.liver) * in_phase.voxel_volume / 1000,
@@ -67,8 +68,14 @@ def of_liver(
     ]
 
 
-def _described(percent: FloatArray, read: Mask, voxel_volume: float, of: str) -> list[Finding]:
-    """Smallest and largest would only tell the noise."""
+def described(percent: FloatArray, read: Mask, voxel_volume: float, of: str) -> list[Finding]:
+    """Mean, median and spread of a fat fraction in a region; smallest and largest would only tell the noise.
+
+    Raises
+    ------
+    Unsuitable
+        When no voxel of the region has a value.
+    """
     inside = percent[read].astype(np.float64)
     values = inside[~np.isnan(inside)]
     if not values.size:

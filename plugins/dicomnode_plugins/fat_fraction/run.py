@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from dicomnode.sdk import (
     Case,
     Context,
@@ -11,19 +9,14 @@ from dicomnode.sdk import (
     ParametricMap,
     QualitativeEvaluation,
     SecondaryCapture,
-    Segment,
-    Segmentation,
 )
-from dicomnode.sdk.codes import ANATOMICAL_STRUCTURE, FAT_FRACTION, PERCENT, Code
-from dicomnode.sdk.codes import LIVER as LIVER_CODE
-from dicomnode_plugins.fat_fraction import checks, codes, dual_echo, foci, organs, picture, protocol, readings
+from dicomnode.sdk.codes import FAT_FRACTION, PERCENT
+from dicomnode_plugins.fat_fraction import checks, codes, dual_echo, foci, organs, outlines, picture, protocol, readings
 from dicomnode_plugins.fat_fraction.dual_echo import FloatArray, Mask, Noise
 from dicomnode_plugins.fat_fraction.organs import Organs
-from dicomnode_plugins.fat_fraction.readings import BODY, LIVER, REST, RIM, SPLEEN
 
 IN_PHASE, OPPOSED_PHASE = "in_phase", "opposed_phase"
 METHOD = "Dual-echo signal fat fraction, 50 (IP - OP) / IP; not a proton density fat fraction"
-_WHITE, _GREEN = (255, 255, 255), (90, 255, 90)
 
 
 def run(case: Case, context: Context) -> list[Finding]:
@@ -57,17 +50,12 @@ def _readings(case: Case, percent: FloatArray, body: Mask, found: Organs) -> lis
     in_phase = case.volume(IN_PHASE)
     if found.quality.failed:
         return [
-            _outlines((BODY, codes.BODY, (120, 170, 220), body)),
+            outlines.segmentation(IN_PHASE, body, found),
             *readings.of_body(percent, body, in_phase.voxel_volume, found.quality.failed),
         ]
     return [
         *foci.search(case, percent, found),
-        _outlines(
-            (LIVER, LIVER_CODE, (220, 130, 80), found.core),
-            (RIM, LIVER_CODE, (240, 200, 150), found.liver & ~found.core),
-            (REST, codes.BODY, (120, 170, 220), body & ~found.liver & ~found.spleen),
-            *([(SPLEEN, codes.SPLEEN, (120, 200, 120), found.spleen)] if found.spleen.any() else []),
-        ),
+        outlines.segmentation(IN_PHASE, body, found),
         *readings.of_liver(
             percent, found, in_phase, case.volume(OPPOSED_PHASE), t1_correction=bool(case.parameters["t1_correction"])
         ),
@@ -85,7 +73,6 @@ def _method(case: Case, noise: Noise) -> list[Finding]:
 
 def _pictures(case: Case, percent: FloatArray, body: Mask, found: Organs) -> list[Finding]:
     limit = float(case.parameters["display_limit"])
-    outlined = () if found.quality.failed else ((found.liver, _WHITE), (found.spleen, _GREEN))
     return [
         ParametricMap(
             on=IN_PHASE,
@@ -101,18 +88,7 @@ def _pictures(case: Case, percent: FloatArray, body: Mask, found: Organs) -> lis
         SecondaryCapture(
             on=IN_PHASE,
             derived_from=(IN_PHASE, OPPOSED_PHASE),
-            frames=picture.overlay(case.volume(IN_PHASE).array, percent, body, limit, outlined),
+            frames=picture.overlay(case.volume(IN_PHASE).array, percent, body, limit, outlines.borders(found)),
             title="Dual-echo signal fat fraction in colour",
         ),
     ]
-
-
-def _outlines(*parts: tuple[str, Code, tuple[int, int, int], Mask]) -> Finding:
-    labels = np.zeros(parts[0][3].shape, np.uint8)
-    for number, part in enumerate(parts, start=1):
-        labels[part[3]] = number
-    segments = tuple(
-        Segment(label=label, category=ANATOMICAL_STRUCTURE, type=code, colour=colour)
-        for label, code, colour, _ in parts
-    )
-    return Segmentation(on=IN_PHASE, labels=labels, segments=segments)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -10,8 +11,8 @@ import torch
 from torch import Tensor
 
 from dicomnode_plugins.fat_fraction.dual_echo import FloatArray
-from dicomnode_plugins.fat_fraction.field_map import Echoes, field_map
-from dicomnode_plugins.fat_fraction.six_peaks import Times, phasor
+from dicomnode_plugins.fat_fraction.multi_echo.field_map import Echoes, field_map
+from dicomnode_plugins.fat_fraction.multi_echo.six_peaks import Times, phasor
 
 GATE = 0.08
 """Of the 98th percentile of the first echo; voxels that are darker in every echo have no values."""
@@ -59,6 +60,26 @@ def separate(signal: npt.NDArray[np.complex64], times: Times, tesla: float) -> S
     maps[1:3] *= np.float32(unit)
     percent, water, fat, r2_star, field, residual = maps
     return Separated(percent=percent, water=water, fat=fat, r2_star=r2_star, field=field, residual=residual)
+
+
+def separate_either(
+    signal: npt.NDArray[np.complex64], times: Times, tesla: float
+) -> tuple[Separated, Literal["as given", "reversed"]]:
+    """Separate with the sense of precession that leaves less of the middle slices unexplained.
+
+    Scanners differ in the sign of their imaginary part, and no attribute tells it.
+    """
+    middle = signal.shape[1] // 2
+    few = signal[:, max(middle - 1, 0) : middle + 1]
+    given, turned = (_unexplained(separate(part, times, tesla)) for part in (few, few.conj()))
+    if turned < given:
+        return separate(signal.conj(), times, tesla), "reversed"
+    return separate(signal, times, tesla), "as given"
+
+
+def _unexplained(found: Separated) -> float:
+    known = found.residual[np.isfinite(found.residual)]
+    return float(np.median(known)) if known.size else 1.0
 
 
 def _maps(signal: npt.NDArray[np.complex64], times: Times, tesla: float) -> FloatArray:

@@ -16,11 +16,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from dicomnode_plugins.fat_fraction.six_peaks import Times, fat_shift, field_period, phasor
+from dicomnode_plugins.fat_fraction.multi_echo.six_peaks import Times, fat_shift, field_period, phasor
 
 R2_STAR = (20.0, 60.0, 120.0, 200.0)
 """1/s; the residual of a field is that of the best of these."""
-BLOCKS = ((8, 60), (4, 30), (1, 10))
+BLOCKS = ((8, 60), (4, 30), (1, 6))
 """Edge of the blocks in the plane, and rounds of messages, coarse to fine."""
 CANDIDATES = 3
 """Deepest minima kept for each voxel."""
