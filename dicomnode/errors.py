@@ -40,6 +40,7 @@
      ├ LimitExceeded                  a peer holds more, or takes longer, than a limit of ours allows
      └ DeliveryError                  a destination did not take an object
         ├ Unreachable                 try again later
+        │  └ NothingAccepted          it is there, but takes none of the presentation contexts
         └ Refused                     a person must look
 """
 
@@ -244,6 +245,10 @@ class DeliveryError(DicomnodeError):
 
 class Unreachable(DeliveryError):
     """The destination cannot be reached or has no room: try again later."""
+
+
+class NothingAccepted(Unreachable):
+    """The destination is there, but takes nothing of what was proposed."""
 
 
 class Refused(DeliveryError):

@@ -5,14 +5,16 @@ from __future__ import annotations
 import fcntl
 import logging
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO
 
 from dicomnode.catalog import plugins as catalog
-from dicomnode.dimse import scu
+from dicomnode.deliver.destination import DimseDestination
+from dicomnode.delivery import Delivery, Means
+from dicomnode.dimse import commitment
 from dicomnode.dimse.scp import StorageSCP
 from dicomnode.domain.identity import AETitle, SeriesInstanceUID
 from dicomnode.engine.runner import Runner, Workflow
@@ -24,7 +26,7 @@ from dicomnode.index.intake import Intake
 from dicomnode.pipeline import LANES, Parts, Pipeline
 from dicomnode.receive.admit import Admission
 from dicomnode.receive.recover import recover
-from dicomnode.settings import PeerSettings, Settings
+from dicomnode.settings import Settings
 from dicomnode.stability import StabilityClock
 from dicomnode.store.filesystem import FileStore
 
@@ -32,7 +34,6 @@ log = logging.getLogger(__name__)
 
 _SWEEP_S = 0.5
 _RECONCILE_S = 60.0
-_DELIVERIES = 4
 _NODE_WORK = ("dicomnode.execute.stage", "dicomnode.encode.encode")
 """Loaded ahead of time in the workers, like what plugins ask for."""
 _EXECUTOR = "node-1"
@@ -71,19 +72,31 @@ class Node:
         """Recover what a crash left, then take work and associations."""
         settings = self._settings
         recover(self._store, self._intake, self._quarantine, _now)
-        parts = self._parts()
+        submitter = Submitter(self._database.workflow_engine)
+        self._closing.callback(submitter.close)
+        delivery = self._delivery(submitter)
+        parts = self._parts(submitter, delivery)
         pipeline = Pipeline(parts)
         clock = StabilityClock(parts, pipeline)
-        self._run(pipeline)
+        self._run(pipeline, delivery)
         self._tend("stability clock", clock.look, _SWEEP_S, clock.wake)
         self._tend("reconcile", pipeline.reconcile, _RECONCILE_S)
+        self._tend("reconcile deliveries", delivery.reconcile, _RECONCILE_S)
         admission = Admission(self._store, self._intake, self._quarantine, _now, settings.limits)
 
         def released(calling_aet: AETitle, series: frozenset[SeriesInstanceUID]) -> None:
             admission.released(calling_aet, series)
             clock.wake.set()
 
-        self._scp = StorageSCP(settings.dicom, settings.peers, admission.admit, released, limits=settings.limits)
+        reporters = {peer.aet for peer in settings.peers if peer.commitment}
+        self._scp = StorageSCP(
+            settings.dicom,
+            settings.peers,
+            admission.admit,
+            released,
+            limits=settings.limits,
+            services=[commitment.service(reporters, delivery.reported)] if reporters else (),
+        )
         self._scp.start()
         self._closing.callback(self._scp.stop)
         log.info("listening", extra={"aet": settings.dicom.aet, "port": self._scp.port})
@@ -110,15 +123,28 @@ class Node:
         self._closing.close()
         return self._idle
 
-    def _parts(self) -> Parts:
+    def _delivery(self, submitter: Submitter) -> Delivery:
+        settings = self._settings
+        return Delivery(
+            Means(
+                settings=settings,
+                database=self._database,
+                submitter=submitter,
+                path=self._store.path,
+                destination=DimseDestination(AETitle(settings.dicom.aet), settings.delivery.report_wait),
+                new_uid=commitment.new_transaction_uid,
+                now=_now,
+            )
+        )
+
+    def _parts(self, submitter: Submitter, delivery: Delivery) -> Parts:
         processes = self._settings.node.plugin_processes + self._settings.node.express_processes
         specs = [plugin.spec for plugin in self.plugins.values()]
         preload = sorted({module for spec in specs for module in spec.preload})
         threads = max((spec.resources.cpus for spec in specs), default=1)
         node_workers = Workers(processes=processes, preload=_NODE_WORK)
         plugin_workers = Workers(processes=processes, preload=preload, threads=threads)
-        submitter = Submitter(self._database.workflow_engine)
-        for close in (submitter.close, node_workers.stop, plugin_workers.stop):
+        for close in (node_workers.stop, plugin_workers.stop):
             self._closing.callback(close)
         return Parts(
             settings=self._settings,
@@ -128,17 +154,19 @@ class Node:
             plugins=self.plugins,
             node_workers=node_workers,
             plugin_workers=plugin_workers,
-            send=self._send,
+            delivery=delivery,
             now=_now,
         )
 
-    def _run(self, pipeline: Pipeline) -> None:
+    def _run(self, pipeline: Pipeline, delivery: Delivery) -> None:
         """Let the engine work; when it is stopped with work left, nothing under that work is taken away."""
+        associations = self._settings.delivery.associations
         workflows = {
             "assess": Workflow(run=pipeline.assess, concurrency=1),
             LANES["normal"]: Workflow(run=pipeline.execute, concurrency=self._settings.node.plugin_processes),
             LANES["express"]: Workflow(run=pipeline.execute, concurrency=self._settings.node.express_processes),
-            "deliver": Workflow(run=pipeline.deliver, concurrency=_DELIVERIES),
+            "deliver": Workflow(run=delivery.deliver, concurrency=associations, partitioned=True),
+            "prove": Workflow(run=delivery.prove, concurrency=1, partitioned=True),
         }
         runner = Runner(self._database.workflow_engine, _EXECUTOR, workflows)
 
@@ -149,9 +177,6 @@ class Node:
 
         self._closing.callback(drain)
         runner.start()
-
-    def _send(self, peer: PeerSettings, files: Sequence[Path]) -> Iterator[scu.Sent]:
-        return scu.send(peer, AETitle(self._settings.dicom.aet), [scu.outgoing(path) for path in files])
 
     def _tend(self, name: str, duty: Callable[[], None], every_s: float, wake: threading.Event | None = None) -> None:
         """Do a duty again and again, and whenever it is woken, in a thread of its own, until the node stops."""

@@ -1,4 +1,4 @@
-"""The durable workflows: assess an exam, execute a task, deliver its results.
+"""The durable workflows of an exam: assess it, execute its tasks, put the results into the outbox.
 
 Each workflow is a function that may run again from its start: it reads where things stand, does its work and commits
 what it did together with what comes next, in one transaction. A crash at any point repeats at most that function.
@@ -16,8 +16,8 @@ from typing import Any
 
 from dicomnode.assemble import assess
 from dicomnode.catalog.plugins import Enabled
-from dicomnode.deliver import patience, routing, send
-from dicomnode.domain.delivery import DeliveryState
+from dicomnode.deliver import routing
+from dicomnode.delivery import Delivery
 from dicomnode.domain.exam import PlannedTask
 from dicomnode.domain.identity import Digest, digest_of_bytes
 from dicomnode.domain.instance import StoredObject
@@ -25,11 +25,11 @@ from dicomnode.domain.task import ResultObject, Task, TaskState
 from dicomnode.encode.encode import encode_case
 from dicomnode.encode.work import Work
 from dicomnode.engine.submitter import Submitter
-from dicomnode.errors import BrokenPlugin, DicomnodeError, SettingsError, Unsuitable
+from dicomnode.errors import BrokenPlugin, DicomnodeError, Unsuitable
 from dicomnode.execute.run import run
 from dicomnode.execute.stage import stage
 from dicomnode.execute.workers import Workers
-from dicomnode.index import deliveries, exams, tasks
+from dicomnode.index import exams, tasks
 from dicomnode.index.database import DATABASE_AWAY, Database, Transaction
 from dicomnode.settings import Settings
 from dicomnode.store.filesystem import FileStore
@@ -38,7 +38,6 @@ log = logging.getLogger(__name__)
 
 _NODE_WORK_TIMEOUT_S = 600.0
 _NODE_WORK_MEMORY_MIB = 8192
-_FIRST_CHAIN = "0"
 
 LANES = {"express": "express", "normal": "execute"}
 """The workflow, and with it the queue, of each lane."""
@@ -56,12 +55,12 @@ class Parts:
     node_workers: Workers
     """The node's own heavy work: decoding, encoding."""
     plugin_workers: Workers
-    send: send.Store
+    delivery: Delivery
     now: Callable[[], datetime]
 
 
 class Pipeline:
-    """From a complete exam to delivered results."""
+    """From a complete exam to results in the outbox; there delivery takes over."""
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
@@ -133,6 +132,7 @@ class Pipeline:
             mode=parts.settings.node.mode,
             inputs=files,
             geometry={entry.role: entry.geometry for entry in task.inputs},
+            kinds=routing.kinds(parts.settings.peers),
         )
         results: tuple[ResultObject, ...] = self._node_work(encode_case, directory, work)
         if not parts.settings.node.keep_cases:
@@ -158,8 +158,7 @@ class Pipeline:
         with parts.database.write() as session:
             routes = routing.routes(parts.settings.peers)
             peers = tasks.finish(session, task.task_id, task.attempt, kept, routes, parts.now())
-            for peer in peers or ():
-                self._submit_delivery(session, task.task_id, task.attempt, peer, _FIRST_CHAIN)
+            parts.delivery.begin(session, task.task_id, task.attempt, peers or ())
         if peers is None:  # superseded while it ran
             for _, stored in kept:
                 parts.store.remove(stored.key)
@@ -176,45 +175,6 @@ class Pipeline:
         extra = {"plugin": task.plugin, "task": task.task_id[:16], "state": state.value}
         log.info("task ended without results", extra=extra)
 
-    # -- 4: bring the objects to their destinations --
-
-    def deliver(self, task_id: str, attempt: int, peer_name: str, chain: str, trial: int) -> None:
-        """Send what a peer has not got yet; what must wait is submitted again, later, as the chain's next trial."""
-        parts, key = self._parts, Digest(task_id)
-        with parts.database.read() as session:
-            parcels = deliveries.pending(session, key, peer_name)
-        if not parcels:
-            return
-        delivery = parts.settings.delivery
-        try:
-            peer = parts.settings.peer(peer_name)
-        except SettingsError:
-            receipts = send.park(parcels, "the peer is no longer configured")
-        else:
-            receipts = send.attempt(peer, parcels, parts.store.path, parts.send, delivery, parts.now())
-        states = [receipt.state for receipt in receipts]
-        with parts.database.write() as session:
-            deliveries.note(session, receipts, parts.now())
-            if DeliveryState.WAITING in states:
-                wait = patience.next_wait(trial, delivery)
-                self._submit_delivery(session, key, attempt, peer_name, chain, trial + 1, wait)
-        counts = {state.value: states.count(state) for state in set(states)}
-        log.info("delivery attempted", extra={"peer": peer_name, "task": task_id[:16], "state": str(counts)})
-
-    def _submit_delivery(
-        self,
-        session: Transaction,
-        task_id: Digest,
-        attempt: int,
-        peer: str,
-        chain: str,
-        trial: int = 1,
-        delay_s: float = 0.0,
-    ) -> None:
-        workflow_id = f"{_delivery_id(task_id, attempt, peer)}{chain}-{trial}"
-        arguments = (task_id, attempt, peer, chain, trial)
-        self._parts.submitter.submit(session, "deliver", workflow_id, *arguments, delay_s=delay_s)
-
     # -- nothing is forgotten --
 
     def reconcile(self) -> None:
@@ -224,7 +184,7 @@ class Pipeline:
         """
         parts = self._parts
         with parts.database.read() as session:
-            waiting, running, underway = exams.waiting(session), tasks.running(session), deliveries.underway(session)
+            waiting, running = exams.waiting(session), tasks.running(session)
         alive = parts.submitter.alive()
         given_up = "the node stopped or failed repeatedly while this ran"
         with parts.database.write() as session:
@@ -234,10 +194,6 @@ class Pipeline:
             for task_id, attempt in running:
                 if _execute_id(task_id, attempt) not in alive:
                     tasks.end(session, task_id, attempt, TaskState.FAILED, given_up, parts.now())
-            for task_id, attempt, peer in underway:
-                prefix = _delivery_id(task_id, attempt, peer)
-                if not any(workflow_id.startswith(prefix) for workflow_id in alive):
-                    self._submit_delivery(session, task_id, attempt, peer, parts.now().strftime("%Y%m%dT%H%M%S"))
 
 
 def retry(database: Database, submitter: Submitter, task_id: Digest, now: datetime) -> int | None:
@@ -255,10 +211,6 @@ def _assess_id(exam_id: int) -> str:
 
 def _execute_id(task_id: Digest, attempt: int) -> str:
     return f"execute-{task_id}-{attempt}"
-
-
-def _delivery_id(task_id: Digest, attempt: int, peer: str) -> str:
-    return f"deliver-{task_id}-{attempt}-{peer}/"  # a peer's name may hold a hyphen and begin like another's
 
 
 def _case_directory(settings: Settings, task: Task) -> Path:

@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from dicomnode.errors import SettingsError
 
-ResultKind = Literal["SC", "MR", "PM", "SEG", "REG", "PR", "SR"]
+ResultKind = Literal["SC", "MR", "PM", "PM16", "SEG", "LABELMAP", "REG", "PR", "SR", "SR-VIEWER", "KOS"]
 
 
 def _ae_title(value: str) -> str:
@@ -31,6 +31,7 @@ def _fingerprint(value: str) -> str:
 
 AETitleText = Annotated[str, AfterValidator(_ae_title)]
 Fingerprint = Annotated[str, AfterValidator(_fingerprint)]
+Hours = Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d$")]
 Port = Annotated[int, Field(ge=0, le=65535)]
 Seconds = Annotated[float, Field(gt=0, le=366 * 86400)]
 
@@ -146,7 +147,10 @@ class CompletenessSettings(_Section):
 
 
 class DeliverySettings(_Section):
-    """How results are sent."""
+    """How results are sent, and how their arrival is proven."""
+
+    associations: Annotated[int, Field(ge=1, le=64)] = 2
+    """Associations to one destination at the same time; destinations never wait for each other."""
 
     first_retry: Seconds = 5.0
     """Seconds before the second attempt; each later wait doubles."""
@@ -154,6 +158,12 @@ class DeliverySettings(_Section):
     """Upper limit of the wait between two attempts, seconds."""
     give_up_after: Seconds = 7 * 86400.0
     """Seconds after which an undelivered object is parked for a person to look at."""
+    report_wait: Seconds = 5.0
+    """Seconds an association stays open for the storage commitment report that may come on it."""
+    report_patience: Seconds = 1800.0
+    """Seconds without a report after which C-FIND looks whether the objects are there."""
+    settle_time: Seconds = 60.0
+    """Seconds a destination gets to make an object it has acknowledged findable; then it is sent again."""
 
 
 class PeerSettings(_Section):
@@ -173,8 +183,12 @@ class PeerSettings(_Section):
     """SHA-256 fingerprints, hexadecimal, of the TLS certificates its AE title is bound to; empty binds it to none."""
     receives: tuple[ResultKind, ...] = ()
     """Which results go to it; empty means none."""
+    hours: tuple[Hours, ...] = ()
+    """When results may be sent to it, local time, for example ``19:00-07:00``; empty means always."""
+    megabytes_per_second: Annotated[float, Field(ge=0)] = 0.0
+    """Most that one association to it may carry; 0 means no limit."""
     commitment: bool = False
-    """Ask it for storage commitment. Not used by this release: see CHANGELOG."""
+    """Have it prove that it keeps results: by storage commitment, by C-FIND where it gives none."""
 
 
 class PluginSettings(_Section):

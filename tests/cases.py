@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 from pydicom import Dataset, dcmread
 
 from dicomnode.domain.identity import Digest, digest_of
 from dicomnode.domain.stack import Geometry, Vector
+from dicomnode.domain.task import ResultKind
 from dicomnode.encode import Mode, Work
 from dicomnode.sdk import (
     HOT_IRON,
@@ -47,6 +48,8 @@ SPEC = PluginSpec(
     family=codes.ARTIFICIAL_INTELLIGENCE,
     parameters=(Parameter(name="minimum", default=5.0, unit="%", description="lowest value"),),
 )
+KINDS: frozenset[ResultKind] = frozenset({"SEG", "PM", "SC", "MR", "REG", "PR", "SR"})
+EVERY_KIND: frozenset[ResultKind] = frozenset(get_args(ResultKind))
 LIVER = Segment(label="Liver", category=codes.ANATOMICAL_STRUCTURE, type=codes.LIVER, colour=(221, 130, 101))
 FOCUS = Segment(label="Focus", category=codes.TISSUE, type=Code("FOCUS", codes.PRIVATE_SCHEME, "Low-fat area"))
 FOLD_OVER = Code("FOLD", codes.PRIVATE_SCHEME, "Fold-over possible")
@@ -57,7 +60,9 @@ def work(
     inputs: Mapping[str, Sequence[Path]], geometry: Mapping[str, Geometry], *, mode: Mode = "research", **changes: Any
 ) -> Work:
     """The task on these files."""
-    values: dict[str, Any] = {"task_id": TASK_ID, "spec": SPEC, "parameters": {"minimum": 5.0}, "mode": mode}
+    values: dict[str, Any] = {
+        "task_id": TASK_ID, "spec": SPEC, "parameters": {"minimum": 5.0}, "mode": mode, "kinds": KINDS
+    }  # fmt: skip
     files = {role: tuple(paths) for role, paths in inputs.items()}
     return Work(**(values | {"inputs": files, "geometry": dict(geometry)} | changes))
 

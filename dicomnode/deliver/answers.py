@@ -15,7 +15,7 @@ def judge(status: int | None) -> DeliveryState:
     Parameters
     ----------
     status : int or None
-        DIMSE status; None when the peer accepts no presentation context for the object.
+        DIMSE status; None when the object never left.
 
     Examples
     --------

@@ -6,29 +6,14 @@ import logging
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol
 
 from dicomnode.deliver.answers import judge
 from dicomnode.deliver.patience import exhausted
-from dicomnode.domain.delivery import DeliveryState, Parcel, Receipt
+from dicomnode.domain.delivery import Answer, DeliveryState, Parcel, Receipt
 from dicomnode.errors import Refused, Unreachable
 from dicomnode.settings import DeliverySettings, PeerSettings
 
 log = logging.getLogger(__name__)
-
-
-class Answer(Protocol):
-    """What the transport reports for one file."""
-
-    @property
-    def status(self) -> int | None:
-        """DIMSE status; None when the peer accepts no presentation context for the file."""
-        ...
-
-    @property
-    def text(self) -> str:
-        """The status in words."""
-        ...
 
 
 Store = Callable[[PeerSettings, Sequence[Path]], Iterable[Answer]]
@@ -69,12 +54,9 @@ def attempt(
     return [_give_up(parcel, receipt, policy, now) for parcel, receipt in zip(parcels, receipts, strict=True)]
 
 
-def park(parcels: Sequence[Parcel], reason: str) -> list[Receipt]:
-    """Set parcels aside for a person to look at."""
-    return [
-        Receipt(delivery_id=parcel.delivery_id, state=DeliveryState.PARKED, status=None, reason=reason)
-        for parcel in parcels
-    ]
+def put_by(parcels: Sequence[Parcel], state: DeliveryState, reason: str) -> list[Receipt]:
+    """Leave parcels unsent, for a time or for a person to look at."""
+    return [Receipt(delivery_id=parcel.delivery_id, state=state, status=None, reason=reason) for parcel in parcels]
 
 
 def _receipt(parcel: Parcel, answer: Answer) -> Receipt:

@@ -12,7 +12,7 @@ from pynetdicom.presentation import PresentationContext
 
 from dicomnode.dimse.library import application_entity
 from dicomnode.domain.identity import AETitle
-from dicomnode.errors import Unreachable
+from dicomnode.errors import NothingAccepted, Unreachable
 from dicomnode.settings import PeerSettings
 
 
@@ -43,6 +43,8 @@ def opened(
     ------
     Unreachable
         When no association comes about.
+    NothingAccepted
+        When one would, but the peer takes nothing of what is proposed.
     """
     ae = application_entity(calling_aet)
     ae.connection_timeout = ae.acse_timeout = ae.dimse_timeout = ae.network_timeout = timeout
@@ -59,6 +61,8 @@ def opened(
     except OSError as error:
         raise Unreachable(f"the address of {peer.name} is not known: {error.strerror}") from error
     if not association.is_established:
+        if association.acceptor.primitive is not None and not association.is_rejected:
+            raise NothingAccepted(f"{peer.name} accepted none of the presentation contexts")
         raise Unreachable(_why_not(association, peer, connected=bool(connected)))
     try:
         yield association
@@ -74,6 +78,4 @@ def _why_not(association: Association, peer: PeerSettings, *, connected: bool) -
     answer = association.acceptor.primitive
     if association.is_rejected and answer is not None:
         return f"{peer.name} rejected the association: {answer.result_str}, {answer.reason_str}"
-    if answer is not None:
-        return f"{peer.name} accepted none of the presentation contexts"
     return f"{peer.name} aborted the association or did not answer in time"

@@ -9,10 +9,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from io import BytesIO
-from typing import Final
+from typing import Final, cast
 
 from pydicom.dataset import Dataset
 from pydicom.uid import UID, ExplicitVRLittleEndian, ImplicitVRLittleEndian
+from pynetdicom import evt
+from pynetdicom.dimse_primitives import N_CREATE, N_EVENT_REPORT, N_SET
 from pynetdicom.dsutils import decode
 from pynetdicom.presentation import PresentationContext, build_context
 
@@ -163,4 +165,30 @@ def _request(asked: Asked) -> Request:
         event_type=asked.event_type,
         data_set=data_set,
         calling_aet=asked.calling_aet,
+    )
+
+
+def asked(event: evt.Event, calling_aet: AETitle) -> Asked:
+    """A DIMSE-N request as pynetdicom brings it, whichever side opened the association."""
+    request, event_type = event.request, 0
+    if isinstance(request, N_SET):
+        operation, data_set = Operation.N_SET, request.ModificationList
+        sop_class, instance = request.RequestedSOPClassUID, request.RequestedSOPInstanceUID
+    elif isinstance(request, N_EVENT_REPORT):
+        operation, data_set = Operation.N_EVENT_REPORT, request.EventInformation
+        sop_class, instance = request.AffectedSOPClassUID, request.AffectedSOPInstanceUID
+        event_type = request.EventTypeID or 0
+    else:
+        created = cast(N_CREATE, request)
+        operation, data_set = Operation.N_CREATE, created.AttributeList
+        sop_class, instance = created.AffectedSOPClassUID, created.AffectedSOPInstanceUID
+    return Asked(
+        operation=operation,
+        sop_class_uid=str(sop_class),
+        sop_instance_uid=str(instance or ""),
+        event_type=event_type,
+        abstract_syntax=str(event.context.abstract_syntax),
+        transfer_syntax=str(event.context.transfer_syntax),
+        data_set=(data_set.getvalue() if data_set else b"") or None,
+        calling_aet=calling_aet,
     )

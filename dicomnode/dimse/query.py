@@ -20,7 +20,7 @@ from pynetdicom.status import code_to_category
 from dicomnode.dicom.character_sets import codecs_of, decode
 from dicomnode.dimse.association import opened
 from dicomnode.dimse.contexts import TRANSFER_SYNTAXES
-from dicomnode.dimse.storing import Answer, received
+from dicomnode.dimse.storing import Answer, received, response
 from dicomnode.domain.identity import AETitle, SOPClassUID, SOPInstanceUID
 from dicomnode.domain.instance import Received
 from dicomnode.errors import LimitExceeded, Refused, Unreachable
@@ -250,12 +250,7 @@ class _Inbound:
         self.beyond = self.beyond or _beyond(self._number, self._bytes, self._limits)
         if self.beyond:
             return _OUT_OF_RESOURCES
-        answer = self._take(received(event, AETitle(event.assoc.acceptor.ae_title)))
-        refusal = Dataset()
-        refusal.Status = answer.status
-        if answer.comment:
-            refusal.ErrorComment = answer.comment[:64]
-        return refusal
+        return response(self._take(received(event, AETitle(event.assoc.acceptor.ae_title))))
 
     def count(self, event: evt.Event) -> None:
         """One endless instance would never come to `store`: nothing more is read of the connection."""

@@ -20,7 +20,7 @@ from pynetdicom.status import code_to_category
 from dicomnode.dimse.association import opened
 from dicomnode.dimse.contexts import VERIFICATION
 from dicomnode.domain.identity import AETitle, SOPClassUID, SOPInstanceUID, TransferSyntaxUID
-from dicomnode.errors import Refused, Unreachable
+from dicomnode.errors import NothingAccepted, Refused, Unreachable
 from dicomnode.settings import PeerSettings
 
 _MOST_CONTEXTS: Final = 128  # PS3.8 7.1.1.13: identifiers are odd and one byte
@@ -110,10 +110,13 @@ def send(peer: PeerSettings, calling_aet: AETitle, files: Sequence[Outgoing], ti
     """
     for batch in _batches(files):
         contexts = [build_context(*encoding) for encoding in _offers(batch)]
-        with opened(peer, calling_aet, contexts, timeout) as association:
-            accepted = {(str(c.abstract_syntax), str(c.transfer_syntax[0])) for c in association.accepted_contexts}
-            for number, file in zip(count(1), batch, strict=False):
-                yield _send_one(association, accepted, file, number % 0x10000, timeout)
+        try:
+            with opened(peer, calling_aet, contexts, timeout) as association:
+                accepted = {(str(c.abstract_syntax), str(c.transfer_syntax[0])) for c in association.accepted_contexts}
+                for number, file in zip(count(1), batch, strict=False):
+                    yield _send_one(association, accepted, file, number % 0x10000, timeout)
+        except NothingAccepted:
+            yield from (Sent(outgoing=file, status=None, text=_NO_CONTEXT) for file in batch)
 
 
 def _send_one(association: Association, accepted: set[Encoding], file: Outgoing, number: int, timeout: float) -> Sent:

@@ -13,20 +13,18 @@ from pynetdicom import evt
 from pynetdicom.ae import ApplicationEntity
 from pynetdicom.association import Association
 from pynetdicom.dimse_messages import C_STORE_RQ, N_EVENT_REPORT_RQ, N_SET_RQ
-from pynetdicom.dimse_primitives import N_CREATE, N_EVENT_REPORT, N_SET
 from pynetdicom.transport import ThreadedAssociationServer
 
 from dicomnode.dimse.contexts import accepted
 from dicomnode.dimse.library import application_entity
-from dicomnode.dimse.normalized import Asked, Operation, Services
-from dicomnode.dimse.storing import SUCCESS, Answer, Storing, received
+from dicomnode.dimse.normalized import Services, asked
+from dicomnode.dimse.storing import Storing, received, response
 from dicomnode.domain.identity import AETitle, SeriesInstanceUID
 from dicomnode.errors import NotAllowed
 from dicomnode.settings import DicomSettings
 
 logger = logging.getLogger(__name__)
 
-_LONGEST_COMMENT: Final = 64  # Error Comment (0000,0902) is LO
 _ARTIM_SECONDS: Final = 10.0
 
 
@@ -86,10 +84,10 @@ class StockServer:
         answer = self._storing.answer(received(event, AETitle(event.assoc.requestor.ae_title)))
         if answer.series is not None:
             self._brought.setdefault(event.assoc, set()).add(answer.series)
-        return _status(answer)
+        return response(answer)
 
     def _on_request(self, event: evt.Event) -> tuple[int | Dataset, None]:
-        return _status(self._services.answer(_asked(event))), None
+        return response(self._services.answer(asked(event, AETitle(event.assoc.requestor.ae_title)))), None
 
     def _on_released(self, event: evt.Event) -> None:
         series = self._brought.pop(event.assoc, set())
@@ -131,37 +129,3 @@ def _on_message(event: evt.Event) -> None:
     keyword = "RequestedSOPInstanceUID" if isinstance(message, N_SET_RQ) else "AffectedSOPInstanceUID"
     if not message.command_set.get(keyword):
         event.assoc.abort(block=False)
-
-
-def _status(answer: Answer) -> int | Dataset:
-    if answer.status == SUCCESS:
-        return SUCCESS
-    refusal = Dataset()
-    refusal.Status = answer.status
-    refusal.ErrorComment = answer.comment[:_LONGEST_COMMENT]
-    return refusal
-
-
-def _asked(event: evt.Event) -> Asked:
-    request, event_type = event.request, 0
-    if isinstance(request, N_SET):
-        operation, data_set = Operation.N_SET, request.ModificationList
-        sop_class, instance = request.RequestedSOPClassUID, request.RequestedSOPInstanceUID
-    elif isinstance(request, N_EVENT_REPORT):
-        operation, data_set = Operation.N_EVENT_REPORT, request.EventInformation
-        sop_class, instance = request.AffectedSOPClassUID, request.AffectedSOPInstanceUID
-        event_type = request.EventTypeID or 0
-    else:
-        created = cast(N_CREATE, request)
-        operation, data_set = Operation.N_CREATE, created.AttributeList
-        sop_class, instance = created.AffectedSOPClassUID, created.AffectedSOPInstanceUID
-    return Asked(
-        operation=operation,
-        sop_class_uid=str(sop_class),
-        sop_instance_uid=str(instance or ""),
-        event_type=event_type,
-        abstract_syntax=str(event.context.abstract_syntax),
-        transfer_syntax=str(event.context.transfer_syntax),
-        data_set=(data_set.getvalue() if data_set else b"") or None,
-        calling_aet=AETitle(event.assoc.requestor.ae_title),
-    )

@@ -7,8 +7,9 @@ import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from io import BytesIO
-from typing import cast
+from typing import Final, cast
 
+from pydicom.dataset import Dataset
 from pynetdicom import evt
 from pynetdicom.dimse_primitives import C_STORE
 
@@ -21,7 +22,9 @@ logger = logging.getLogger(__name__)
 Admit = Callable[[Received], SeriesInstanceUID]
 Released = Callable[[AETitle, frozenset[SeriesInstanceUID]], None]
 
-SUCCESS = 0x0000
+SUCCESS: Final = 0x0000
+LONGEST_COMMENT: Final = 64
+"""Error Comment (0000,0902) is LO."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,3 +93,13 @@ def received(event: evt.Event, calling_aet: AETitle) -> Received:
         data_set=(data_set.getvalue(),),
         calling_aet=calling_aet,
     )
+
+
+def response(answer: Answer) -> int | Dataset:
+    """An answer as pynetdicom wants it from a handler."""
+    if answer.status == SUCCESS:
+        return SUCCESS
+    refusal = Dataset()
+    refusal.Status = answer.status
+    refusal.ErrorComment = answer.comment[:LONGEST_COMMENT]
+    return refusal

@@ -1,12 +1,13 @@
-"""Sending one result object to one destination."""
+"""One result object at one destination: sent, and then proven to be there."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from dicomnode.domain.identity import SOPClassUID, SOPInstanceUID
+from dicomnode.domain.identity import AETitle, Digest, SOPClassUID, SOPInstanceUID
 
 
 class DeliveryState(StrEnum):
@@ -16,7 +17,13 @@ class DeliveryState(StrEnum):
     WAITING = "waiting"
     """A transient error; the next attempt has a time."""
     DELIVERED = "delivered"
-    """Acknowledged with success or a warning status."""
+    """Acknowledged with success or a warning status; where proof is asked for, that is still to come."""
+    PROVEN = "proven"
+    """The destination has said that it keeps the object."""
+    UNPROVEN = "unproven"
+    """Acknowledged, but the destination has no way to say whether it keeps the object."""
+    REPLACED = "replaced"
+    """The destination takes no such object; a poorer one of the same result stands in for it."""
     PARKED = "parked"
     """A permanent error; a person must look."""
     WITHDRAWN = "withdrawn"
@@ -30,10 +37,21 @@ class Parcel:
     delivery_id: int
     sop_instance_uid: SOPInstanceUID
     sop_class_uid: SOPClassUID
+    kind: str
     store_key: str
     attempts: int
     queued: datetime
     """Since when it has been waiting to be delivered."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What a destination answered to one object."""
+
+    status: int | None
+    """DIMSE status; None when the object never left, because its own bytes are gone."""
+    text: str
+    """The status in words."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,4 +62,58 @@ class Receipt:
     state: DeliveryState
     status: int | None
     """DIMSE status, or None when none came."""
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reference:
+    """An instance by its class and UID."""
+
+    sop_class_uid: str
+    sop_instance_uid: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivered:
+    """An acknowledged object whose destination has not yet said that it keeps it."""
+
+    delivery_id: int
+    reference: Reference
+    store_key: str
+    attempts: int
+    queued: datetime
+    delivered: datetime
+    transaction_uid: str
+    """The storage commitment that was asked for last; empty when none was."""
+    asked: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transaction:
+    """A storage commitment we asked for, with the deliveries as they stand now."""
+
+    transaction_uid: str
+    task_id: Digest
+    attempt: int
+    peer: str
+    parcels: tuple[Delivered, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommitmentReport:
+    """What a destination reports on a storage commitment (PS3.4 J.3.3)."""
+
+    transaction_uid: str
+    calling_aet: AETitle
+    committed: frozenset[Reference]
+    failed: Mapping[Reference, int]
+    """Failure Reason (0008,1197) of each."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What the proof of one delivery came to."""
+
+    delivery_id: int
+    state: DeliveryState
     reason: str

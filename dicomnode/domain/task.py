@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal, TypeAlias
@@ -53,8 +54,16 @@ class Task:
     state: TaskState
 
 
-ResultKind: TypeAlias = Literal["SC", "MR", "PM", "SEG", "REG", "PR", "SR"]
+ResultKind: TypeAlias = Literal["SC", "MR", "PM", "PM16", "SEG", "LABELMAP", "REG", "PR", "SR", "SR-VIEWER", "KOS"]
 """The words of a peer's ``receives``, in the order in which objects are sent: what one refers to is there before it."""
+
+STANDS_IN: Mapping[ResultKind, tuple[ResultKind, ...]] = {
+    "LABELMAP": ("SEG", "SC"),
+    "SEG": ("SC",),
+    "PM": ("PM16", "SC"),
+    "PM16": ("SC",),
+}
+"""What may go to a destination that does not take a kind, the richest first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

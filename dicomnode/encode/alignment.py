@@ -2,41 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
 from pydicom import Dataset
 
 from dicomnode.encode import pr
-from dicomnode.encode.contents import Contents
 from dicomnode.encode.context import Context
 from dicomnode.encode.roundtrip import TOLERANCE, on_slice
 from dicomnode.errors import CheckFailed
 from dicomnode.sdk.findings import DerivedImage, Layer, Presentation, Registration
 
 
-def check(datasets: Sequence[Dataset], contents: Contents, context: Context) -> None:
-    """Hold the decoded objects of a task against its findings.
-
-    Raises
-    ------
-    CheckFailed
-        Naming the kind of object and what does not agree.
-    """
-    of = {kind: iter([d for d in datasets if kind == d.Modality]) for kind in ("MR", "REG", "PR")}
-    derived = {image.title: _derived(of["MR"], image, context) for image in contents.derived}
-    for registration, dataset in zip(contents.registrations, of["REG"], strict=True):
-        _registration(dataset, registration, context)
-    images = {**context.sources.by_role, **derived}
-    for presentation, dataset in zip(contents.presentations, of["PR"], strict=True):
-        _presentation(dataset, presentation, images)
-
-
-def _derived(images: Iterator[Dataset], finding: DerivedImage, context: Context) -> list[Dataset]:
-    read = []
-    for number, expected in enumerate(finding.array):
-        image = next(images)
+def derived(images: Sequence[Dataset], finding: DerivedImage, context: Context) -> None:
+    """Prove place and signal of each image."""
+    for number, (image, expected) in enumerate(zip(images, finding.array, strict=True)):
         stored = np.frombuffer(image.PixelData, "<i2").reshape(image.Rows, image.Columns)
         mapping = image.RealWorldValueMappingSequence[0]
         step = mapping.RealWorldValueSlope
@@ -45,11 +26,9 @@ def _derived(images: Iterator[Dataset], finding: DerivedImage, context: Context)
         if image.ImageType[:2] != ["DERIVED", "SECONDARY"]:
             raise CheckFailed("MR: the image does not say that it is derived")
         on_slice(image, image, context.sources.by_role[finding.on][number], "MR")
-        read.append(image)
-    return read
 
 
-def _registration(dataset: Dataset, finding: Registration, context: Context) -> None:
+def registration(dataset: Dataset, finding: Registration, context: Context) -> None:
     """The read matrices carry the moving input's corners to where the finding's matrix carries them."""
     fixed, moving = (context.sources.by_role[role][0].FrameOfReferenceUID for role in (finding.fixed, finding.moving))
     matrices = {str(item.FrameOfReferenceUID): _matrix(item) for item in dataset.RegistrationSequence}
@@ -66,7 +45,8 @@ def _matrix(item: Dataset) -> npt.NDArray[np.float64]:
     return np.array(step.FrameOfReferenceTransformationMatrix, dtype=np.float64).reshape(4, 4)
 
 
-def _presentation(dataset: Dataset, finding: Presentation, images: Mapping[str, Sequence[Dataset]]) -> None:
+def presentation(dataset: Dataset, finding: Presentation, images: Mapping[str, Sequence[Dataset]]) -> None:
+    """Prove layers, their order, opacity and windows; ``images`` are those a layer may name."""
     layers = [layer for layer in (finding.overlay, finding.base) if layer]
     if dataset.SOPClassUID == pr.ADVANCED_BLENDING:
         items = list(dataset.AdvancedBlendingSequence)

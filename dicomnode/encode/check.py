@@ -10,21 +10,24 @@ from pydicom import Dataset, dcmread
 from pydicom.errors import InvalidDicomError
 from pydicom.uid import ExplicitVRLittleEndian
 
+from dicomnode.domain.identity import SOPInstanceUID
 from dicomnode.domain.stack import Geometry
 from dicomnode.domain.task import ResultKind, ResultObject
 from dicomnode.encode import alignment, grid, roundtrip
 from dicomnode.encode.contents import Contents
 from dicomnode.encode.context import Context
 from dicomnode.encode.series import Series
-from dicomnode.encode.sources import Sources
+from dicomnode.encode.sources import Sources, differing
 from dicomnode.encode.work import Work
 from dicomnode.errors import CheckFailed
-from dicomnode.sdk.findings import DerivedImage, Finding, SecondaryCapture
-
-IDENTITY = (
-    "PatientID", "IssuerOfPatientID", "PatientName", "PatientBirthDate", "PatientSex", "StudyInstanceUID",
-    "AccessionNumber",
-)  # fmt: skip
+from dicomnode.sdk.findings import (
+    DerivedImage,
+    ParametricMap,
+    Presentation,
+    Registration,
+    SecondaryCapture,
+    Segmentation,
+)
 
 _ALL = (
     "SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID", "SeriesNumber", "Modality",
@@ -38,8 +41,11 @@ _MULTI_FRAME = (
     "Columns", "BitsAllocated", "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence", "ContentLabel",
     "ManufacturerModelName", "DeviceSerialNumber", "SoftwareVersions", "ReferencedSeriesSequence",
 )  # fmt: skip
+_DOCUMENT = ("ValueType", "ConceptNameCodeSequence", "ContentSequence", "CurrentRequestedProcedureEvidenceSequence")
 REQUIRED: Mapping[ResultKind, tuple[str, ...]] = {
     "SEG": (*_EVERY, *_MULTI_FRAME, "SegmentSequence", "SegmentationType", "PixelData"),
+    "LABELMAP": (*_EVERY, *_MULTI_FRAME, "SegmentSequence", "SegmentationType", "PixelData", "PixelPaddingValue"),
+    "PM16": (*_EVERY, *_MULTI_FRAME, "ContentCreatorName", "PixelData", "PixelPaddingValue", "ContentQualification"),
     "PM": (*_EVERY, *_MULTI_FRAME, "ContentCreatorName", "FloatPixelData", "ContentQualification"),
     "SC": (*_EVERY, *_PIXELS, "ConversionType"),
     "MR": (*_EVERY, *_PIXELS, *_PLANE, "ScanningSequence", "SequenceVariant", "SourceImageSequence"),
@@ -48,10 +54,9 @@ REQUIRED: Mapping[ResultKind, tuple[str, ...]] = {
         *_ALL, "ContentLabel", "PresentationCreationDate", "PresentationCreationTime", "ReferencedSeriesSequence",
         "DisplayedAreaSelectionSequence",
     ),
-    "SR": (
-        *_EVERY, "ValueType", "ConceptNameCodeSequence", "ContentSequence", "CompletionFlag", "VerificationFlag",
-        "CurrentRequestedProcedureEvidenceSequence",
-    ),
+    "SR": (*_EVERY, *_DOCUMENT, "CompletionFlag", "VerificationFlag"),
+    "SR-VIEWER": (*_EVERY, *_DOCUMENT, "CompletionFlag", "VerificationFlag"),
+    "KOS": (*_EVERY, *_DOCUMENT),
 }  # fmt: skip
 """Attributes that must be there with a value: type 1 of PS3.3, and type 2 that readers insist on."""
 
@@ -68,7 +73,7 @@ def check_sources(sources: Sources, work: Work) -> None:
         When they do not.
     """
     for header in sources.every():
-        if different := _different(header, sources.first):
+        if different := differing(header, sources.first):
             raise CheckFailed(f"the input images differ in {', '.join(different)}; no result may speak for both")
     for role, headers in sources.by_role.items():
         geometry = work.geometry[role]
@@ -102,7 +107,7 @@ def check(results: Sequence[ResultObject], contents: Contents, context: Context,
         With the object's kind and what does not hold.
     """
     datasets = {result.sop_instance_uid: _read(result) for result in results}
-    expected = _expected(contents, series)
+    expected = {uid: place for place in series for uid in _uids(place)}
     if sorted(datasets) != sorted(expected) or len(results) != len(expected):
         raise CheckFailed("the objects of the task do not have the SOP Instance UIDs derived from it")
     known = {
@@ -115,9 +120,40 @@ def check(results: Sequence[ResultObject], contents: Contents, context: Context,
         _attributes(dataset, result, place)
         _identity(dataset, context.sources, result.kind)
         _references(dataset, known, result.kind)
-    read = list(datasets.values())
-    roundtrip.check(read, contents, context)
-    alignment.check(read, contents, context)
+    _read_back(datasets, contents, context, series)
+
+
+def _read_back(
+    datasets: Mapping[SOPInstanceUID, Dataset], contents: Contents, context: Context, series: Sequence[Series]
+) -> None:
+    """Hold what a reader gets against what the plugin gave."""
+    images: dict[str, Sequence[Dataset]] = dict(context.sources.by_role)
+    segmentations: list[Dataset] = []
+    for place in series:
+        read = [datasets[uid] for uid in _uids(place)]
+        match place.kind, place.finding:
+            case "SEG" | "LABELMAP", Segmentation() as finding:
+                roundtrip.segmentation(read[0], finding, context)
+                segmentations += read if place.kind == "SEG" else ()
+            case "PM", ParametricMap() as finding:
+                roundtrip.parametric_map(read[0], finding, context)
+            case "PM16", ParametricMap() as finding:
+                roundtrip.counted_map(read[0], finding, context)
+            case "SC", SecondaryCapture() as finding:
+                roundtrip.capture(read, finding, context)
+            case "MR", DerivedImage() as finding:
+                alignment.derived(read, finding, context)
+                images[finding.title] = read
+            case "REG", Registration() as finding:
+                alignment.registration(read[0], finding, context)
+            case "PR", Presentation() as finding:
+                alignment.presentation(read[0], finding, images)
+            case "SR", None:
+                roundtrip.report(read[0], segmentations, contents, context)
+            case "SR-VIEWER", None:
+                roundtrip.lines(read[0], contents)
+            case "KOS", None:
+                roundtrip.selection(read[0], contents, context)
 
 
 def _read(result: ResultObject) -> Dataset:
@@ -135,23 +171,16 @@ def _read(result: ResultObject) -> Dataset:
     return dataset
 
 
-def _expected(contents: Contents, series: Sequence[Series]) -> dict[str, Series]:
-    """All SOP Instance UIDs the task must have written, and the series they stand in."""
-    report, *others = series
-    places = {report.instance_uid(): report}
-    for finding, place in zip(contents.objects, others, strict=True):
-        for number in range(1, _instances(finding) + 1):
-            places[place.instance_uid(number)] = place
-    return places
-
-
-def _instances(finding: Finding) -> int:
-    match finding:
-        case SecondaryCapture():
-            return len(finding.frames)
-        case DerivedImage():
-            return len(finding.array)
-    return 1
+def _uids(place: Series) -> list[SOPInstanceUID]:
+    """All SOP Instance UIDs a series must have."""
+    match place.finding:
+        case SecondaryCapture() as finding:
+            count = len(finding.frames)
+        case DerivedImage() as finding:
+            count = len(finding.array)
+        case _:
+            count = 1
+    return [SOPInstanceUID(place.instance_uid(number)) for number in range(1, count + 1)]
 
 
 def _attributes(dataset: Dataset, result: ResultObject, place: Series) -> None:
@@ -164,19 +193,8 @@ def _attributes(dataset: Dataset, result: ResultObject, place: Series) -> None:
 
 def _identity(dataset: Dataset, sources: Sources, kind: str) -> None:
     """One source stands for all: :func:`check_sources` has proven that they agree."""
-    if different := _different(dataset, sources.first):
+    if different := differing(dataset, sources.first):
         raise CheckFailed(f"{kind}: {', '.join(different)} is not that of the source images")
-
-
-def _different(one: Dataset, other: Dataset) -> list[str]:
-    return [keyword for keyword in IDENTITY if _plain(one, keyword) != _plain(other, keyword)]
-
-
-def _plain(dataset: Dataset, keyword: str) -> str:
-    """A value without what does not count: padding, and empty components at the end of a name."""
-    value = dataset.get(keyword)
-    text = "" if value is None else str(value).strip(" \0")
-    return "=".join(group.rstrip("^ ") for group in text.split("=")).rstrip("=") if keyword == "PatientName" else text
 
 
 def _references(dataset: Dataset, known: Mapping[str, str], kind: str) -> None:

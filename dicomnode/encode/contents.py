@@ -12,6 +12,7 @@ import numpy as np
 
 from dicomnode.domain.task import ResultKind
 from dicomnode.encode import reg
+from dicomnode.encode.series import Form
 from dicomnode.encode.sources import Sources
 from dicomnode.encode.work import Work
 from dicomnode.errors import EncodingError
@@ -28,6 +29,8 @@ from dicomnode.sdk.findings import (
     Segmentation,
 )
 
+_SEGMENTATION: tuple[ResultKind, ...] = ("SEG", "LABELMAP")
+_MAP: tuple[ResultKind, ...] = ("PM", "PM16")
 _T = TypeVar("_T")
 _CODE_STRING = re.compile(r"[A-Z0-9 _]{1,16}")
 
@@ -51,28 +54,25 @@ class Contents:
         """Labels of all segments."""
         return tuple(segment.label for finding in self.segmentations for segment in finding.segments)
 
-    @property
-    def objects(self) -> tuple[Finding, ...]:
-        """The findings that become series of their own, in the order of the series."""
-        return (
-            *self.segmentations,
-            *self.maps,
-            *self.captures,
-            *self.derived,
-            *self.registrations,
-            *self.presentations,
-        )
-
-    def titles(self, report: str) -> list[tuple[ResultKind, str]]:
-        """Kind and title of every series these findings need; the report comes first, then :attr:`objects`."""
-        titles: list[tuple[ResultKind, str]] = [("SR", f"{report} report")]
-        titles += [("SEG", " ".join([*(s.label for s in f.segments), "segmentation"])) for f in self.segmentations]
-        titles += [("PM", finding.title) for finding in self.maps]
-        titles += [("SC", finding.title) for finding in self.captures]
-        titles += [("MR", finding.title) for finding in self.derived]
-        titles += [("REG", f"Registration of {f.moving} to {f.fixed}") for f in self.registrations]
-        titles += [("PR", finding.title) for finding in self.presentations]
-        return titles
+    def forms(self, report: str) -> tuple[Form, ...]:
+        """Every form these findings can take, in the order of their series."""
+        forms = [Form(kind="SR", title=f"{report} report")]
+        for segmentation in self.segmentations:
+            title = " ".join([*(segment.label for segment in segmentation.segments), "segmentation"])
+            forms += [Form(kind=kind, title=title, finding=segmentation) for kind in _SEGMENTATION]
+        for parametric_map in self.maps:
+            forms += [Form(kind=kind, title=parametric_map.title, finding=parametric_map) for kind in _MAP]
+        forms += [Form(kind="SC", title=finding.title, finding=finding) for finding in self.captures]
+        forms += [Form(kind="MR", title=finding.title, finding=finding) for finding in self.derived]
+        forms += [
+            Form(kind="REG", title=f"Registration of {finding.moving} to {finding.fixed}", finding=finding)
+            for finding in self.registrations
+        ]
+        forms += [Form(kind="PR", title=finding.title, finding=finding) for finding in self.presentations]
+        forms.append(Form(kind="SR-VIEWER", title=f"{report} report in words"))
+        if self.segmentations:
+            forms.append(Form(kind="KOS", title=f"{report} key images"))
+        return tuple(forms)
 
 
 def sort(findings: Sequence[Finding], work: Work, sources: Sources) -> Contents:

@@ -48,11 +48,7 @@ def stamp(dataset: Dataset, context: Context, series: Series, *, instance: int =
     Mends highdicom, which stamps itself with the wall clock as contributing equipment and as creation time, checks
     and refuses identity the source is entitled to, and drops parts of it in some objects.
     """
-    source = context.sources.first
-    for keyword in _EVEN_WHEN_EMPTY:
-        setattr(dataset, keyword, None)
-    _copy(source, dataset, (*PATIENT, *STUDY, "TimezoneOffsetFromUTC"))
-    dataset.SpecificCharacterSet = "ISO_IR 192"
+    identify(dataset, context.sources.first)
     dataset.SOPInstanceUID = series.instance_uid(instance)
     dataset.InstanceNumber = instance
     dataset.SeriesInstanceUID = series.uid
@@ -60,10 +56,18 @@ def stamp(dataset: Dataset, context: Context, series: Series, *, instance: int =
     dataset.SeriesDescription = series.description
     dataset.SeriesDate = dataset.ContentDate = context.moment.date
     dataset.SeriesTime = dataset.ContentTime = context.moment.time
-    for keyword in ("InstanceCreationDate", "InstanceCreationTime"):
+    _equipment(dataset, context)
+
+
+def identify(dataset: Dataset, source: Dataset) -> None:
+    """Write patient and study as the source has them, and forget when and by which library this was made."""
+    for keyword in _EVEN_WHEN_EMPTY:
+        setattr(dataset, keyword, None)
+    _copy(source, dataset, (*PATIENT, *STUDY, "TimezoneOffsetFromUTC"))
+    dataset.SpecificCharacterSet = "ISO_IR 192"
+    for keyword in ("InstanceCreationDate", "InstanceCreationTime", "ContributingEquipmentSequence"):
         if keyword in dataset:
             delattr(dataset, keyword)
-    _equipment(dataset, context)
 
 
 def constructor_arguments(context: Context, series: Series) -> dict[str, Any]:

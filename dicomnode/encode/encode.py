@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import TypeAlias, get_args
 
 from pydicom import Dataset
 
 from dicomnode.domain.identity import SOPClassUID, SOPInstanceUID
-from dicomnode.domain.task import ResultObject
+from dicomnode.domain.task import ResultKind, ResultObject
 from dicomnode.encode import contents as contents_of
-from dicomnode.encode import mr, pm, pr, reg, sc, seg, sources, sr, times
+from dicomnode.encode import kos, mr, pm, pr, reg, sc, seg, sources, sr, times, words
 from dicomnode.encode.check import check, check_sources
 from dicomnode.encode.contents import Contents
 from dicomnode.encode.context import Context
-from dicomnode.encode.finalize import to_bytes
+from dicomnode.encode.finalize import pin_dimension_organization, to_bytes
 from dicomnode.encode.series import Series, plan
 from dicomnode.encode.work import Work
 from dicomnode.errors import EncodingError
@@ -28,6 +29,10 @@ from dicomnode.sdk.findings import (
     SecondaryCapture,
     Segmentation,
 )
+
+_REFERS_TO: Mapping[ResultKind, tuple[ResultKind, ...]] = {"SR": ("SEG",), "PR": ("MR",)}
+
+Written: TypeAlias = list[tuple[Series, Dataset]]
 
 
 def encode(findings: Sequence[Finding], work: Work) -> tuple[ResultObject, ...]:
@@ -43,7 +48,7 @@ def encode(findings: Sequence[Finding], work: Work) -> tuple[ResultObject, ...]:
     Returns
     -------
     tuple of ResultObject
-        Every object after those it refers to: the report last.
+        Of the kinds the task asks for, every object after those it refers to.
 
     Raises
     ------
@@ -56,9 +61,9 @@ def encode(findings: Sequence[Finding], work: Work) -> tuple[ResultObject, ...]:
     check_sources(headers, work)
     context = Context(work=work, sources=headers, moment=times.newest(headers.every()))
     contents = contents_of.sort(findings, work, headers)
-    series = plan(work, contents.titles(work.spec.title))
+    series = wanted(plan(work, contents.forms(work.spec.title)), work.kinds)
     try:
-        results = tuple(_result(dataset, place) for dataset, place in _build(contents, context, series))
+        results = tuple(_result(dataset, place) for place, dataset in _build(contents, context, series))
     except (ValueError, TypeError, AttributeError, KeyError) as error:
         raise EncodingError(f"the findings of {work.spec.name} cannot be written: {error}") from error
     check(results, contents, context, series)
@@ -76,41 +81,59 @@ def encode_case(directory: Path, work: Work) -> tuple[ResultObject, ...]:
     return encode(wire.read_findings(directory, wire.read_case(directory)), work)
 
 
-def _build(contents: Contents, context: Context, series: Sequence[Series]) -> Iterator[tuple[Dataset, Series]]:
-    """Every object with its series; the report comes last and refers to all others."""
-    report, *others = series
-    written: list[Dataset] = []
-    derived: dict[str, list[Dataset]] = {}
-    for finding, place in zip(contents.objects, others, strict=True):
-        images = list(_datasets(finding, context, place, derived))
-        if isinstance(finding, DerivedImage):
-            derived[finding.title] = images
-        written += images
-        yield from ((image, place) for image in images)
-    yield sr.build(contents, context, report, written), report
+def wanted(series: Sequence[Series], kinds: frozenset[ResultKind]) -> tuple[Series, ...]:
+    """The series of these kinds and of those they refer to; what is referred to comes first."""
+    closed = kinds.union(*(_REFERS_TO.get(kind, ()) for kind in kinds))
+    order = get_args(ResultKind)
+    return tuple(sorted((place for place in series if place.kind in closed), key=lambda place: order.index(place.kind)))
 
 
-def _datasets(finding: Finding, context: Context, place: Series, derived: pr.Images) -> Iterable[Dataset]:
-    match finding:
-        case Segmentation():
+def _build(contents: Contents, context: Context, series: Sequence[Series]) -> Iterator[tuple[Series, Dataset]]:
+    written: Written = []
+    for place in series:
+        for dataset in _datasets(place, contents, context, written):
+            written.append((place, dataset))
+            yield place, dataset
+
+
+def _datasets(place: Series, contents: Contents, context: Context, written: Written) -> Iterable[Dataset]:
+    match place.kind, place.finding:
+        case "SEG" | "LABELMAP", Segmentation() as finding:
             yield seg.build(finding, context, place)
-        case ParametricMap():
+        case "PM" | "PM16", ParametricMap() as finding:
             yield pm.build(finding, context, place)
-        case SecondaryCapture():
+        case "SC", SecondaryCapture() as finding:
             yield from sc.build(finding, context, place)
-        case DerivedImage():
+        case "MR", DerivedImage() as finding:
             yield from mr.build(finding, context, place)
-        case Registration():
+        case "REG", Registration() as finding:
             yield reg.build(finding, context, place)
-        case Presentation():
-            yield pr.build(finding, context, place, derived)
+        case "PR", Presentation() as finding:
+            yield pr.build(finding, context, place, _derived(written))
+        case "SR", None:
+            yield sr.build(contents, context, place, [image for other, image in written if other.kind == "SEG"])
+        case "SR-VIEWER", None:
+            yield words.build(contents, context, place)
+        case "KOS", None:
+            yield kos.build(contents, context, place)
+        case kind, _:
+            raise EncodingError(f"nothing writes {kind}")
+
+
+def _derived(written: Written) -> pr.Images:
+    images: dict[str, list[Dataset]] = {}
+    for place, image in written:
+        if isinstance(place.finding, DerivedImage):
+            images.setdefault(place.finding.title, []).append(image)
+    return images
 
 
 def _result(dataset: Dataset, series: Series) -> ResultObject:
+    pin_dimension_organization(dataset, series)
     return ResultObject(
         sop_instance_uid=SOPInstanceUID(str(dataset.SOPInstanceUID)),
         sop_class_uid=SOPClassUID(str(dataset.SOPClassUID)),
         kind=series.kind,
         description=series.description,
-        content=to_bytes(dataset, series),
+        content=to_bytes(dataset),
     )

@@ -12,9 +12,8 @@ from dicomnode.domain.identity import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_V
 from dicomnode.encode.series import Series
 
 
-def to_bytes(dataset: Dataset, series: Series) -> bytes:
+def to_bytes(dataset: Dataset) -> bytes:
     """The whole DICOM file (PS3.10), Explicit VR Little Endian."""
-    pin_dimension_organization(dataset, series)
     dataset.preamble = b"\x00" * 128
     dataset.file_meta = FileMetaDataset()
     dataset.file_meta.MediaStorageSOPClassUID = dataset.SOPClassUID

@@ -36,7 +36,7 @@ Images = Mapping[str, Sequence[Dataset]]
 
 
 def build(finding: Presentation, context: Context, series: Series, derived: Images) -> Dataset:
-    """Write a presentation state for all slices of its layers."""
+    """Write a presentation state for all slices of its layers; ``derived`` are the task's derived images by title."""
     images: Images = {**context.sources.by_role, **derived}
     base = images[finding.base.image]
     common = {"content_label": "PRESENTATION", **constructor_arguments(context, series)}

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from pydicom import Dataset
 
-from dicomnode.encode import grid, pm, sc, sr
+from dicomnode.encode import grid, kos, pm, sc, sr
 from dicomnode.encode.contents import Contents
 from dicomnode.encode.context import Context
 from dicomnode.encode.seg import tracking_uid
@@ -19,31 +19,8 @@ TOLERANCE = 0.01
 """How far a frame may lie from its source slice, mm."""
 
 
-def check(datasets: Sequence[Dataset], contents: Contents, context: Context) -> None:
-    """Hold the decoded objects of a task against its findings.
-
-    Raises
-    ------
-    CheckFailed
-        Naming the kind of object and what does not agree.
-    """
-    of = {kind: [dataset for dataset in datasets if _kind(dataset) == kind] for kind in ("SEG", "PM", "SC", "SR")}
-    for segmentation, dataset in zip(contents.segmentations, of["SEG"], strict=True):
-        _segmentation(dataset, segmentation, context)
-    for parametric_map, dataset in zip(contents.maps, of["PM"], strict=True):
-        _map(dataset, parametric_map, context)
-    pictures = iter(of["SC"])
-    for capture in contents.captures:
-        _capture(pictures, capture, context)
-    for report in of["SR"]:
-        _report(report, of["SEG"], contents, context)
-
-
-def _kind(dataset: Dataset) -> str:
-    return {sc.SOP_CLASS: "SC", pm.SOP_CLASS: "PM"}.get(str(dataset.SOPClassUID), str(dataset.Modality))
-
-
-def _segmentation(dataset: Dataset, finding: Segmentation, context: Context) -> None:
+def segmentation(dataset: Dataset, finding: Segmentation, context: Context) -> None:
+    """Prove segments, place and mask."""
     labels = np.zeros_like(finding.labels)
     named = {
         (item.SegmentNumber, item.SegmentLabel, item.TrackingID, item.TrackingUID) for item in dataset.SegmentSequence
@@ -53,16 +30,23 @@ def _segmentation(dataset: Dataset, finding: Segmentation, context: Context) -> 
         for number, segment in enumerate(finding.segments, start=1)
     }:
         raise CheckFailed("SEG: segment numbers, labels or tracking UIDs are not those of the finding")
-    bits = np.unpackbits(np.frombuffer(dataset.PixelData, np.uint8), bitorder="little")
-    masks = bits[: dataset.NumberOfFrames * dataset.Rows * dataset.Columns].reshape(-1, dataset.Rows, dataset.Columns)
-    for mask, (number, frame) in zip(masks, _frames(dataset, finding.on, context), strict=True):
+    stored = np.frombuffer(dataset.PixelData, np.uint8)
+    if dataset.SegmentationType == "BINARY":
+        stored = np.unpackbits(stored, bitorder="little")
+    planes = stored[: dataset.NumberOfFrames * dataset.Rows * dataset.Columns]
+    planes = planes.reshape(-1, dataset.Rows, dataset.Columns)
+    for plane, (number, frame) in zip(planes, _frames(dataset, finding.on, context), strict=True):
+        if dataset.SegmentationType == "LABELMAP":
+            labels[number] = plane
+            continue
         identification = frame.get("SegmentIdentificationSequence") or _shared(dataset).SegmentIdentificationSequence
-        labels[number][mask.astype(bool)] = identification[0].ReferencedSegmentNumber
+        labels[number][plane.astype(bool)] = identification[0].ReferencedSegmentNumber
     if not np.array_equal(labels, finding.labels):
         raise CheckFailed("SEG: the mask does not read back as it was given")
 
 
-def _map(dataset: Dataset, finding: ParametricMap, context: Context) -> None:
+def parametric_map(dataset: Dataset, finding: ParametricMap, context: Context) -> None:
+    """Prove place and values of a map of floats: they are exact."""
     values = np.full_like(finding.array, np.nan)
     stored = np.frombuffer(dataset.FloatPixelData, "<f4").reshape(-1, dataset.Rows, dataset.Columns)
     for plane, (number, _) in zip(stored, _frames(dataset, finding.on, context), strict=True):
@@ -71,15 +55,33 @@ def _map(dataset: Dataset, finding: ParametricMap, context: Context) -> None:
         values, finding.array, equal_nan=True
     ):
         raise CheckFailed("PM: the values do not read back as they were given")
+    if _mapped(dataset, finding) != (1, 0):
+        raise CheckFailed("PM: the real-world value mapping is not the identity")
+
+
+def counted_map(dataset: Dataset, finding: ParametricMap, context: Context) -> None:
+    """Prove place and values of a map of counts: they are right to half a count."""
+    slope, intercept = _mapped(dataset, finding)
+    values = np.full(finding.array.shape, np.nan)
+    stored = np.frombuffer(dataset.PixelData, "<u2").reshape(-1, dataset.Rows, dataset.Columns)
+    for plane, (number, _) in zip(stored, _frames(dataset, finding.on, context), strict=True):
+        values[number] = np.where(plane == dataset.PixelPaddingValue, np.nan, plane * slope + intercept)
+    missing = np.isnan(finding.array)
+    error = np.abs(values - finding.array)[~missing].max()
+    if not np.array_equal(np.isnan(values), missing) or error > 0.5001 * pm.step(finding):
+        raise CheckFailed("PM16: the values do not read back as they were given")
+
+
+def _mapped(dataset: Dataset, finding: ParametricMap) -> tuple[float, float]:
     mapping = _shared(dataset).RealWorldValueMappingSequence[0]
-    unit = mapping.MeasurementUnitsCodeSequence[0].CodeValue
-    if (mapping.RealWorldValueSlope, mapping.RealWorldValueIntercept, unit) != (1, 0, finding.unit.value):
-        raise CheckFailed("PM: the real-world value mapping is not the identity in the finding's unit")
+    if mapping.MeasurementUnitsCodeSequence[0].CodeValue != finding.unit.value:
+        raise CheckFailed("PM: the real-world value mapping is not in the finding's unit")
+    return float(mapping.RealWorldValueSlope), float(mapping.RealWorldValueIntercept)
 
 
-def _capture(pictures: Iterator[Dataset], finding: SecondaryCapture, context: Context) -> None:
-    for number, expected in enumerate(sc.pictures(finding, context)):
-        image = next(pictures)
+def capture(images: Sequence[Dataset], finding: SecondaryCapture, context: Context) -> None:
+    """Prove pixels and, where it has one, the place of each picture."""
+    for number, (image, expected) in enumerate(zip(images, sc.pictures(finding, context), strict=True)):
         pixels: npt.NDArray[np.uint8] = np.frombuffer(image.PixelData, np.uint8, count=expected.size)
         if (image.Rows, image.Columns) != expected.shape[:2] or not np.array_equal(pixels, expected.ravel()):
             raise CheckFailed("SC: a picture does not read back as it was given")
@@ -132,7 +134,14 @@ def on_slice(image: Dataset, plane: Dataset, source: Dataset, kind: str) -> None
         raise CheckFailed(f"{kind}: a frame lies {distance:.3f} mm off its source slice")
 
 
-def _report(report: Dataset, segmentations: Sequence[Dataset], contents: Contents, context: Context) -> None:
+def selection(document: Dataset, contents: Contents, context: Context) -> None:
+    """Prove that exactly the key images are named."""
+    if kos.referenced(document) != {str(image.SOPInstanceUID) for image in kos.key_images(contents, context)}:
+        raise CheckFailed("KOS: the selection does not name the key images")
+
+
+def report(report: Dataset, segmentations: Sequence[Dataset], contents: Contents, context: Context) -> None:
+    """Prove the numbers, and that each group refers to the segment it tracks."""
     groups = [group for group in _nodes(report) if _name(group) == "125007"]
     read = [(label, *number) for group in groups for label in [_label(group)] for number in _numbers(group)]
     case = context.work.spec.title
@@ -152,6 +161,28 @@ def _report(report: Dataset, segmentations: Sequence[Dataset], contents: Content
                 key = (str(reference.ReferencedSOPInstanceUID), reference.ReferencedSegmentNumber)
                 if segments.get(key) != tracked:
                     raise CheckFailed("SR: a measurement group refers to another segment than it tracks")
+
+
+def lines(report: Dataset, contents: Contents) -> None:
+    """Prove the numbers of a report in words, and under which structure they stand."""
+    labels = iter(contents.labels)
+    read = [("", *number) for number in _lines(report)]
+    for section in report.ContentSequence:
+        if any(_name(node) == "112039" for node in section.get("ContentSequence", ())):
+            if (label := _label(section)) != next(labels, None):
+                raise CheckFailed("SR-VIEWER: the structures are not those of the finding")
+            read += [(label, *number) for number in _lines(section)]
+    if sorted(read) != sorted(_number(measurement, "") for measurement in contents.measurements):
+        raise CheckFailed("SR-VIEWER: the numbers do not read back as they were given")
+
+
+def _lines(section: Dataset) -> Iterator[tuple[str, str, str, float]]:
+    """Numbers of a section, and of those below it that only say how they were derived."""
+    yield from _numbers(section)
+    for node in section.ContentSequence:
+        below = node.get("ContentSequence", ())
+        if node.ValueType == "CONTAINER" and all(child.ValueType == "NUM" for child in below):
+            yield from _numbers(node)
 
 
 def _numbers(group: Dataset) -> Iterator[tuple[str, str, str, float]]:

@@ -1,4 +1,4 @@
-"""Segmentation: binary, only the frames that hold something (PS3.3 A.51)."""
+"""Segmentation: binary, or as a label map; only the frames that hold something (PS3.3 A.51)."""
 
 from __future__ import annotations
 
@@ -12,14 +12,18 @@ from dicomnode.encode.context import Context, body_part, constructor_arguments, 
 from dicomnode.encode.series import Series
 from dicomnode.sdk.findings import Segment, Segmentation
 
+BINARY = "1.2.840.10008.5.1.4.1.1.66.4"
+LABELMAP = "1.2.840.10008.5.1.4.1.1.66.7"
+_TYPES = {"SEG": SegmentationTypeValues.BINARY, "LABELMAP": SegmentationTypeValues.LABELMAP}
+
 
 def build(finding: Segmentation, context: Context, series: Series) -> Dataset:
-    """Write a segmentation onto the grid of its input."""
+    """Write a segmentation onto the grid of its input, in the form the series is for."""
     work, headers = context.work, context.sources.by_role[finding.on]
     image = SegmentationImage(
         source_images=grid.carriers(headers, work.geometry[finding.on]),
         pixel_array=finding.labels,
-        segmentation_type=SegmentationTypeValues.BINARY,
+        segmentation_type=_TYPES[series.kind],
         segment_descriptions=[
             _describe(segment, number, context) for number, segment in enumerate(finding.segments, start=1)
         ],
@@ -27,6 +31,8 @@ def build(finding: Segmentation, context: Context, series: Series) -> Dataset:
         omit_empty_frames=True,
         **constructor_arguments(context, series),
     )
+    # highdicom describes a segment 0 "Background", which shifts colours in viewers; the padding value says it already.
+    image.SegmentSequence = [item for item in image.SegmentSequence if item.SegmentNumber]
     stamp(image, context, series)
     body_part(image, headers[0])
     if not image.get("Laterality"):

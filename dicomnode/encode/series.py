@@ -9,13 +9,25 @@ from dicomnode.domain.identity import digest_of
 from dicomnode.domain.task import ResultKind
 from dicomnode.encode import uids
 from dicomnode.encode.work import Mode, Work
+from dicomnode.sdk.findings import Finding
 
 MARK = {"research": "(not for diagnostic use)", "clinical": "(AI)"}
 """How a series description ends, so that nobody takes the series for an acquired one."""
 
-_FIRST_NUMBER = 9000
+_FIRST_NUMBER = 90000
 _PLUGINS = 100
+_NUMBERS = 100
 _LONGEST = 64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Form:
+    """One way in which a finding, or the task as a whole, is written."""
+
+    kind: ResultKind
+    title: str
+    finding: Finding | None = None
+    """None for what speaks of the whole task."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +36,7 @@ class Series:
 
     work: Work
     kind: ResultKind
+    finding: Finding | None
     index: int
     """Which one of its kind, from 0."""
     number: int
@@ -43,30 +56,32 @@ class Series:
         return uids.derive(self.work.task_id, self.kind, str(self.index), *role)
 
 
-def plan(work: Work, titles: Sequence[tuple[ResultKind, str]]) -> tuple[Series, ...]:
+def plan(work: Work, forms: Sequence[Form]) -> tuple[Series, ...]:
     """Lay out the series of a task.
 
     Parameters
     ----------
-    titles : sequence of (kind, title)
-        One for each series, in the order of their numbers.
+    forms : sequence of Form
+        All forms the findings could take, written or not, in the order of their numbers: a number depends on the
+        findings alone.
 
     Notes
     -----
-    Series numbers lie in the 9000 block: ten for each plugin, chosen by its name, so that results of several plugins
-    stand apart from acquired series and, almost always, from each other.
+    Series numbers lie in the 90000 block: a hundred for each plugin, chosen by its name, so that results of several
+    plugins stand apart from acquired series and, almost always, from each other.
     """
-    first = _FIRST_NUMBER + 10 * (int(digest_of([work.spec.name])[:8], 16) % _PLUGINS)
-    kinds = [kind for kind, _ in titles]
+    first = _FIRST_NUMBER + _NUMBERS * (int(digest_of([work.spec.name])[:8], 16) % _PLUGINS)
+    kinds = [form.kind for form in forms]
     return tuple(
         Series(
             work=work,
-            kind=kind,
-            index=kinds[:place].count(kind),
+            kind=form.kind,
+            finding=form.finding,
+            index=kinds[:place].count(form.kind),
             number=first + place,
-            description=describe(title, work.mode),
+            description=describe(form.title, work.mode),
         )
-        for place, (kind, title) in enumerate(titles)
+        for place, form in enumerate(forms)
     )
 
 

@@ -29,6 +29,11 @@ STUDY = (
 )  # fmt: skip
 """General Study module (PS3.3 C.7.2.1)."""
 
+IDENTITY = (
+    "PatientID", "IssuerOfPatientID", "PatientName", "PatientBirthDate", "PatientSex", "StudyInstanceUID",
+    "AccessionNumber",
+)  # fmt: skip
+
 ACQUISITION_EQUIPMENT = (
     "Manufacturer", "ManufacturerModelName", "DeviceSerialNumber", "SoftwareVersions", "InstitutionName",
     "StationName",
@@ -125,3 +130,15 @@ def in_unicode(header: Dataset) -> Dataset:
             )
     header.SpecificCharacterSet = "ISO_IR 192"
     return header
+
+
+def differing(one: Dataset, other: Dataset) -> list[str]:
+    """What sets two headers apart in whose they are: keywords of :data:`IDENTITY`."""
+    return [keyword for keyword in IDENTITY if _plain(one, keyword) != _plain(other, keyword)]
+
+
+def _plain(dataset: Dataset, keyword: str) -> str:
+    """A value without what does not count: padding, and empty components at the end of a name."""
+    value = dataset.get(keyword)
+    text = "" if value is None else str(value).strip(" \0")
+    return "=".join(group.rstrip("^ ") for group in text.split("=")).rstrip("=") if keyword == "PatientName" else text

@@ -41,24 +41,24 @@ NOTHING_REPORTED = "The algorithm reported no measurement, evaluation or recomme
 
 _TITLE = CodedConcept("126000", "DCM", "Imaging Measurement Report")
 _DEVICE = CodedConcept("121007", "DCM", "Device")
-_COMMENT = CodedConcept("121106", "DCM", "Comment")
+COMMENT = CodedConcept("121106", "DCM", "Comment")
 _RECOMMENDATION = Code("121075", "DCM", "Recommendation")
 _MAGNETIC_RESONANCE_IMAGING = CodedConcept("113091000", "SCT", "Magnetic resonance imaging")
 
 
-def build(contents: Contents, context: Context, series: Series, written: Sequence[Dataset]) -> Dataset:
+def build(contents: Contents, context: Context, series: Series, segmentations: Sequence[Dataset]) -> Dataset:
     """Write the report.
 
     Parameters
     ----------
     contents : Contents
         What the plugin found.
-    written : sequence of Dataset
-        The task's other result objects; all of them become evidence, segmentations in the order of ``contents``.
+    segmentations : sequence of Dataset
+        Those of ``contents``, written, in the same order; the report refers to them and to the sources.
     """
     report = Comprehensive3DSR(
-        evidence=[*map(_evidence, context.sources.every()), *map(_evidence, written)],
-        content=_tree(contents, context, written)[0],
+        evidence=[*map(evidence, context.sources.every()), *map(evidence, segmentations)],
+        content=_tree(contents, context, segmentations)[0],
         series_instance_uid=series.uid,
         series_number=series.number,
         sop_instance_uid=series.instance_uid(),
@@ -77,21 +77,22 @@ def rounded(measurement: Measurement) -> float:
     return round(float(measurement.value), measurement.decimals)
 
 
-def _tree(contents: Contents, context: Context, written: Sequence[Dataset]) -> MeasurementReport:
+def _tree(contents: Contents, context: Context, segmentations: Sequence[Dataset]) -> MeasurementReport:
     report = MeasurementReport(
-        observation_context=_observer(context),
+        observation_context=ObservationContext(observer_device_context=observer(context)),
         procedure_reported=_MAGNETIC_RESONANCE_IMAGING,
         title=_TITLE,
-        imaging_measurements=[*_segment_groups(contents, context, written), *_case_group(contents, context)],
+        imaging_measurements=[*_segment_groups(contents, context, segmentations), *_case_group(contents, context)],
     )
     root = report[0].ContentSequence
     measurements = len(root) - 1
     root.insert(measurements, library.build(context))
-    root.insert(measurements, _text(_COMMENT, MARK[context.work.mode]))
+    root.insert(measurements, text(COMMENT, MARK[context.work.mode]))
     return report
 
 
-def _observer(context: Context) -> ObservationContext:
+def observer(context: Context) -> ObserverContext:
+    """The plugin as the device that observed (PS3.16 TID 1004)."""
     spec = context.work.spec
     device = DeviceObserverIdentifyingAttributes(
         uid=uids.device(spec.name, spec.version),
@@ -100,18 +101,15 @@ def _observer(context: Context) -> ObservationContext:
         model_name=spec.name,
         serial_number=spec.version,
     )
-    return ObservationContext(
-        observer_device_context=ObserverContext(observer_type=_DEVICE, observer_identifying_attributes=device)
-    )
+    return ObserverContext(observer_type=_DEVICE, observer_identifying_attributes=device)
 
 
 def _segment_groups(
-    contents: Contents, context: Context, written: Sequence[Dataset]
+    contents: Contents, context: Context, segmentations: Sequence[Dataset]
 ) -> list[VolumetricROIMeasurementsAndQualitativeEvaluations]:
-    images = [image for image in written if image.Modality == "SEG"]
     return [
         _segment_group(segment, number, image, contents, context)
-        for finding, image in zip(contents.segmentations, images, strict=True)
+        for finding, image in zip(contents.segmentations, segmentations, strict=True)
         for number, segment in enumerate(finding.segments, start=1)
     ]
 
@@ -133,26 +131,25 @@ def _segment_group(
         algorithm_id=algorithm.for_reports(context.work),
         measurements=_measurements(contents, segment.label),
     )
-    group[0].ContentSequence.extend(_statements(contents.evaluations, segment.label))
+    group[0].ContentSequence.extend(statements(contents.evaluations, segment.label))
     return group
 
 
 def _case_group(contents: Contents, context: Context) -> list[MeasurementsAndQualitativeEvaluations]:
     """What is said about the whole case (TID 1501); without segments there is always such a group."""
     measurements = _measurements(contents, "")
-    statements = _statements(contents.evaluations, "")
-    statements += [_statement(_RECOMMENDATION, recommendation.value) for recommendation in contents.recommendations]
-    if not measurements and not statements:
+    said = case_statements(contents)
+    if not measurements and not said:
         if contents.labels:
             return []
-        statements = [_text(_COMMENT, NOTHING_REPORTED)]
+        said = [text(COMMENT, NOTHING_REPORTED)]
     title = context.work.spec.title
     group = MeasurementsAndQualitativeEvaluations(
         tracking_identifier=TrackingIdentifier(uid=tracking_uid("", context), identifier=title),
         algorithm_id=algorithm.for_reports(context.work),
         measurements=measurements,
     )
-    group[0].ContentSequence.extend(statements)
+    group[0].ContentSequence.extend(said)
     return [group]
 
 
@@ -169,22 +166,35 @@ def _measurements(contents: Contents, label: str) -> list[MeasurementItem]:
     ]
 
 
-def _statements(evaluations: Sequence[QualitativeEvaluation], label: str) -> list[ContentItem]:
+def case_statements(contents: Contents) -> list[ContentItem]:
+    """What is advised, and what is said about the whole case."""
+    advice = [_statement(_RECOMMENDATION, recommendation.value) for recommendation in contents.recommendations]
+    return [*advice, *statements(contents.evaluations, "")]
+
+
+def statements(evaluations: Sequence[QualitativeEvaluation], label: str) -> list[ContentItem]:
+    """What is said about one segment, or the whole case."""
     return [_statement(evaluation.name, evaluation.value) for evaluation in evaluations if evaluation.of == label]
 
 
 def _statement(name: Code, value: Code | str) -> ContentItem:
     """A qualitative evaluation; highdicom's own takes codes only."""
     if isinstance(value, str):
-        return _text(concept(name), value)
+        return text(concept(name), value)
     return CodeContentItem(concept(name), concept(value), RelationshipTypeValues.CONTAINS)
 
 
-def _text(name: CodedConcept, value: str) -> TextContentItem:
+def modifier(name: CodedConcept, value: Code) -> CodeContentItem:
+    """What changes the meaning of the item it belongs to."""
+    return CodeContentItem(name, concept(value), RelationshipTypeValues.HAS_CONCEPT_MOD)
+
+
+def text(name: CodedConcept, value: str) -> TextContentItem:
+    """A line of text."""
     return TextContentItem(name, value, RelationshipTypeValues.CONTAINS)
 
 
-def _evidence(instance: Dataset) -> Dataset:
+def evidence(instance: Dataset) -> Dataset:
     """What a report needs of an instance to refer to it, and nothing that identifies a person."""
     evidence = Dataset()
     for keyword in ("PatientID", "PatientName", "PatientBirthDate", "PatientSex", "AccessionNumber", "StudyID"):

@@ -42,5 +42,10 @@ def device(plugin: str, version: str) -> str:
     return _uid("device", plugin, version)
 
 
+def rejection(reason: str, *names: str) -> str:
+    """UID of a note that rejects these instances for this reason."""
+    return _uid("rejection", reason, *names)
+
+
 def _uid(*parts: str) -> str:
     return f"2.25.{int(digest_of(parts)[:32], 16)}"

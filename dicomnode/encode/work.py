@@ -9,6 +9,7 @@ from typing import Literal, TypeAlias
 
 from dicomnode.domain.identity import Digest
 from dicomnode.domain.stack import Geometry
+from dicomnode.domain.task import ResultKind
 from dicomnode.sdk.spec import ParameterValue, PluginSpec
 
 Mode: TypeAlias = Literal["research", "clinical"]
@@ -27,3 +28,5 @@ class Work:
     """Input role to its DICOM files, in the order of the grid's slices."""
     geometry: Mapping[str, Geometry]
     """Input role to its grid."""
+    kinds: frozenset[ResultKind]
+    """What to write; what these refer to is written as well."""

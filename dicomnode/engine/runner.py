@@ -34,6 +34,8 @@ class Workflow:
 
     run: Callable[..., None]
     concurrency: int
+    partitioned: bool = False
+    """Every piece of work names its partition, and so many may run at once in each."""
 
 
 class Runner:
@@ -74,7 +76,9 @@ class Runner:
         """Create or migrate the engine's tables, recover unfinished work, begin to take work from the queues."""
         DBOS.launch()
         for name, workflow in self._workflows.items():
-            DBOS.register_queue(name, worker_concurrency=workflow.concurrency, polling_interval_sec=_POLLING_S)
+            limit = "partition_worker_concurrency" if workflow.partitioned else "worker_concurrency"
+            limits: dict[str, Any] = {limit: workflow.concurrency}
+            DBOS.register_queue(name, polling_interval_sec=_POLLING_S, **limits)
 
     def stop(self, finish_within_s: float) -> bool:
         """Take no more work and let running work finish for a while; False when some of it still runs."""

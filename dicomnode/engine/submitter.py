@@ -22,7 +22,13 @@ class Submitter:
         )
 
     def submit(
-        self, session: Session, workflow: str, workflow_id: str, *arguments: str | int, delay_s: float = 0.0
+        self,
+        session: Session,
+        workflow: str,
+        workflow_id: str,
+        *arguments: str | int,
+        delay_s: float = 0.0,
+        partition: str = "",
     ) -> None:
         """Queue a workflow; it exists when, and only when, the caller's transaction commits.
 
@@ -38,6 +44,8 @@ class Submitter:
             Keys and numbers only, never data.
         delay_s : float
             Seconds before it may start.
+        partition : str
+            Work of one partition never waits for that of another; for workflows that are partitioned.
         """
         options: EnqueueOptions = {
             "queue_name": workflow,
@@ -45,6 +53,8 @@ class Submitter:
             "workflow_id": workflow_id,
             "app_version": PROTOCOL,
         }
+        if partition:
+            options["queue_partition_key"] = partition
         if delay_s > 0:
             options["delay_seconds"] = delay_s
         self._client.enqueue_in_transaction(session, options, *arguments)

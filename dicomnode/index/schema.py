@@ -271,6 +271,42 @@ class DeliveryRow(Table):
     reason: Mapped[str] = mapped_column(Prose)
     queued: Mapped[datetime]
     updated: Mapped[datetime]
+    delivered: Mapped[datetime | None]
+    transaction_uid: Mapped[str] = mapped_column(UID, default="")
+    """Of the storage commitment that was asked for last; empty when none was since the object was sent."""
+    asked: Mapped[datetime | None]
+
+
+class CommitmentRow(Table):
+    """A storage commitment that was asked of a peer; reports on anything else are refused."""
+
+    __tablename__ = "commitment"
+    transaction_uid: Mapped[str] = mapped_column(UID, primary_key=True)
+    task_id: Mapped[str] = mapped_column(ForeignKey("task.task_id"), index=True)
+    peer: Mapped[str] = mapped_column(String(32))
+    instances: Mapped[list[str]]
+    asked: Mapped[datetime]
+
+
+class ProfileRow(Table):
+    """What a peer accepted and what not, when it was last asked."""
+
+    __tablename__ = "profile"
+    peer: Mapped[str] = mapped_column(String(32), primary_key=True)
+    sop_class_uid: Mapped[str] = mapped_column(UID, primary_key=True)
+    transfer_syntax_uid: Mapped[str] = mapped_column(UID, primary_key=True)
+    accepted: Mapped[bool]
+    asked: Mapped[datetime]
+
+
+class RefusedReportRow(Table):
+    """How often a calling title has sent commitment reports that were refused, and why."""
+
+    __tablename__ = "refused_report"
+    calling_aet: Mapped[str] = mapped_column(String(16), primary_key=True)
+    reason: Mapped[str] = mapped_column(String(128), primary_key=True)
+    count: Mapped[int]
+    last: Mapped[datetime]
 
 
 class QuarantineRow(Table):

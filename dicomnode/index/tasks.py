@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
-from typing import get_args
 
 from sqlalchemy import select, update
 
@@ -15,7 +14,8 @@ from dicomnode.domain.exam import Outcome, PlannedTask, SeriesVerdict
 from dicomnode.domain.identity import Digest, SeriesInstanceUID, StudyInstanceUID
 from dicomnode.domain.instance import StoredObject
 from dicomnode.domain.stack import Geometry
-from dicomnode.domain.task import ENDED, Input, ResultKind, ResultObject, Task, TaskState
+from dicomnode.domain.task import ENDED, Input, ResultObject, Task, TaskState
+from dicomnode.index import deliveries
 from dicomnode.index.database import Transaction
 from dicomnode.index.exams import hold_study, instance_of, write_verdicts
 from dicomnode.index.schema import DeliveryRow, EventRow, ExamRow, InstanceRow, ObjectRow, TaskInputRow, TaskRow
@@ -182,9 +182,8 @@ def finish(
         return None
     session.add_all(_object_row(task_id, result, stored, now) for result, stored in results)
     session.flush()
-    objects = session.scalars(select(ObjectRow).where(ObjectRow.task_id == task_id).order_by(ObjectRow.store_key)).all()
-    peers = tuple(name for name, kinds in routes if _queue_deliveries(session, objects, name, kinds, now))
-    kinds = Counter(made.kind for made in objects)
+    peers = tuple(name for name, kinds in routes if deliveries.queue(session, task_id, name, kinds, now))
+    kinds = Counter(session.scalars(select(ObjectRow.kind).where(ObjectRow.task_id == task_id)))
     summary = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
     _end(session, row, TaskState.DONE, f"{summary} for {', '.join(peers) or 'no destination'}", now)
     return peers
@@ -202,25 +201,6 @@ def _object_row(task_id: Digest, result: ResultObject, stored: StoredObject, now
         digest=stored.digest,
         created=now,
     )
-
-
-_ORDER: tuple[str, ...] = get_args(ResultKind)
-
-
-def _queue_deliveries(
-    session: Transaction, objects: Sequence[ObjectRow], peer: str, kinds: frozenset[str], now: datetime
-) -> bool:
-    wanted = sorted((made for made in objects if made.kind in kinds), key=lambda made: _ORDER.index(made.kind))
-    for made in wanted:
-        row = session.scalar(
-            select(DeliveryRow).where(DeliveryRow.sop_instance_uid == made.sop_instance_uid, DeliveryRow.peer == peer)
-        )
-        if row is None:
-            row = DeliveryRow(sop_instance_uid=made.sop_instance_uid, task_id=made.task_id, peer=peer, attempts=0)
-            session.add(row)
-        row.state, row.status, row.reason = DeliveryState.QUEUED, None, ""
-        row.queued = row.updated = now
-    return bool(wanted)
 
 
 def end(session: Transaction, task_id: Digest, attempt: int, state: TaskState, reason: str, now: datetime) -> None:

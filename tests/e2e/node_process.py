@@ -114,13 +114,14 @@ longest_retry = 2.0
         return json.loads(self.cli(*arguments, "--json").stdout)
 
     def settled(self, tasks: int, seconds: float = 90) -> list[dict[str, Any]]:
-        """Wait until this many tasks have ended and nothing is left to deliver."""
+        """Wait until this many tasks have ended and nothing is left to deliver or to prove."""
+        moving = {"queued", "waiting"} | ({"delivered"} if "commitment = true" in self.config.read_text() else set())
 
         def ended() -> list[dict[str, Any]]:
             found: list[dict[str, Any]] = self.ask("tasks", "list")
             live = [task for task in found if task["state"] in ("queued", "running")]
-            moving = [p for task in found for p in task["deliveries"].values() if p.get("queued") or p.get("waiting")]
-            return found if len(found) >= tasks and not live and not moving else []
+            left = [peer for task in found for peer in task["deliveries"].values() if moving & peer.keys()]
+            return found if len(found) >= tasks and not live and not left else []
 
         result: list[dict[str, Any]] = until(ended, seconds, f"{tasks} tasks end and deliver")
         return result

@@ -33,7 +33,7 @@ KINDS = {SEG: "SEG", SR: "SR", PM: "PM", SC: "SC"}
 SLICES = 35
 
 
-def peers_of(pacs: Orthanc) -> str:
+def peers_of(pacs: Orthanc, commitment: str = "false") -> str:
     """The configuration of Orthanc as destination and DCMTK as sender."""
     return f"""
 [[peers]]
@@ -42,6 +42,7 @@ aet = "{pacs.aet}"
 host = "{pacs.host}"
 port = {pacs.dicom_port}
 receives = ["SEG", "SR", "SC", "PM"]
+commitment = {commitment}
 [[peers]]
 name = "scanner"
 aet = "SCANNER"
@@ -89,8 +90,9 @@ def walk(test_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     assert len(files) == 2 * SLICES
     folder = tmp_path_factory.mktemp("orthanc")
     with orthanc(folder) as pacs:
-        node = NodeProcess(folder, free_port(), peers_of(pacs))
+        node = NodeProcess(folder, free_port(), peers_of(pacs, commitment="true"))
         node.start()
+        pacs.introduce("DICOMNODE", node.port)
         shuffled_over_two_associations(node.port, files, seed=1)
         start = time.monotonic()
         until(lambda: pacs.count() == SLICES + 3, 60, "Orthanc holds all results")
@@ -113,7 +115,7 @@ def test_the_node_says_the_same(walk: Walk) -> None:
     assert study["series"] == {"done": 1}
     (task,) = walk.node.settled(1)
     assert (task["plugin"], task["state"]) == ("fat_fraction", "done")
-    assert task["deliveries"] == {"pacs": {"delivered": SLICES + 3}}
+    assert task["deliveries"] == {"pacs": {"proven": SLICES + 3}}
     why = walk.node.cli("studies", "why", study["study_instance_uid"]).stdout
     assert "35 images: in-phase: echo time 4.635 ms at 1.5 T is in phase" in why
     assert "35 images: opposed-phase: echo time 2.302 ms at 1.5 T is opposed" in why
@@ -201,7 +203,7 @@ def test_sending_the_exam_again_and_running_the_task_again_add_nothing(walk: Wal
     walk.node.cli("tasks", "retry", task["task_id"])
     until(lambda: walk.node.settled(1)[0]["attempt"] == 2, 60, "the second attempt")
     (task,) = walk.node.settled(1)
-    assert (task["state"], task["deliveries"]) == ("done", {"pacs": {"delivered": SLICES + 3}})
+    assert (task["state"], task["deliveries"]) == ("done", {"pacs": {"proven": SLICES + 3}})
     assert {entry["ID"]: walk.pacs.file(entry["ID"]) for entry in walk.pacs.instances()} == before
 
 

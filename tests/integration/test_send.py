@@ -16,6 +16,7 @@ from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 from pynetdicom import AE, AllStoragePresentationContexts, evt
 
 from dicomnode.dicom.header import data_set_of
+from dicomnode.dimse.probe import probe
 from dicomnode.dimse.scu import echo, outgoing, send
 from dicomnode.domain.identity import AETitle
 from dicomnode.errors import Refused, Unreachable
@@ -162,6 +163,25 @@ def test_dcmtk_keeps_what_we_send(
             storescp.terminate()
     got = {data_set_of(path.read_bytes())[0] for path in folder.iterdir()}
     assert got == {data_set_of(image.read_bytes())[0] for image in images}
+
+
+def test_a_peer_that_takes_nothing_offered_is_no_reason_to_try_again(serve: Serve, images: tuple[Path, ...]) -> None:
+    archive = serve((CT_IMAGE, ExplicitVRLittleEndian))
+    (sent,) = send(archive.peer(), US, [outgoing(images[0])])
+    assert (sent.status, sent.text) == (None, "no presentation context accepted")
+
+
+def test_a_probe_says_what_is_taken_and_what_not(serve: Serve) -> None:
+    archive = serve((MR_IMAGE, ImplicitVRLittleEndian), (CT_IMAGE, ExplicitVRLittleEndian))
+    assert probe(archive.peer(), US, [MR_IMAGE, CT_IMAGE, "1.2.3"]) == {
+        (MR_IMAGE, ExplicitVRLittleEndian): False,
+        (MR_IMAGE, ImplicitVRLittleEndian): True,
+        (CT_IMAGE, ExplicitVRLittleEndian): True,
+        (CT_IMAGE, ImplicitVRLittleEndian): False,
+        ("1.2.3", ExplicitVRLittleEndian): False,
+        ("1.2.3", ImplicitVRLittleEndian): False,
+    }
+    assert set(probe(archive.peer(), US, ["1.2.3"]).values()) == {False}
 
 
 def test_echo_tells_the_reasons_apart(serve: Serve) -> None:

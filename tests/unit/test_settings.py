@@ -199,7 +199,7 @@ def test_a_wrong_override_is_named_as_such(tmp_path: Path) -> None:
         ("[[peers]]\nname = 'a'\n", "node.toml:1: peers.0.aet: Field required"),
         (
             TWO_PEERS.replace('"SR"', '"XY"'),
-            "node.toml:14: peers.1.receives.1: Input should be 'SC', 'MR', 'PM', 'SEG'",
+            "node.toml:14: peers.1.receives.1: Input should be 'SC', 'MR', 'PM', 'PM16', 'SEG'",
         ),
         (TWO_PEERS.replace("archive", "pacs"), "node.toml:9: peers.1.name: 'pacs' is used by two peers"),
         (TWO_PEERS.replace("ARCHIVE", "ORTHANC"), "node.toml:10: peers.1.aet: 'ORTHANC' is used by two peers"),

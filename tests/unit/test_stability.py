@@ -79,7 +79,7 @@ def world(tmp_path: Path) -> Iterator[World]:
         plugins={spec.name: Enabled(spec=spec, parameters={})},
         node_workers=None,  # type: ignore[arg-type]
         plugin_workers=None,  # type: ignore[arg-type]
-        send=None,  # type: ignore[arg-type]
+        delivery=None,  # type: ignore[arg-type]
         now=lambda: at(0),
     )
     yield World(database=database, parts=parts)

@@ -28,7 +28,7 @@ def test_a_full_set_of_objects(one: str, other: str, test_data: Path) -> None:
     others, other_grid = cases.files_of(test_data / other)
     work = cases.work({"in-phase": files, "opposed-phase": others}, {"in-phase": grid, "opposed-phase": other_grid})
     results = encode(cases.findings(grid.shape), work)
-    assert [result.kind for result in results] == ["SEG", "PM", *["SC"] * grid.shape[0], "SR"]
+    assert [result.kind for result in results] == [*["SC"] * grid.shape[0], "PM", "SEG", "SR"]
     source = dcmread(files[0], stop_before_pixels=True)
     for result in results:
         dataset = read(result)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from dicomnode.deliver.send import Answer, attempt, park
-from dicomnode.domain.delivery import DeliveryState, Parcel
+from dicomnode.deliver.send import attempt, put_by
+from dicomnode.domain.delivery import Answer, DeliveryState, Parcel
 from dicomnode.domain.identity import SOPClassUID, SOPInstanceUID
 from dicomnode.errors import Refused, Unreachable
 from dicomnode.settings import DeliverySettings, PeerSettings
@@ -19,10 +18,8 @@ PEER = PeerSettings(name="pacs", aet="PACS")
 POLICY = DeliverySettings(give_up_after=100)
 
 
-@dataclass(frozen=True)
-class Reply:
-    status: int | None = 0
-    text: str = "text"
+def _reply(status: int | None = 0, text: str = "text") -> Answer:
+    return Answer(status=status, text=text)
 
 
 def _parcels(count: int) -> list[Parcel]:
@@ -31,6 +28,7 @@ def _parcels(count: int) -> list[Parcel]:
             delivery_id=n,
             sop_instance_uid=SOPInstanceUID(f"7.{n}"),
             sop_class_uid=SOPClassUID("1.2"),
+            kind="SC",
             store_key=f"k{n}",
             attempts=0,
             queued=at(0),
@@ -39,7 +37,7 @@ def _parcels(count: int) -> list[Parcel]:
     ]
 
 
-def _attempt(*replies: Reply | Exception, parcels: int, now: float = 1) -> list[tuple[int, DeliveryState, str]]:
+def _attempt(*replies: Answer | Exception, parcels: int, now: float = 1) -> list[tuple[int, DeliveryState, str]]:
     asked: list[Path] = []
     released: list[bool] = []
 
@@ -59,7 +57,7 @@ def _attempt(*replies: Reply | Exception, parcels: int, now: float = 1) -> list[
 
 
 def test_each_parcel_gets_its_own_answer() -> None:
-    assert _attempt(Reply(), Reply(0xA700, "full"), Reply(0xA900), Reply(None, "no context"), parcels=4) == [
+    assert _attempt(_reply(), _reply(0xA700, "full"), _reply(0xA900), _reply(None, "no context"), parcels=4) == [
         (0, DeliveryState.DELIVERED, ""),
         (1, DeliveryState.WAITING, "full"),
         (2, DeliveryState.PARKED, "text"),
@@ -73,7 +71,7 @@ def test_no_association_means_all_wait(error: Exception) -> None:
 
 
 def test_an_association_lost_half_way_keeps_what_arrived() -> None:
-    assert _attempt(Reply(), Unreachable("connection lost"), parcels=3) == [
+    assert _attempt(_reply(), Unreachable("connection lost"), parcels=3) == [
         (0, DeliveryState.DELIVERED, ""),
         (1, DeliveryState.WAITING, "connection lost"),
         (2, DeliveryState.WAITING, "connection lost"),
@@ -83,24 +81,24 @@ def test_an_association_lost_half_way_keeps_what_arrived() -> None:
 def test_what_nobody_foresaw_keeps_what_arrived_and_is_given_up_in_the_end() -> None:
     gone = FileNotFoundError("a result's file")
     reason = "unexpected FileNotFoundError; see the log at this time"
-    assert _attempt(Reply(), gone, parcels=2)[1] == (1, DeliveryState.WAITING, reason)
+    assert _attempt(_reply(), gone, parcels=2)[1] == (1, DeliveryState.WAITING, reason)
     assert _attempt(gone, parcels=1, now=100) == [(0, DeliveryState.PARKED, f"given up: {reason}")]
 
 
 def test_answers_that_stop_early_leave_the_rest_waiting() -> None:
-    states = [state for _, state, _ in _attempt(Reply(), parcels=3)]
+    states = [state for _, state, _ in _attempt(_reply(), parcels=3)]
     assert states == [DeliveryState.DELIVERED, DeliveryState.WAITING, DeliveryState.WAITING]
 
 
 def test_patience_ends_for_what_waits_only() -> None:
-    assert _attempt(Reply(), Reply(0xA700, "full"), parcels=2, now=100) == [
+    assert _attempt(_reply(), _reply(0xA700, "full"), parcels=2, now=100) == [
         (0, DeliveryState.DELIVERED, ""),
         (1, DeliveryState.PARKED, "given up: full"),
     ]
 
 
 def test_parking_names_its_reason() -> None:
-    assert [(r.delivery_id, r.state, r.reason) for r in park(_parcels(2), "why")] == [
+    assert [(r.delivery_id, r.state, r.reason) for r in put_by(_parcels(2), DeliveryState.PARKED, "why")] == [
         (0, DeliveryState.PARKED, "why"),
         (1, DeliveryState.PARKED, "why"),
     ]

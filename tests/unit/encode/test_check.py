@@ -16,6 +16,7 @@ from dicomnode.encode import Work, encode, sources, times
 from dicomnode.encode.check import check
 from dicomnode.encode.contents import sort
 from dicomnode.encode.context import Context
+from dicomnode.encode.encode import wanted
 from dicomnode.encode.series import plan
 from dicomnode.errors import CheckFailed
 from dicomnode.sdk import Finding
@@ -31,7 +32,7 @@ def proven(results: tuple[ResultObject, ...], work: Work, findings: Sequence[Fin
     headers = sources.read(work)
     context = Context(work=work, sources=headers, moment=times.newest(headers.every()))
     contents = sort(findings, work, headers)
-    check(results, contents, context, plan(work, contents.titles(work.spec.title)))
+    check(results, contents, context, wanted(plan(work, contents.forms(work.spec.title)), work.kinds))
 
 
 def changed(results: tuple[ResultObject, ...], kind: str, change: Change) -> tuple[ResultObject, ...]:
@@ -129,6 +130,32 @@ def other_unit(dataset: Dataset) -> None:
     number.MeasuredValueSequence[0].MeasurementUnitsCodeSequence[0].CodeValue = "1"
 
 
+def other_count(dataset: Dataset) -> None:
+    counts = np.frombuffer(dataset.PixelData, "<u2").copy()
+    counts[-1] ^= 2
+    dataset.PixelData = counts.tobytes()
+
+
+def other_label(dataset: Dataset) -> None:
+    pixels = bytearray(dataset.PixelData)
+    pixels[pixels.index(1)] = 2
+    dataset.PixelData = bytes(pixels)
+
+
+def other_line(dataset: Dataset) -> None:
+    number = next(node for node in nodes(dataset) if name(node) == "Volume")
+    number.MeasuredValueSequence[0].NumericValue = "1431"
+
+
+def line_of_another_structure(dataset: Dataset) -> None:
+    labels = [node for node in nodes(dataset) if name(node) == "Tracking Identifier"]
+    labels[0].TextValue, labels[1].TextValue = labels[1].TextValue, labels[0].TextValue
+
+
+def other_key_image(dataset: Dataset) -> None:
+    del dataset.ContentSequence[-1]
+
+
 def lose_number(dataset: Dataset) -> None:
     group = next(node for node in nodes(dataset) if name(node) == "Measurement Group")
     group.ContentSequence = [node for node in group.ContentSequence if name(node) != "Volume"]
@@ -172,14 +199,25 @@ FAULTS = [
     ("SR", other_unit, "numbers do not read back"),
     ("SR", lose_number, "numbers do not read back"),
     ("SR", wrong_reference, "refers to another segment"),
+    ("LABELMAP", other_label, "mask does not read back"),
+    ("LABELMAP", swap_left_and_right, "SEG: a frame lies .* mm off"),
+    ("LABELMAP", remove("PixelPaddingValue"), "LABELMAP: PixelPaddingValue is missing"),
+    ("PM16", other_count, "PM16: the values do not read back"),
+    ("PM16", move, "OT: a frame lies 0.020 mm off"),
+    ("PM16", other_slope, "PM16: the values do not read back"),
+    ("SR-VIEWER", other_line, "SR-VIEWER: the numbers do not read back"),
+    ("SR-VIEWER", line_of_another_structure, "SR-VIEWER: the structures are not those"),
+    ("KOS", other_key_image, "KOS: the selection does not name"),
+    ("KOS", remove("IssuerOfPatientID"), "KOS: IssuerOfPatientID is not"),
 ]
 
 
 @pytest.mark.parametrize(("kind", "change", "message"), FAULTS, ids=[f"{kind}-{text}" for kind, _, text in FAULTS])
 def test_a_faulty_object_is_not_sent(kind: str, change: Change, message: str, task: Work) -> None:
-    results = encode(FINDINGS, task)
+    work = replace(task, kinds=cases.EVERY_KIND)
+    results = encode(FINDINGS, work)
     with pytest.raises(CheckFailed, match=message):
-        proven(changed(results, kind, change), task)
+        proven(changed(results, kind, change), work)
 
 
 @pytest.mark.parametrize("kind", ["SEG", "PM", "SC"])

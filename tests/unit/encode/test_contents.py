@@ -35,11 +35,15 @@ def test_findings_are_sorted_by_kind_and_keep_their_order(task: Work) -> None:
     contents = sort(findings[::-1], task, sources.read(task))
     assert contents.labels == ("Liver", "Focus")
     assert [measurement.value for measurement in contents.measurements] == [18.254, -1.5, 1430.27, 12.3456]
-    assert contents.titles("Fat") == [
+    assert [(form.kind, form.title) for form in contents.forms("Fat")] == [
         ("SR", "Fat report"),
         ("SEG", "Liver Focus segmentation"),
+        ("LABELMAP", "Liver Focus segmentation"),
         ("PM", "Signal fat fraction"),
+        ("PM16", "Signal fat fraction"),
         ("SC", "Fat fraction in colour"),
+        ("SR-VIEWER", "Fat report in words"),
+        ("KOS", "Fat key images"),
     ]
 
 

@@ -2,31 +2,33 @@ from __future__ import annotations
 
 import pytest
 
-from dicomnode.encode.series import describe, plan
+from dicomnode.domain.task import ResultKind
+from dicomnode.encode.series import Form, describe, plan
 from dicomnode.encode.work import Mode
 from tests import cases
 
-TITLES = [("SR", "Report"), ("SEG", "One"), ("SEG", "Two"), ("PM", "Map")]
+KINDS: tuple[ResultKind, ...] = ("SR", "SEG", "SEG", "PM")
+FORMS = [Form(kind=kind, title=f"Title {number}") for number, kind in enumerate(KINDS)]
 
 
 def test_every_series_has_its_own_number_and_uids() -> None:
-    series = plan(cases.work({}, {}), TITLES)
+    series = plan(cases.work({}, {}), FORMS)
     numbers = [place.number for place in series]
     assert numbers == list(range(numbers[0], numbers[0] + 4))
-    assert 9000 <= numbers[0] <= 9990
-    assert numbers[0] % 10 == 0
+    assert 90000 <= numbers[0] <= 99900
+    assert numbers[0] % 100 == 0
     assert [place.index for place in series] == [0, 0, 1, 0]
     assert len({place.uid for place in series} | {place.instance_uid() for place in series}) == 8
 
 
 def test_instances_of_a_series_differ() -> None:
-    (series,) = plan(cases.work({}, {}), [("SC", "Pictures")])
+    (series,) = plan(cases.work({}, {}), [Form(kind="SC", title="Pictures")])
     assert len({series.instance_uid(number) for number in range(1, 300)}) == 299
 
 
 def test_another_task_has_other_uids() -> None:
-    (one,) = plan(cases.work({}, {}), TITLES[:1])
-    (other,) = plan(cases.work({}, {}, task_id="0" * 64), TITLES[:1])
+    (one,) = plan(cases.work({}, {}), FORMS[:1])
+    (other,) = plan(cases.work({}, {}, task_id="0" * 64), FORMS[:1])
     assert one.uid != other.uid
     assert one.instance_uid() != other.instance_uid()
     assert one.number == other.number

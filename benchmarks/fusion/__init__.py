@@ -1,0 +1,1 @@
+"""Registration of CE-MRN onto CE-T1WI on phantoms whose pose is known."""

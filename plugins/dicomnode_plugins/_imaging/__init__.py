@@ -1,0 +1,1 @@
+"""Image mathematics that several plugins share: registration, resampling, masks; no plugin itself."""

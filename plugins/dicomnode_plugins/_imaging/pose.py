@@ -1,0 +1,78 @@
+"""Rigid and affine motions as six or twelve numbers of one unit, mm."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from dicomnode_plugins._imaging.grids import Array
+
+RADIUS = 80.0
+"""mm; a turn of one radian moves a point this far away by this much: turns, stretches and shifts weigh alike."""
+RIGID, AFFINE = 6, 12
+
+
+def matrix(pose: Array) -> Array:
+    """3 x 4 matrix on points relative to a pivot.
+
+    Parameters
+    ----------
+    pose : (6,) or (12,)
+        Rotation vector x :data:`RADIUS`, shift, then logarithms of three scales and three shears, each x
+        :data:`RADIUS`; all mm.
+    """
+    angle = float(np.linalg.norm(pose[:3])) / RADIUS + 1e-30
+    kx, ky, kz = pose[:3] / RADIUS / angle
+    cross = np.array([[0, -kz, ky], [kz, 0, -kx], [-ky, kx, 0]])
+    linear = np.eye(3) + np.sin(angle) * cross + (1 - np.cos(angle)) * cross @ cross
+    if len(pose) == AFFINE:
+        shear = np.eye(3)
+        shear[[0, 0, 1], [1, 2, 2]] = pose[9:12] / RADIUS
+        linear = linear * np.exp(pose[6:9] / RADIUS) @ shear
+    return np.column_stack([linear, pose[3:6]])
+
+
+def slopes(pose: Array, step: float = 1e-4) -> Array:
+    """Derivative of :func:`matrix` by each number, (12, 6) or (12, 12), by central differences."""
+    ways = step * np.eye(len(pose))
+    return np.stack([(matrix(pose + way) - matrix(pose - way)).ravel() / (2 * step) for way in ways], 1)
+
+
+def inverted(pose: Array) -> Array:
+    """The rigid motion back."""
+    motion = matrix(pose)
+    return np.concatenate([-pose[:3], -motion[:, :3].T @ motion[:, 3]])
+
+
+def reflected(pose: Array) -> Array:
+    """The rigid motion seen in a mirror that exchanges left and right."""
+    return pose * (1, -1, -1, -1, 1, 1)
+
+
+def in_patient(pose: Array, pivot: Array) -> Array:
+    """4 x 4 matrix on patient coordinates, mm."""
+    relative = matrix(pose)
+    full = np.eye(4)
+    full[:3, :3] = relative[:, :3]
+    full[:3, 3] = relative[:, 3] + pivot - relative[:, :3] @ pivot
+    return full
+
+
+def mirror(pivot: Array) -> Array:
+    """4 x 4 matrix that exchanges left and right of patient coordinates about a pivot."""
+    full = np.diag([-1.0, 1.0, 1.0, 1.0])
+    full[0, 3] = 2 * pivot[0]
+    return full
+
+
+def turn_and_shift(motion: Array, pivot: Array) -> tuple[float, float]:
+    """How far a 4 x 4 motion turns, degrees, and how far it moves the pivot, mm."""
+    left, _, right = np.linalg.svd(motion[:3, :3])
+    cosine = (np.trace(left @ right) - 1) / 2
+    shift = motion[:3, :3] @ pivot + motion[:3, 3] - pivot
+    return float(np.rad2deg(np.arccos(np.clip(cosine, -1, 1)))), float(np.linalg.norm(shift))
+
+
+def distance(one: Array, other: Array, points: Array) -> float:
+    """Mean distance, mm, between what two 4 x 4 motions make of points (3, n)."""
+    gap = (one - other)[:3]
+    return float(np.linalg.norm(gap[:, :3] @ points + gap[:, 3:], axis=0).mean())

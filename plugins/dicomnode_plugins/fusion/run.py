@@ -1,0 +1,116 @@
+"""From two series to findings: registered and fused, or refused and shown side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from dicomnode.sdk import (
+    HOT_IRON,
+    Case,
+    Context,
+    DerivedImage,
+    Finding,
+    Layer,
+    Presentation,
+    QualitativeEvaluation,
+    Registration,
+    SecondaryCapture,
+    Volume,
+)
+from dicomnode.sdk.codes import SPATIAL_RESAMPLING
+from dicomnode_plugins._imaging.grids import Values
+from dicomnode_plugins._imaging.registration import Alignment, register
+from dicomnode_plugins._imaging.resampling import onto
+from dicomnode_plugins.fusion import codes, contrast, gates, picture, projections, reader, readings
+
+BASE, OVERLAY = "ce_t1", "ce_mrn"
+METHOD = (
+    "Rigid registration by normalised mutual information and local correlation; the CE-MRN is resampled once, "
+    "linearly, onto the CE-T1."
+)
+RESAMPLED = "CE-MRN on the grid of CE-T1"
+
+
+def run(case: Case, context: Context) -> list[Finding]:
+    """Lay CE-MRN over CE-T1WI where the registration can be believed.
+
+    Raises
+    ------
+    Unsuitable
+        When a series covers too little to be registered.
+    """
+    base, overlay = case.volume(BASE), case.volume(OVERLAY)
+    gates.check(base, overlay)
+    context.progress(0.1, "registration")
+    alignment = register(base, overlay)
+    context.progress(0.6, "resampling")
+    moved = onto(base, overlay, alignment.matrix)
+    figures = {**alignment.figures, **contrast.figures(base, moved)}
+    same_frame = bool(base.frame) and base.frame == overlay.frame
+    failed = gates.failed(figures, same_frame=same_frame)
+    context.progress(0.7, "pictures")
+    pictures = _refused(base, overlay) if failed else _fused(base, overlay, moved, alignment)
+    return [
+        *_said(failed, gates.doubtful(figures, same_frame=same_frame)),
+        *pictures,
+        *readings.measurements(figures),
+        *(reader.template() if case.parameters["reader_template"] else []),
+    ]
+
+
+def _said(failed: Sequence[str], doubtful: Sequence[str]) -> list[Finding]:
+    outcome = "Refused, shown side by side: " + "; ".join(failed) if failed else "Fused; a person must confirm the fit."
+    return [
+        QualitativeEvaluation(name=codes.OUTCOME, value=outcome),
+        *(
+            QualitativeEvaluation(name=codes.CAUTION, value=f"Look at the fit: {doubt}")
+            for doubt in doubtful
+            if not failed
+        ),
+        QualitativeEvaluation(name=codes.METHOD, value=METHOD),
+    ]
+
+
+def _refused(base: Volume, overlay: Volume) -> list[Finding]:
+    return [
+        SecondaryCapture(
+            derived_from=(BASE, OVERLAY),
+            frames=picture.side_by_side(base, overlay),
+            title="CE-T1 and CE-MRN, not fused",
+        )
+    ]
+
+
+def _fused(base: Volume, overlay: Volume, moved: Values, alignment: Alignment) -> list[Finding]:
+    gray, hot = picture.gray_window(base), picture.hot_window(base, moved)
+    return [
+        SecondaryCapture(
+            on=BASE,
+            derived_from=(BASE, OVERLAY),
+            frames=picture.fused_slices(base, gray, moved, hot),
+            title="CE-MRN over CE-T1",
+        ),
+        SecondaryCapture(
+            derived_from=(OVERLAY,),
+            frames=projections.coronal_slabs(overlay, hot),
+            title="CE-MRN, coronal MIP of 20 mm",
+        ),
+        SecondaryCapture(
+            derived_from=(OVERLAY,), frames=projections.rotating(overlay, hot), title="CE-MRN, rotating MIP"
+        ),
+        DerivedImage(
+            on=BASE,
+            derived_from=(OVERLAY, BASE),
+            array=moved,
+            title=RESAMPLED,
+            window=picture.centre_and_width(hot),
+            derivation=SPATIAL_RESAMPLING,
+        ),
+        Registration(fixed=BASE, moving=OVERLAY, matrix=alignment.inverse),
+        Presentation(
+            title="CE-MRN over CE-T1",
+            base=Layer(image=BASE, window=picture.centre_and_width(gray)),
+            overlay=Layer(image=RESAMPLED, window=picture.centre_and_width(hot), colours=HOT_IRON),
+            opacity=picture.OPACITY,
+        ),
+    ]

@@ -1,0 +1,57 @@
+"""A known pose is found, the same each time, whichever volume is the smaller one."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+import pytest
+
+from benchmarks.fusion import pairs
+from benchmarks.fusion.pairs import Pair
+from dicomnode_plugins._imaging import examination
+from dicomnode_plugins._imaging.registration import Alignment, register
+from dicomnode_plugins._imaging.resampling import onto
+
+
+@cache
+def found(maker: str, seed: int, kind: str = "true") -> tuple[Pair, Alignment]:
+    """A pair of twice the study's voxel side, 20 degrees and 30 mm apart on each axis at most."""
+    pair = pairs.make(maker, seed, step=2, kind=kind)
+    return pair, register(pair.t1, pair.mrn)
+
+
+@pytest.mark.parametrize(("maker", "seed"), [("philips", 2), ("siemens", 302)])
+def test_the_pose_is_found(maker: str, seed: int) -> None:
+    pair, alignment = found(maker, seed)
+    assert pair.errors(np.eye(4)).mean() > 10
+    assert pair.errors(alignment.matrix).mean() < 0.35
+    assert pair.errors(alignment.matrix).max() < 0.7
+
+
+def test_the_order_of_the_volumes_does_not_matter_and_nothing_is_random() -> None:
+    pair, alignment = found("philips", 2)
+    again = register(pair.mrn, pair.t1)
+    assert np.allclose(again.matrix, alignment.inverse, rtol=0, atol=1e-12)
+    assert again.figures == alignment.figures
+
+
+def test_the_other_side_of_the_body_is_found() -> None:
+    _, alignment = found("philips", 2)
+    parotid = np.array([52.0, 16.0, -22.0, 1.0])
+    assert np.allclose((alignment.contralateral @ parotid)[:3], (-52, 16, -22), atol=2.5)
+    assert np.allclose(alignment.contralateral @ alignment.contralateral, np.eye(4), atol=0.5)
+
+
+def test_the_figures_of_a_true_pair_differ_from_those_of_another_patient() -> None:
+    (_, true), (_, other) = found("philips", 2), found("philips", 2, "other_patient")
+    for name, least in ((examination.SCORE, 0.1), (examination.FALL, 0.05)):
+        assert true.figures[name] > other.figures[name] + least
+    assert true.figures[examination.MIRROR] < 0.85 < other.figures[examination.MIRROR]
+
+
+def test_what_is_resampled_lies_where_the_base_has_it() -> None:
+    pair, alignment = found("philips", 2)
+    truly, moved = (onto(pair.t1, pair.mrn, matrix) for matrix in (pair.truth, alignment.matrix))
+    wrongly = onto(pair.t1, pair.mrn, np.eye(4))
+    assert np.abs(moved - truly).mean() < 0.1 * np.abs(wrongly - truly).mean()

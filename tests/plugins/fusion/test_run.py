@@ -1,0 +1,69 @@
+"""What the plugin finds, and what it refuses."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from dicomnode.sdk import (
+    DerivedImage,
+    Presentation,
+    QualitativeEvaluation,
+    Registration,
+    SecondaryCapture,
+)
+from dicomnode.sdk.testing import check_plugin
+from dicomnode_plugins.fusion import SPEC, reader
+from tests.plugins.fusion.scenes import found, numbers, pair, said
+
+
+def test_a_true_pair_is_fused_where_it_belongs() -> None:
+    findings, given = found(), pair()
+    assert {type(finding).__name__ for finding in findings} == set(SPEC.produces)
+    (registration,) = (f for f in findings if isinstance(f, Registration))
+    assert (registration.fixed, registration.moving) == ("ce_t1", "ce_mrn")
+    assert given.errors(np.linalg.inv(registration.matrix)).mean() < 0.35
+    (resampled,) = (f for f in findings if isinstance(f, DerivedImage))
+    assert (resampled.on, resampled.array.shape) == ("ce_t1", given.t1.array.shape)
+    (state,) = (f for f in findings if isinstance(f, Presentation))
+    assert state.overlay is not None
+    assert (state.base.image, state.overlay.image, state.opacity) == ("ce_t1", resampled.title, 0.4)
+    pictures = {f.title: f for f in findings if isinstance(f, SecondaryCapture)}
+    assert pictures["CE-MRN over CE-T1"].frames.shape == (*given.t1.array.shape, 3)
+    assert set(pictures) == {"CE-MRN over CE-T1", "CE-MRN, coronal MIP of 20 mm", "CE-MRN, rotating MIP"}
+    assert "Fused" in said(findings)
+
+
+def test_every_figure_is_measured() -> None:
+    for kind in ("true", "other_patient"):
+        measured = numbers(found(kind))
+        assert len(measured) == 15
+        assert measured["REG_OVERLAP"] > 0.8
+
+
+@pytest.mark.parametrize(
+    ("kind", "reason"),
+    [
+        ("other_patient", "local correlation"),
+        ("mirrored", "mirrored image"),
+    ],
+)
+def test_a_pair_that_is_none_is_shown_side_by_side_with_the_reason(kind: str, reason: str) -> None:
+    findings = found(kind)
+    assert not [f for f in findings if isinstance(f, Registration | DerivedImage | Presentation)]
+    (picture,) = (f for f in findings if isinstance(f, SecondaryCapture))
+    assert (picture.on, picture.title) == ("", "CE-T1 and CE-MRN, not fused")
+    assert "Refused, shown side by side" in said(findings)
+    assert reason in said(findings)
+
+
+def test_the_reader_s_template_is_open() -> None:
+    findings = [f for f in reader.template() if isinstance(f, QualitativeEvaluation)]
+    assert len({f.name.value for f in findings}) == 14
+    assert all(str(f.value).startswith("Open, for the reader") for f in findings)
+    scales = [str(f.value) for f in findings if "0 to 3" in f.name.meaning]
+    assert [all(f"{number} " in scale for number in range(4)) for scale in scales] == [True, True]
+
+
+def test_the_plugin_conforms() -> None:
+    check_plugin(SPEC)
