@@ -16,7 +16,6 @@ import numpy.typing as npt
 from benchmarks.fat_fraction.exams import HardExam, examine
 from dicomnode.sdk import Case
 from dicomnode_plugins.fat_fraction import SPEC, dual_echo, foci, organs, sparing
-from dicomnode_plugins.fat_fraction.axial import axial_view
 from dicomnode_plugins.fat_fraction.organs import Organs
 
 
@@ -45,11 +44,11 @@ def called(exam: HardExam, found: Organs) -> dict[str, Any]:
     """What is called sparing, with both contrast-enhanced series."""
     in_phase, opposed = exam.volumes["in_phase"], exam.volumes["opposed_phase"]
     percent = dual_echo.signal_fat_fraction(in_phase.array, opposed.array, found.liver & (in_phase.array > 0))
-    case, view = Case(volumes=exam.volumes, parameters=SPEC.resolve({})), axial_view(in_phase.affine)
+    case = Case(volumes=exam.volumes, parameters=SPEC.resolve({}))
     spared, lesions = exam.patient.spared, exam.patient.lesions
     hit, false, wrong = set(), 0, []
     if not found.quality.failed and np.nanmedian(percent[found.core]) >= sparing.STEATOSIS:
-        for candidate, contrast in foci.judged(case, percent, found, view).areas:
+        for candidate, contrast in foci.search(case, percent, found).areas:
             if not foci.judgement(contrast).startswith(foci.TYPICAL):
                 continue
             focus = candidate.focus

@@ -9,6 +9,7 @@ import numpy as np
 
 from dicomnode.sdk import Case, Finding, Measurement, QualitativeEvaluation, Segment, Segmentation
 from dicomnode.sdk.codes import ANATOMICAL_STRUCTURE, CUBIC_CENTIMETER, FAT_FRACTION, MEAN, PERCENT, RATIO, VOLUME
+from dicomnode.sdk.findings import Colour
 from dicomnode_plugins.fat_fraction import codes, enhancement, placement, sparing
 from dicomnode_plugins.fat_fraction.axial import AxialView, axial_view
 from dicomnode_plugins.fat_fraction.dual_echo import FloatArray, Mask
@@ -32,15 +33,13 @@ _COLOURS = ((240, 220, 60), (255, 120, 120), (120, 180, 255))
 class Judged:
     """Low-fat areas and what the contrast agent says of them."""
 
-    areas: tuple[tuple[Candidate, Contrast], ...]
-    """At most :data:`MOST`; masks in axial planes."""
-    count: int
-    """Of all that were found."""
-    enhanced: str
-    """How the contrast-enhanced series were placed, or why they were not used, in words."""
+    areas: tuple[tuple[Candidate, Contrast], ...] = ()
+    """At most :data:`MOST`, those most like sparing first, then larger ones; masks in axial planes."""
+    said: tuple[str, ...]
+    """Of the search as a whole: how many there are, how the contrast-enhanced series were placed, or why not."""
 
 
-def search(case: Case, percent: FloatArray, organs: Organs) -> list[Finding]:
+def search(case: Case, percent: FloatArray, organs: Organs) -> Judged:
     """Look for focal fatty sparing in an accepted liver outline.
 
     Parameters
@@ -50,39 +49,51 @@ def search(case: Case, percent: FloatArray, organs: Organs) -> list[Finding]:
     """
     level = float(np.nanmedian(percent[organs.core].astype(np.float64)))
     if level < sparing.STEATOSIS:
-        return [
-            _said(f"Not applicable: the liver reads {level:.1f} %; below {sparing.STEATOSIS:g} % nothing is spared.")
-        ]
+        said = f"Not applicable: the liver reads {level:.1f} %; below {sparing.STEATOSIS:g} % nothing is spared."
+        return Judged(said=(said,))
+    in_phase = case.volume("in_phase")
+    view = axial_view(in_phase.affine)
+    signal, liver, core = (view.of(array) for array in (in_phase.array, organs.liver, organs.core))
+    found = sparing.candidates(view.of(percent), signal, liver, core, view.spacing(in_phase.spacing))
+    if not found:
+        return Judged(said=("No low-fat area that can hold a region of 0.5 cm2.",))
+    volumes, placed = _enhanced(case, organs.liver, view)
+    areas = [(candidate, enhancement.measure(candidate, signal, volumes)) for candidate in found]
+    areas.sort(key=lambda area: len(area[1].doubts))
+    areas = areas[:MOST]
+    count = f"{len(found)} low-fat areas; the {len(areas)} most like sparing are reported, larger ones first."
+    return Judged(areas=tuple(areas), said=(count, placed))
+
+
+def findings(case: Case, percent: FloatArray, judged: Judged) -> list[Finding]:
+    """Segments, regions, numbers and judgements of the areas."""
+    said: list[Finding] = [QualitativeEvaluation(name=codes.SPARING, value=words) for words in judged.said]
+    if not judged.areas:
+        return said
     view = axial_view(case.volume("in_phase").affine)
-    found = judged(case, percent, organs, view)
-    if not found.areas:
-        return [_said("No low-fat area that can hold a region of 0.5 cm2.")]
-    count = f"{found.count} low-fat areas; the {len(found.areas)} most like sparing are reported, larger ones first."
     seen = view.of(percent)
     return [
-        _said(count),
-        _said(found.enhanced),
-        *_segments([candidate for candidate, _ in found.areas], view),
+        *said,
+        *_segments([candidate for candidate, _ in judged.areas], view),
         *(
             finding
-            for number, (candidate, contrast) in enumerate(found.areas, start=1)
+            for number, (candidate, contrast) in enumerate(judged.areas, start=1)
             for finding in _described(candidate, number, seen, contrast)
         ),
     ]
 
 
-def judged(case: Case, percent: FloatArray, organs: Organs, view: AxialView) -> Judged:
-    """Low-fat areas with their signals, those most like sparing first, then larger ones."""
-    in_phase = case.volume("in_phase")
-    liver, core = view.of(organs.liver), view.of(organs.core)
-    signal = view.of(in_phase.array)
-    found = sparing.candidates(view.of(percent), signal, liver, core, view.spacing(in_phase.spacing))
-    if not found:
-        return Judged(areas=(), count=0, enhanced="")
-    volumes, said = _enhanced(case, organs.liver, view)
-    areas = [(candidate, enhancement.measure(candidate, signal, volumes)) for candidate in found]
-    areas.sort(key=lambda area: len(area[1].doubts))
-    return Judged(areas=tuple(areas[:MOST]), count=len(found), enhanced=said)
+def circles(case: Case, judged: Judged) -> tuple[tuple[Mask, Colour], ...]:
+    """The regions of interest on the grid of the in-phase echo, with the colours of their borders."""
+    if not judged.areas:
+        return ()
+    view = axial_view(case.volume("in_phase").affine)
+    shape = judged.areas[0][0].area.shape
+    inside, beside = (
+        view.back(np.logical_or.reduce([disc.mask(shape) for disc in discs]))
+        for discs in zip(*((candidate.focus, candidate.parenchyma) for candidate, _ in judged.areas), strict=True)
+    )
+    return (inside, _COLOURS[1]), (beside, _COLOURS[2])
 
 
 def judgement(contrast: Contrast) -> str:
@@ -155,7 +166,3 @@ def _labels(number: int) -> tuple[str, str, str]:
 
 def _segment(label: str, colour: int) -> Segment:
     return Segment(label=label, category=ANATOMICAL_STRUCTURE, type=codes.REGION, colour=_COLOURS[colour])
-
-
-def _said(words: str) -> Finding:
-    return QualitativeEvaluation(name=codes.SPARING, value=words)

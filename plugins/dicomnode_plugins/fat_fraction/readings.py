@@ -19,10 +19,6 @@ PROPOSAL = (
 )
 ROI_MODE = "ROI mode: no liver outline, because the proposal failed a quality gate"
 BY_HAND = "The statistics are of the whole body in the field of view; place a region of interest by hand."
-SPLEEN_CAUTION = (
-    "Subtracting the spleen repairs little of the T2* error: the liver's own decay is faster, and 2.9 of 4.8 points "
-    "remained on phantoms."
-)
 _FOLD_OVER = 40.0  # percent
 _WORTH_SAYING = 0.001  # part of the voxels
 
@@ -63,7 +59,7 @@ def of_liver(
         QualitativeEvaluation(name=codes.CAUTION, value=PROPOSAL, of=LIVER),
         *_cut_off(organs.liver, in_phase),
         *_fold_over(percent, organs.core, LIVER),
-        *_reference(percent, organs.spleen, in_phase, opposed, level),
+        *_reference(percent, organs.spleen, in_phase, opposed),
         *(_without_t1(level, in_phase) if t1_correction else ()),
     ]
 
@@ -100,7 +96,7 @@ def _cut_off(liver: Mask, in_phase: Volume) -> list[Finding]:
     return [QualitativeEvaluation(name=codes.CAUTION, value=said, of=LIVER)]
 
 
-def _reference(percent: FloatArray, spleen: Mask, in_phase: Volume, opposed: Volume, level: float) -> list[Finding]:
+def _reference(percent: FloatArray, spleen: Mask, in_phase: Volume, opposed: Volume) -> list[Finding]:
     if np.isnan(percent[spleen]).all():
         said = "No spleen was found: the scale of the echoes and T2* are unchecked in tissue without fat."
         return [QualitativeEvaluation(name=codes.CAUTION, value=said)]
@@ -108,11 +104,12 @@ def _reference(percent: FloatArray, spleen: Mask, in_phase: Volume, opposed: Vol
     reading = _median(percent, spleen)
     found: list[Finding] = [
         Measurement(name=FAT_FRACTION, value=reading, unit=PERCENT, of=SPLEEN, derivation=MEDIAN),
-        Measurement(name=codes.SPLEEN_CORRECTED, value=level - reading, unit=PERCENT, of=LIVER, derivation=MEDIAN),
-        QualitativeEvaluation(name=codes.CAUTION, value=SPLEEN_CAUTION, of=LIVER),
     ]
     if reading < relaxation.T2_STAR_ALARM:
-        said = f"T2* effect: the spleen, which holds no fat, reads {reading:.1f} %. The liver reads too low as well."
+        said = (
+            f"T2* effect: the spleen, which holds no fat, reads {reading:.1f} %. The liver reads too low as well, "
+            "by an amount that the spleen does not tell: its own decay is faster."
+        )
         found.append(QualitativeEvaluation(name=codes.CAUTION, value=said, of=SPLEEN))
     return found
 

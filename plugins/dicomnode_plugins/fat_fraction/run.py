@@ -11,11 +11,25 @@ from dicomnode.sdk import (
     SecondaryCapture,
 )
 from dicomnode.sdk.codes import FAT_FRACTION, PERCENT
-from dicomnode_plugins.fat_fraction import checks, codes, dual_echo, foci, organs, outlines, picture, protocol, readings
+from dicomnode_plugins.fat_fraction import (
+    checks,
+    codes,
+    dual_echo,
+    foci,
+    gray,
+    organs,
+    outlines,
+    picture,
+    protocol,
+    readings,
+    summary,
+)
 from dicomnode_plugins.fat_fraction.dual_echo import FloatArray, Mask, Noise
+from dicomnode_plugins.fat_fraction.foci import Judged
 from dicomnode_plugins.fat_fraction.organs import Organs
 
 IN_PHASE, OPPOSED_PHASE = "in_phase", "opposed_phase"
+TITLE = "Dual-echo signal fat fraction"
 METHOD = "Dual-echo signal fat fraction, 50 (IP - OP) / IP; not a proton density fat fraction"
 
 
@@ -38,27 +52,24 @@ def run(case: Case, context: Context) -> list[Finding]:
     context.progress(0.4, "liver")
     percent = dual_echo.signal_fat_fraction(in_phase.array, opposed.array, measurable)
     found = organs.search(in_phase, opposed, body)
-    context.progress(0.8, "readings")
-    return [
-        *_pictures(case, percent, body, found),
-        *_readings(case, percent, body, found),
-        *_method(case, noise),
-    ]
+    context.progress(0.7, "low-fat areas")
+    judged = None if found.quality.failed else foci.search(case, percent, found)
+    context.progress(0.9, "readings")
+    numbers = _numbers(case, percent, body, found, judged)
+    said = [*numbers, *_method(case, noise)]
+    return [*_pictures(case, percent, body, found, judged, said), *said]
 
 
-def _readings(case: Case, percent: FloatArray, body: Mask, found: Organs) -> list[Finding]:
-    in_phase = case.volume(IN_PHASE)
-    if found.quality.failed:
-        return [
-            outlines.segmentation(IN_PHASE, body, found),
-            *readings.of_body(percent, body, in_phase.voxel_volume, found.quality.failed),
-        ]
+def _numbers(case: Case, percent: FloatArray, body: Mask, found: Organs, judged: Judged | None) -> list[Finding]:
+    in_phase, opposed = case.volume(IN_PHASE), case.volume(OPPOSED_PHASE)
+    outline = outlines.segmentation(IN_PHASE, body, found)
+    if judged is None:
+        return [outline, *readings.of_body(percent, body, in_phase.voxel_volume, found.quality.failed)]
+    corrected = bool(case.parameters["t1_correction"])
     return [
-        *foci.search(case, percent, found),
-        outlines.segmentation(IN_PHASE, body, found),
-        *readings.of_liver(
-            percent, found, in_phase, case.volume(OPPOSED_PHASE), t1_correction=bool(case.parameters["t1_correction"])
-        ),
+        *foci.findings(case, percent, judged),
+        outline,
+        *readings.of_liver(percent, found, in_phase, opposed, t1_correction=corrected),
     ]
 
 
@@ -71,24 +82,28 @@ def _method(case: Case, noise: Noise) -> list[Finding]:
     ]
 
 
-def _pictures(case: Case, percent: FloatArray, body: Mask, found: Organs) -> list[Finding]:
-    limit = float(case.parameters["display_limit"])
+def _pictures(
+    case: Case, percent: FloatArray, body: Mask, found: Organs, judged: Judged | None, said: list[Finding]
+) -> list[Finding]:
+    """The map as values, in gray and in colour, and the page that sums up what is said."""
+    limit, both = float(case.parameters["display_limit"]), (IN_PHASE, OPPOSED_PHASE)
+    circles = foci.circles(case, judged) if judged else ()
+    frames = picture.overlay(case.volume(IN_PHASE).array, percent, body, limit, (*outlines.borders(found), *circles))
+    areas = circles[0][0] if circles else None
+    shown = summary.slices(body if found.quality.failed else found.liver, areas)
     return [
         ParametricMap(
             on=IN_PHASE,
-            derived_from=(IN_PHASE, OPPOSED_PHASE),
+            derived_from=both,
             array=percent,
             quantity=FAT_FRACTION,
             unit=PERCENT,
             label="FAT FRACTION",
-            title="Dual-echo signal fat fraction",
+            title=TITLE,
             value_range=(0.0, 50.0),
             window=(limit / 2, limit),
         ),
-        SecondaryCapture(
-            on=IN_PHASE,
-            derived_from=(IN_PHASE, OPPOSED_PHASE),
-            frames=picture.overlay(case.volume(IN_PHASE).array, percent, body, limit, outlines.borders(found)),
-            title="Dual-echo signal fat fraction in colour",
-        ),
+        gray.image(IN_PHASE, both, percent, TITLE, limit),
+        SecondaryCapture(on=IN_PHASE, derived_from=both, frames=frames, title=f"{TITLE} in colour"),
+        summary.page(TITLE, both, frames, shown, said),
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -16,7 +17,7 @@ from dicomnode.sdk import (
     Volume,
 )
 from dicomnode.sdk.codes import CUBIC_CENTIMETER, FAT_FRACTION, PERCENT
-from dicomnode_plugins.fat_fraction import codes, dual_echo, organs, outlines, picture, readings
+from dicomnode_plugins.fat_fraction import codes, dual_echo, gray, organs, outlines, picture, readings, summary
 from dicomnode_plugins.fat_fraction.dual_echo import FloatArray, Mask
 from dicomnode_plugins.fat_fraction.organs import Organs
 
@@ -109,8 +110,8 @@ def check_swap(percent: FloatArray, total: Volume, body: Mask) -> None:
         )
 
 
-def findings(seen: WaterFat, title: str, label: str, limit: float) -> list[Finding]:
-    """Map, picture, outlines and the numbers of liver and spleen.
+def findings(seen: WaterFat, title: str, label: str, limit: float, said: Sequence[Finding] = ()) -> list[Finding]:
+    """Maps, pictures, outlines, the numbers of liver and spleen, and a page that sums them up with what else is said.
 
     Parameters
     ----------
@@ -118,7 +119,11 @@ def findings(seen: WaterFat, title: str, label: str, limit: float) -> list[Findi
         Of the map, VR CS.
     limit : float
         Fat fraction at the upper end of the colours, percent.
+    said : sequence of Finding
+        Further numbers and statements; they end the result.
     """
+    numbers = [*_numbers(seen), *said]
+    shown = summary.slices(seen.body if seen.organs.quality.failed else seen.organs.liver)
     frames = picture.overlay(seen.total.array, seen.percent, seen.body, limit, outlines.borders(seen.organs))
     return [
         ParametricMap(
@@ -132,9 +137,11 @@ def findings(seen: WaterFat, title: str, label: str, limit: float) -> list[Findi
             value_range=(0.0, 100.0),
             window=(limit / 2, limit),
         ),
+        gray.image(seen.on, seen.derived_from, seen.percent, title, limit),
         SecondaryCapture(on=seen.on, derived_from=seen.derived_from, frames=frames, title=f"{title} in colour"),
+        summary.page(title, seen.derived_from, frames, shown, numbers),
         outlines.segmentation(seen.on, seen.body, seen.organs),
-        *_numbers(seen),
+        *numbers,
     ]
 
 

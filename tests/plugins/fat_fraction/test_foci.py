@@ -12,7 +12,7 @@ import pytest
 from benchmarks.fat_fraction.exams import examine
 from benchmarks.fat_fraction.figures import called, outline
 from dicomnode.demo.phantom import Exam
-from dicomnode.sdk import Case, Finding, Measurement, QualitativeEvaluation
+from dicomnode.sdk import Case, Finding, Measurement, QualitativeEvaluation, SecondaryCapture
 from dicomnode_plugins.fat_fraction import SPEC, codes, enhancement, foci, roi
 from dicomnode_plugins.fat_fraction.gates import Quality
 from dicomnode_plugins.fat_fraction.organs import Organs
@@ -46,6 +46,11 @@ def test_sparing_is_called_and_measured() -> None:
     assert inside[codes.ENHANCEMENT.meaning] > beside[codes.ENHANCEMENT.meaning] > 0.5
     one, other = (segment(found, label) for label in ("ROI in low-fat area 1", "ROI in parenchyma 1"))
     assert np.array_equal(one.any((1, 2)), other.any((1, 2))), "both lie on one slice"
+    coloured, page = (finding.frames for finding in found if isinstance(finding, SecondaryCapture))
+    for disc, colour in ((one, (255, 120, 120)), (other, (120, 180, 255))):
+        assert (coloured[disc] == colour).all(-1).sum() >= 6, "its border is drawn"
+        assert not (coloured[disc] == colour).all()
+    assert (page[0] == (255, 120, 120)).all(-1).sum() > 6, "and seen on the page"
     assert (segment(found, "Low-fat area 1") & one).sum() > 0.9 * one.sum()
 
 
@@ -84,7 +89,7 @@ def test_without_steatosis_it_does_not_apply(level: float, applies: bool) -> Non
     liver = np.zeros(SMALL, bool)
     liver[3:9, 20:60, 20:60] = True
     found = Organs(liver=liver, core=liver, spleen=~liver, quality=Quality(figures={}))
-    words = said(foci.search(given, np.full(SMALL, level, np.float32), found))
+    words = " ".join(foci.search(given, np.full(SMALL, level, np.float32), found).said)
     assert words.startswith("No low-fat area" if applies else f"Not applicable: the liver reads {level} %")
 
 

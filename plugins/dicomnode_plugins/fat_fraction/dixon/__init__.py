@@ -24,7 +24,14 @@ SPEC = PluginSpec(
             same_grid_as="water",
         ),
     ),
-    produces=("ParametricMap", "Segmentation", "SecondaryCapture", "Measurement", "QualitativeEvaluation"),
+    produces=(
+        "ParametricMap",
+        "DerivedImage",
+        "Segmentation",
+        "SecondaryCapture",
+        "Measurement",
+        "QualitativeEvaluation",
+    ),
     entry="dicomnode_plugins.fat_fraction.dixon.run:run",
     family=MULTISPECTRAL_PROCESSING,
     parameters=(

@@ -40,8 +40,8 @@ def run(case: Case, context: Context) -> list[Finding]:
     gate, limit = float(case.parameters["noise_gate"]), float(case.parameters["display_limit"])
     seen = water_fat.look("water", ("water", "fat"), water, fat.array, None, gate)
     context.progress(0.8, "readings")
-    return [
-        *water_fat.findings(seen, "Dixon signal fat fraction", "FAT FRACTION", limit),
+    said = [
         QualitativeEvaluation(name=codes.METHOD, value=METHOD),
         QualitativeEvaluation(name=codes.CAUTION, value=CAUTION),
     ]
+    return water_fat.findings(seen, "Dixon signal fat fraction", "FAT FRACTION", limit, said)

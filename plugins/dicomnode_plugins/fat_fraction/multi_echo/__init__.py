@@ -31,7 +31,14 @@ SPEC = PluginSpec(
             same_grid_as="real",
         ),
     ),
-    produces=("ParametricMap", "Segmentation", "SecondaryCapture", "Measurement", "QualitativeEvaluation"),
+    produces=(
+        "ParametricMap",
+        "DerivedImage",
+        "Segmentation",
+        "SecondaryCapture",
+        "Measurement",
+        "QualitativeEvaluation",
+    ),
     entry="dicomnode_plugins.fat_fraction.multi_echo.run:run",
     family=MULTISPECTRAL_PROCESSING,
     parameters=(

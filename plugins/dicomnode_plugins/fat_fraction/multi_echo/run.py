@@ -62,11 +62,9 @@ def run(case: Case, context: Context) -> list[Finding]:
     from_all = tuple(case.volumes)
     gate, limit = float(case.parameters["noise_gate"]), float(case.parameters["display_limit"])
     seen = water_fat.look(_ON, from_all, replace(echoes.grid, array=water), fat, found.percent, gate)
-    return [
-        *water_fat.findings(seen, "Proton density fat fraction", "PDFF", limit),
-        *_decay(found, seen),
-        *_said(echoes, sense),
-    ]
+    maps, numbers = _decay(found, seen)
+    said = [*numbers, *_said(echoes, sense)]
+    return [*water_fat.findings(seen, "Proton density fat fraction", "PDFF", limit, said), *maps]
 
 
 def complex_echoes(real: tuple[Volume, ...], imaginary: tuple[Volume, ...]) -> Echoes:
@@ -100,8 +98,8 @@ def complex_echoes(real: tuple[Volume, ...], imaginary: tuple[Volume, ...]) -> E
     return Echoes(signal=signal.astype(np.complex64), times=seconds, tesla=tesla, grid=real[0])
 
 
-def _decay(found: Separated, seen: WaterFat) -> list[Finding]:
-    """R2* and what the model leaves, as maps and in the liver."""
+def _decay(found: Separated, seen: WaterFat) -> tuple[list[Finding], list[Finding]]:
+    """R2* and what the model leaves, as maps, and in the liver as numbers."""
     known = np.isfinite(seen.percent)
     maps = (
         (found.r2_star, codes.R2_STAR, codes.PER_SECOND, "R2STAR", "R2*", (0.0, 500.0), (100.0, 200.0)),
@@ -122,11 +120,10 @@ def _decay(found: Separated, seen: WaterFat) -> list[Finding]:
         for array, quantity, unit, label, title, values, window in maps
     ]
     if seen.organs.quality.failed:
-        return shown
+        return shown, []
     core = seen.organs.core & known
     of = readings.LIVER
-    return [
-        *shown,
+    return shown, [
         Measurement(
             name=codes.R2_STAR,
             value=float(np.median(found.r2_star[core])),
