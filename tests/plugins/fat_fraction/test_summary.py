@@ -7,7 +7,9 @@ import pytest
 
 from dicomnode.sdk import Finding, Measurement, QualitativeEvaluation
 from dicomnode.sdk.codes import FAT_FRACTION, MEDIAN, PERCENT, RATIO
+from dicomnode_plugins._imaging import lettering
 from dicomnode_plugins.fat_fraction import codes, summary
+from dicomnode_plugins.fat_fraction.run import METHOD
 
 FRAMES = np.arange(6, dtype=np.uint8)[:, None, None, None] * np.ones((1, 100, 200, 3), np.uint8) * 40
 
@@ -30,6 +32,10 @@ def test_every_number_and_word_makes_a_line() -> None:
     assert lines == ["Liver: Fat fraction Median 12.35 %", f"ROI 1: {codes.ENHANCEMENT.meaning} 0.50 ratio",
                      "Caution: mind the gap"]  # fmt: skip
     assert page(number, word).shape[0] > page(number).shape[0] > page().shape[0]
+
+
+def test_every_sign_of_the_method_is_drawn() -> None:
+    assert set(METHOD.upper()) <= set(lettering._DOTS), "brackets carry the meaning of the formula"
 
 
 def test_a_long_statement_is_wrapped_inside_the_page() -> None:
