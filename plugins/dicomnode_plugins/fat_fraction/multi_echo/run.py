@@ -25,8 +25,8 @@ METHOD = (
 )
 CAUTION = (
     "T1 is not corrected: a flip angle above 5 degrees weights fat up ({angle}). A fat spectrum other than that of the "
-    "model shifts values: on phantoms by up to 2.3 points up to 50 % and up to 3.3 above. Swaps of water and fat remain "
-    "possible where the signal is lost, at lungs and gas and at the edge of the field of view."
+    "model shifts values: on phantoms by up to 2.3 points up to 50 % and up to 3.3 above. Swaps of water and fat "
+    "remain possible where the signal is lost, at lungs and gas and at the edge of the field of view."
 )
 _ON = "real.1"
 _SAME_TIME = 0.02  # ms
