@@ -85,7 +85,7 @@ def main() -> None:
     runs = [walk(seed, options.slices) for seed in range(options.runs)]
     medians = {stage: statistics.median(run[stage] for run in runs) for stage in STAGES}
     total = sum(medians.values())
-    print(f"{2 * options.slices} images in, {options.slices + 3} objects out, median of {options.runs} runs")
+    print(f"{2 * options.slices} images in, {options.slices + 4} objects out, median of {options.runs} runs")
     for stage, seconds in medians.items():
         print(f"  {stage:<20} {seconds:6.2f} s  {100 * seconds / total:5.1f} %")
     after = statistics.median(sum(run[stage] for stage in STAGES[1:]) for run in runs)

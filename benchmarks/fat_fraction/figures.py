@@ -14,7 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks.fat_fraction.exams import HardExam, examine
-from dicomnode_plugins.fat_fraction import dual_echo, enhancement, foci, organs, sparing
+from dicomnode.sdk import Case
+from dicomnode_plugins.fat_fraction import SPEC, dual_echo, foci, organs, sparing
 from dicomnode_plugins.fat_fraction.organs import Organs
 
 
@@ -43,12 +44,11 @@ def called(exam: HardExam, found: Organs) -> dict[str, Any]:
     """What is called sparing, with both contrast-enhanced series."""
     in_phase, opposed = exam.volumes["in_phase"], exam.volumes["opposed_phase"]
     percent = dual_echo.signal_fat_fraction(in_phase.array, opposed.array, found.liver & (in_phase.array > 0))
+    case = Case(volumes=exam.volumes, parameters=SPEC.resolve({}))
     spared, lesions = exam.patient.spared, exam.patient.lesions
     hit, false, wrong = set(), 0, []
     if not found.quality.failed and np.nanmedian(percent[found.core]) >= sparing.STEATOSIS:
-        enhanced = [enhancement.resampled(exam.volumes[role], in_phase) for role in ("precontrast", "hepatobiliary")]
-        for candidate in sparing.candidates(percent, found.liver, found.core, in_phase.spacing):
-            contrast = enhancement.measure(candidate, in_phase.array, (enhanced[0], enhanced[1]))
+        for candidate, contrast in foci.search(case, percent, found).areas:
             if not foci.judgement(contrast).startswith(foci.TYPICAL):
                 continue
             focus = candidate.focus

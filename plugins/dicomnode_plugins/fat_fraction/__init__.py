@@ -12,7 +12,7 @@ _NOT_FAT_SATURATED = Match(
 
 SPEC = PluginSpec(
     name="fat_fraction",
-    version="0.2.0",
+    version="0.3.0",
     title="Dual-echo signal fat fraction",
     intended_use=(
         "Research: maps the signal fat fraction, 0 to 50 %, of an in-phase and an opposed-phase gradient echo of the "
@@ -43,7 +43,14 @@ SPEC = PluginSpec(
             same_frame_as="in_phase",
         ),
     ),
-    produces=("ParametricMap", "Segmentation", "SecondaryCapture", "Measurement", "QualitativeEvaluation"),
+    produces=(
+        "ParametricMap",
+        "DerivedImage",
+        "Segmentation",
+        "SecondaryCapture",
+        "Measurement",
+        "QualitativeEvaluation",
+    ),
     entry="dicomnode_plugins.fat_fraction.run:run",
     family=MULTISPECTRAL_PROCESSING,
     parameters=(

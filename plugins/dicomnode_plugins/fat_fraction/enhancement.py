@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import ndimage
 
 from dicomnode.sdk import Volume
 from dicomnode_plugins.fat_fraction import protocol
@@ -71,17 +70,6 @@ def unlike(precontrast: Volume, hepatobiliary: Volume) -> str:
         if not math.isclose(one, other, rel_tol=_SAME_PROTOCOL):
             return f"{keyword} is {one:g} before the contrast agent and {other:g} in the hepatobiliary phase"
     return ""
-
-
-def resampled(moving: Volume, onto: Volume) -> FloatArray:
-    """A volume on the grid of another by linear interpolation in patient coordinates; NaN outside it."""
-    between = np.linalg.inv(moving.affine) @ onto.affine
-    # From (x, y, z) order of affines to (z, y, x) order of arrays.
-    matrix, offset = between[2::-1, 2::-1], between[2::-1, 3]
-    image: FloatArray = ndimage.affine_transform(
-        moving.array, matrix, offset, onto.array.shape, order=1, mode="constant", cval=np.nan
-    )
-    return image
 
 
 def measure(

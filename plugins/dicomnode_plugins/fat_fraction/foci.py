@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 
 from dicomnode.sdk import Case, Finding, Measurement, QualitativeEvaluation, Segment, Segmentation
 from dicomnode.sdk.codes import ANATOMICAL_STRUCTURE, CUBIC_CENTIMETER, FAT_FRACTION, MEAN, PERCENT, RATIO, VOLUME
-from dicomnode_plugins.fat_fraction import codes, enhancement, sparing
+from dicomnode.sdk.findings import Colour
+from dicomnode_plugins.fat_fraction import codes, enhancement, placement, sparing
 from dicomnode_plugins.fat_fraction.axial import AxialView, axial_view
-from dicomnode_plugins.fat_fraction.dual_echo import FloatArray
+from dicomnode_plugins.fat_fraction.dual_echo import FloatArray, Mask
 from dicomnode_plugins.fat_fraction.enhancement import Contrast
 from dicomnode_plugins.fat_fraction.organs import Organs
 from dicomnode_plugins.fat_fraction.roi import Disc
@@ -27,7 +29,17 @@ MOST = 6
 _COLOURS = ((240, 220, 60), (255, 120, 120), (120, 180, 255))
 
 
-def search(case: Case, percent: FloatArray, organs: Organs) -> list[Finding]:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Judged:
+    """Low-fat areas and what the contrast agent says of them."""
+
+    areas: tuple[tuple[Candidate, Contrast], ...] = ()
+    """At most :data:`MOST`, those most like sparing first, then larger ones; masks in axial planes."""
+    said: tuple[str, ...]
+    """Of the search as a whole: how many there are, how the contrast-enhanced series were placed, or why not."""
+
+
+def search(case: Case, percent: FloatArray, organs: Organs) -> Judged:
     """Look for focal fatty sparing in an accepted liver outline.
 
     Parameters
@@ -37,30 +49,51 @@ def search(case: Case, percent: FloatArray, organs: Organs) -> list[Finding]:
     """
     level = float(np.nanmedian(percent[organs.core].astype(np.float64)))
     if level < sparing.STEATOSIS:
-        return [
-            _said(f"Not applicable: the liver reads {level:.1f} %; below {sparing.STEATOSIS:g} % nothing is spared.")
-        ]
+        said = f"Not applicable: the liver reads {level:.1f} %; below {sparing.STEATOSIS:g} % nothing is spared."
+        return Judged(said=(said,))
     in_phase = case.volume("in_phase")
     view = axial_view(in_phase.affine)
-    seen = view.of(percent)
-    found = sparing.candidates(seen, view.of(organs.liver), view.of(organs.core), view.spacing(in_phase.spacing))
+    signal, liver, core = (view.of(array) for array in (in_phase.array, organs.liver, organs.core))
+    found = sparing.candidates(view.of(percent), signal, liver, core, view.spacing(in_phase.spacing))
     if not found:
-        return [_said("No low-fat area that can hold a region of 0.5 cm2.")]
-    enhanced, why_not = _enhanced(case, view)
-    signal = view.of(in_phase.array)
-    judged = [(candidate, enhancement.measure(candidate, signal, enhanced)) for candidate in found]
-    judged = sorted(judged, key=lambda pair: len(pair[1].doubts))[:MOST]
-    count = f"{len(found)} low-fat areas; the {len(judged)} most like sparing are reported, larger ones first."
+        return Judged(said=("No low-fat area that can hold a region of 0.5 cm2.",))
+    volumes, placed = _enhanced(case, organs.liver, view)
+    areas = [(candidate, enhancement.measure(candidate, signal, volumes)) for candidate in found]
+    areas.sort(key=lambda area: len(area[1].doubts))
+    areas = areas[:MOST]
+    count = f"{len(found)} low-fat areas; the {len(areas)} most like sparing are reported, larger ones first."
+    return Judged(areas=tuple(areas), said=(count, placed))
+
+
+def findings(case: Case, percent: FloatArray, judged: Judged) -> list[Finding]:
+    """Segments, regions, numbers and judgements of the areas."""
+    said: list[Finding] = [QualitativeEvaluation(name=codes.SPARING, value=words) for words in judged.said]
+    if not judged.areas:
+        return said
+    view = axial_view(case.volume("in_phase").affine)
+    seen = view.of(percent)
     return [
-        _said(count),
-        *([_said(why_not)] if why_not else []),
-        *_segments([candidate for candidate, _ in judged], view),
+        *said,
+        *_segments([candidate for candidate, _ in judged.areas], view),
         *(
             finding
-            for number, (candidate, contrast) in enumerate(judged, start=1)
+            for number, (candidate, contrast) in enumerate(judged.areas, start=1)
             for finding in _described(candidate, number, seen, contrast)
         ),
     ]
+
+
+def circles(case: Case, judged: Judged) -> tuple[tuple[Mask, Colour], ...]:
+    """The regions of interest on the grid of the in-phase echo, with the colours of their borders."""
+    if not judged.areas:
+        return ()
+    view = axial_view(case.volume("in_phase").affine)
+    shape = judged.areas[0][0].area.shape
+    inside, beside = (
+        view.back(np.logical_or.reduce([disc.mask(shape) for disc in discs]))
+        for discs in zip(*((candidate.focus, candidate.parenchyma) for candidate, _ in judged.areas), strict=True)
+    )
+    return (inside, _COLOURS[1]), (beside, _COLOURS[2])
 
 
 def judgement(contrast: Contrast) -> str:
@@ -70,16 +103,23 @@ def judgement(contrast: Contrast) -> str:
     return f"{NOT_TYPICAL}: {'; '.join(contrast.doubts)}." if contrast.doubts else f"{TYPICAL}."
 
 
-def _enhanced(case: Case, view: AxialView) -> tuple[tuple[FloatArray, FloatArray] | None, str]:
-    """Both contrast-enhanced volumes on the axial grid, or why they are not used."""
+def _enhanced(case: Case, liver: Mask, view: AxialView) -> tuple[tuple[FloatArray, FloatArray] | None, str]:
+    """Both contrast-enhanced volumes on the axial grid, and how they were placed or why they are not used."""
     if missing := [role for role in ("precontrast", "hepatobiliary") if role not in case.volumes]:
         return None, f"Without a {' and a '.join(missing)} series no area is called sparing."
     before, after = case.volume("precontrast"), case.volume("hepatobiliary")
     if different := enhancement.unlike(before, after):
         return None, f"The contrast-enhanced series do not compare: {different}."
     in_phase = case.volume("in_phase")
-    one, other = (view.of(enhancement.resampled(volume, in_phase)) for volume in (before, after))
-    return (one, other), "Precontrast and hepatobiliary series are placed by their headers, not registered."
+    water = (in_phase.array + case.volume("opposed_phase").array) / np.float32(2)
+    placed = placement.register(before, after, water, in_phase, liver)
+    if placed.doubt:
+        return None, f"The contrast-enhanced series could not be placed: {placed.doubt}. No area is called sparing."
+    one, other = (
+        view.of(placement.resampled(volume, in_phase, place.shift))
+        for volume, place in ((before, placed.before), (after, placed.after))
+    )
+    return (one, other), placed.said
 
 
 def _segments(candidates: list[Candidate], view: AxialView) -> list[Finding]:
@@ -126,7 +166,3 @@ def _labels(number: int) -> tuple[str, str, str]:
 
 def _segment(label: str, colour: int) -> Segment:
     return Segment(label=label, category=ANATOMICAL_STRUCTURE, type=codes.REGION, colour=_COLOURS[colour])
-
-
-def _said(words: str) -> Finding:
-    return QualitativeEvaluation(name=codes.SPARING, value=words)

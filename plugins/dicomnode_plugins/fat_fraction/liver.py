@@ -23,6 +23,7 @@ _LARGEST_FOCUS = 60.0  # mL; what is as bright as fat in both echoes and larger 
 _SPARED = 0.18  # of the logarithm: low-fat islands are as bright as the liver in phase, and as bright opposed
 _SKIN = 8.0  # mm
 _RIM = 5.0  # mm; the core begins inside it
+_BAY = 15.0  # mm, half the width
 _BORDER = 2.0  # mm
 _ALIKE = 0.15  # of the logarithm of the in-phase signal
 _LEVELS = 250  # of the edge map; the flood needs no more
@@ -44,7 +45,7 @@ def propose(scene: Scene) -> Proposal:
     proposals = []
     for _ in range(SEEDS):
         seed = _seed(scene, tried)
-        mask = _with_border(_finished(_grown(scene, seed), scene), scene)
+        mask = _with_border(_with_spared(_finished(_grown(scene, seed), scene), scene), scene)
         core = measurable_core(mask, scene.in_phase, scene)
         proposals.append(Proposal(mask=mask, core=core, quality=gates.judge(scene, mask, core)))
         if not proposals[-1].quality.failed:
@@ -174,6 +175,15 @@ def _finished(mask: Mask, scene: Scene) -> Mask:
             kept[number] = np.isin(labels, 1 + np.flatnonzero(np.asarray(cover) >= 0.5))
             before = kept[number]
     return morphology.closed(kept, 5.0, scene.spacing)
+
+
+def _with_spared(mask: Mask, scene: Scene) -> Mask:
+    """Low-fat bays of the outline that are as bright as the liver in phase: spared areas that touch its surface."""
+    bays = morphology.closed(mask, _BAY, scene.spacing) & ~mask
+    away = scene.log_in_phase - _profile(scene, mask)
+    ratio = scene.log_opposed - scene.log_in_phase
+    bays &= (np.abs(away) < _ALIKE) & (ratio > np.median(ratio[mask]) + _ALIKE) & (ratio < _SPARED)
+    return mask | morphology.opened(bays, 3.0, scene.spacing)
 
 
 def _with_border(mask: Mask, scene: Scene) -> Mask:

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dicomnode.sdk.findings import Colour
+from dicomnode_plugins._imaging import lettering
 from dicomnode_plugins.fat_fraction.dual_echo import FloatArray, Mask
 
 Pixels = npt.NDArray[np.uint8]
@@ -20,21 +21,6 @@ _WEIGHTS = (np.float32(0.3), np.float32(0.65))
 """Of the colour over the gray at both ends of the scale: tissue without fat keeps its anatomy."""
 _BRIGHTEST = 97.0
 """Percentile of the body's signal that is shown white."""
-
-_GLYPHS = {
-    "0": ("###", "# #", "# #", "# #", "###"),
-    "1": (" # ", "## ", " # ", " # ", "###"),
-    "2": ("###", "  #", "###", "#  ", "###"),
-    "3": ("###", "  #", " ##", "  #", "###"),
-    "4": ("# #", "# #", "###", "  #", "  #"),
-    "5": ("###", "#  ", "###", "  #", "###"),
-    "6": ("###", "#  ", "###", "# #", "###"),
-    "7": ("###", "  #", " # ", " # ", " # "),
-    "8": ("###", "# #", "###", "# #", "###"),
-    "9": ("###", "# #", "###", "  #", "###"),
-    "%": ("# #", "  #", " # ", "#  ", "# #"),
-}
-"""3 x 5 digits: a plugin needs no font for a scale."""
 
 
 def overlay(
@@ -99,15 +85,6 @@ def _draw_bar(plane: Pixels, limit: float) -> None:
     for quarter in range(5):
         row = top + round((height - 1) * (1 - quarter / 4))
         plane[row, left - 2 * size : left] = 255
-        _write(plane, f"{limit * quarter / 4:.0f}" + ("%" if quarter == 4 else ""), row, left - 3 * size, size)
-
-
-def _write(plane: Pixels, text: str, row: int, right: int, size: int) -> None:
-    """Write a number that ends at a column, centred on a row."""
-    for number, sign in enumerate(reversed(text)):
-        for dy, line in enumerate(_GLYPHS[sign]):
-            for dx, dot in enumerate(line):
-                if dot == "#":
-                    y = row + (dy - 2) * size
-                    x = right - (4 * (number + 1) - dx) * size
-                    plane[max(y, 0) : y + size, max(x, 0) : x + size] = 255
+        text = f"{limit * quarter / 4:.0f}" + ("%" if quarter == 4 else "")
+        start = left - (3 + lettering.WIDTH * len(text)) * size
+        lettering.write(plane, text, row - lettering.HEIGHT // 2 * size, start, size)

@@ -37,7 +37,7 @@ def check(in_phase: Volume, opposed: Volume) -> None:
         one, other = number(in_phase, keyword), number(opposed, keyword)
         if one and other and not math.isclose(one, other, rel_tol=_SAME_PROTOCOL):
             raise Unsuitable(f"{keyword} differs between the echoes: {one:g} in phase, {other:g} opposed")
-    _check_grid(in_phase, opposed)
+    check_grid(in_phase, opposed)
 
 
 def cautions(in_phase: Volume, opposed: Volume) -> list[str]:
@@ -85,7 +85,14 @@ def _check_phase(role: str, volume: Volume, half_turns: int) -> None:
         )
 
 
-def _check_grid(in_phase: Volume, opposed: Volume) -> None:
+def check_grid(in_phase: Volume, opposed: Volume) -> None:
+    """Refuse images whose voxels do not lie on each other.
+
+    Raises
+    ------
+    Unsuitable
+        With the distance, or with the shapes.
+    """
     if in_phase.array.shape != opposed.array.shape:
         raise Unsuitable(f"the echoes have different grids: {in_phase.array.shape} and {opposed.array.shape} voxels")
     slices, rows, columns = in_phase.array.shape

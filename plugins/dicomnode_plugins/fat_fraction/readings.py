@@ -17,10 +17,8 @@ PROPOSAL = (
     "The liver outline is a proposal that a person must confirm. Fat fractions are read without its 5 mm rim and "
     "without vessels. It is least sure at the tip of the left lobe, at the hilum and at the border with the heart."
 )
-SPLEEN_CAUTION = (
-    "Subtracting the spleen repairs little of the T2* error: the liver's own decay is faster, and 2.9 of 4.8 points "
-    "remained on phantoms."
-)
+ROI_MODE = "ROI mode: no liver outline, because the proposal failed a quality gate"
+BY_HAND = "The statistics are of the whole body in the field of view; place a region of interest by hand."
 _FOLD_OVER = 40.0  # percent
 _WORTH_SAYING = 0.001  # part of the voxels
 
@@ -28,12 +26,11 @@ _WORTH_SAYING = 0.001  # part of the voxels
 def of_body(percent: FloatArray, body: Mask, voxel_volume: float, failed: tuple[str, ...]) -> list[Finding]:
     """Region-of-interest mode: no liver, and why not."""
     why = (
-        "ROI mode: no liver outline, because the proposal failed a quality gate: "
-        f"{'; '.join(failed)}. The statistics are of the whole body in the field of view; place a region of interest "
-        "by hand. Tissue with more than 50 % fat, such as subcutaneous fat, reads folded: 90 % reads 10 %."
+        f"{ROI_MODE}: {'; '.join(failed)}. {BY_HAND} "
+        "Tissue with more than 50 % fat, such as subcutaneous fat, reads folded: 90 % reads 10 %."
     )
     return [
-        *_described(percent, body, voxel_volume, BODY),
+        *described(percent, body, voxel_volume, BODY),
         QualitativeEvaluation(name=codes.CAUTION, value=why, of=BODY),
         *_fold_over(percent, body, BODY),
     ]
@@ -51,7 +48,7 @@ def of_liver(
     """
     level = _median(percent, organs.core)
     return [
-        *_described(percent, organs.core, in_phase.voxel_volume, LIVER),
+        *described(percent, organs.core, in_phase.voxel_volume, LIVER),
         Measurement(
             name=codes.OUTLINE,
             value=np.count_nonzero(organs.liver) * in_phase.voxel_volume / 1000,
@@ -62,13 +59,19 @@ def of_liver(
         QualitativeEvaluation(name=codes.CAUTION, value=PROPOSAL, of=LIVER),
         *_cut_off(organs.liver, in_phase),
         *_fold_over(percent, organs.core, LIVER),
-        *_reference(percent, organs.spleen, in_phase, opposed, level),
+        *_reference(percent, organs.spleen, in_phase, opposed),
         *(_without_t1(level, in_phase) if t1_correction else ()),
     ]
 
 
-def _described(percent: FloatArray, read: Mask, voxel_volume: float, of: str) -> list[Finding]:
-    """Smallest and largest would only tell the noise."""
+def described(percent: FloatArray, read: Mask, voxel_volume: float, of: str) -> list[Finding]:
+    """Mean, median and spread of a fat fraction in a region; smallest and largest would only tell the noise.
+
+    Raises
+    ------
+    Unsuitable
+        When no voxel of the region has a value.
+    """
     inside = percent[read].astype(np.float64)
     values = inside[~np.isnan(inside)]
     if not values.size:
@@ -93,7 +96,7 @@ def _cut_off(liver: Mask, in_phase: Volume) -> list[Finding]:
     return [QualitativeEvaluation(name=codes.CAUTION, value=said, of=LIVER)]
 
 
-def _reference(percent: FloatArray, spleen: Mask, in_phase: Volume, opposed: Volume, level: float) -> list[Finding]:
+def _reference(percent: FloatArray, spleen: Mask, in_phase: Volume, opposed: Volume) -> list[Finding]:
     if np.isnan(percent[spleen]).all():
         said = "No spleen was found: the scale of the echoes and T2* are unchecked in tissue without fat."
         return [QualitativeEvaluation(name=codes.CAUTION, value=said)]
@@ -101,11 +104,12 @@ def _reference(percent: FloatArray, spleen: Mask, in_phase: Volume, opposed: Vol
     reading = _median(percent, spleen)
     found: list[Finding] = [
         Measurement(name=FAT_FRACTION, value=reading, unit=PERCENT, of=SPLEEN, derivation=MEDIAN),
-        Measurement(name=codes.SPLEEN_CORRECTED, value=level - reading, unit=PERCENT, of=LIVER, derivation=MEDIAN),
-        QualitativeEvaluation(name=codes.CAUTION, value=SPLEEN_CAUTION, of=LIVER),
     ]
     if reading < relaxation.T2_STAR_ALARM:
-        said = f"T2* effect: the spleen, which holds no fat, reads {reading:.1f} %. The liver reads too low as well."
+        said = (
+            f"T2* effect: the spleen, which holds no fat, reads {reading:.1f} %. The liver reads too low as well, "
+            "by an amount that the spleen does not tell: its own decay is faster."
+        )
         found.append(QualitativeEvaluation(name=codes.CAUTION, value=said, of=SPLEEN))
     return found
 

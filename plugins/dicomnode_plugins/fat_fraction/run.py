@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from dicomnode.sdk import (
     Case,
     Context,
@@ -11,19 +9,28 @@ from dicomnode.sdk import (
     ParametricMap,
     QualitativeEvaluation,
     SecondaryCapture,
-    Segment,
-    Segmentation,
 )
-from dicomnode.sdk.codes import ANATOMICAL_STRUCTURE, FAT_FRACTION, PERCENT, Code
-from dicomnode.sdk.codes import LIVER as LIVER_CODE
-from dicomnode_plugins.fat_fraction import checks, codes, dual_echo, foci, organs, picture, protocol, readings
+from dicomnode.sdk.codes import FAT_FRACTION, PERCENT
+from dicomnode_plugins.fat_fraction import (
+    checks,
+    codes,
+    dual_echo,
+    foci,
+    gray,
+    organs,
+    outlines,
+    picture,
+    protocol,
+    readings,
+    summary,
+)
 from dicomnode_plugins.fat_fraction.dual_echo import FloatArray, Mask, Noise
+from dicomnode_plugins.fat_fraction.foci import Judged
 from dicomnode_plugins.fat_fraction.organs import Organs
-from dicomnode_plugins.fat_fraction.readings import BODY, LIVER, REST, RIM, SPLEEN
 
 IN_PHASE, OPPOSED_PHASE = "in_phase", "opposed_phase"
+TITLE = "Dual-echo signal fat fraction"
 METHOD = "Dual-echo signal fat fraction, 50 (IP - OP) / IP; not a proton density fat fraction"
-_WHITE, _GREEN = (255, 255, 255), (90, 255, 90)
 
 
 def run(case: Case, context: Context) -> list[Finding]:
@@ -45,32 +52,24 @@ def run(case: Case, context: Context) -> list[Finding]:
     context.progress(0.4, "liver")
     percent = dual_echo.signal_fat_fraction(in_phase.array, opposed.array, measurable)
     found = organs.search(in_phase, opposed, body)
-    context.progress(0.8, "readings")
-    return [
-        *_pictures(case, percent, body, found),
-        *_readings(case, percent, body, found),
-        *_method(case, noise),
-    ]
+    context.progress(0.7, "low-fat areas")
+    judged = None if found.quality.failed else foci.search(case, percent, found)
+    context.progress(0.9, "readings")
+    numbers = _numbers(case, percent, body, found, judged)
+    said = [*numbers, *_method(case, noise)]
+    return [*_pictures(case, percent, body, found, judged, said), *said]
 
 
-def _readings(case: Case, percent: FloatArray, body: Mask, found: Organs) -> list[Finding]:
-    in_phase = case.volume(IN_PHASE)
-    if found.quality.failed:
-        return [
-            _outlines((BODY, codes.BODY, (120, 170, 220), body)),
-            *readings.of_body(percent, body, in_phase.voxel_volume, found.quality.failed),
-        ]
+def _numbers(case: Case, percent: FloatArray, body: Mask, found: Organs, judged: Judged | None) -> list[Finding]:
+    in_phase, opposed = case.volume(IN_PHASE), case.volume(OPPOSED_PHASE)
+    outline = outlines.segmentation(IN_PHASE, body, found)
+    if judged is None:
+        return [outline, *readings.of_body(percent, body, in_phase.voxel_volume, found.quality.failed)]
+    corrected = bool(case.parameters["t1_correction"])
     return [
-        *foci.search(case, percent, found),
-        _outlines(
-            (LIVER, LIVER_CODE, (220, 130, 80), found.core),
-            (RIM, LIVER_CODE, (240, 200, 150), found.liver & ~found.core),
-            (REST, codes.BODY, (120, 170, 220), body & ~found.liver & ~found.spleen),
-            *([(SPLEEN, codes.SPLEEN, (120, 200, 120), found.spleen)] if found.spleen.any() else []),
-        ),
-        *readings.of_liver(
-            percent, found, in_phase, case.volume(OPPOSED_PHASE), t1_correction=bool(case.parameters["t1_correction"])
-        ),
+        *foci.findings(case, percent, judged),
+        outline,
+        *readings.of_liver(percent, found, in_phase, opposed, t1_correction=corrected),
     ]
 
 
@@ -83,36 +82,28 @@ def _method(case: Case, noise: Noise) -> list[Finding]:
     ]
 
 
-def _pictures(case: Case, percent: FloatArray, body: Mask, found: Organs) -> list[Finding]:
-    limit = float(case.parameters["display_limit"])
-    outlined = () if found.quality.failed else ((found.liver, _WHITE), (found.spleen, _GREEN))
+def _pictures(
+    case: Case, percent: FloatArray, body: Mask, found: Organs, judged: Judged | None, said: list[Finding]
+) -> list[Finding]:
+    """The map as values, in gray and in colour, and the page that sums up what is said."""
+    limit, both = float(case.parameters["display_limit"]), (IN_PHASE, OPPOSED_PHASE)
+    circles = foci.circles(case, judged) if judged else ()
+    frames = picture.overlay(case.volume(IN_PHASE).array, percent, body, limit, (*outlines.borders(found), *circles))
+    areas = circles[0][0] if circles else None
+    shown = summary.slices(body if found.quality.failed else found.liver, areas)
     return [
         ParametricMap(
             on=IN_PHASE,
-            derived_from=(IN_PHASE, OPPOSED_PHASE),
+            derived_from=both,
             array=percent,
             quantity=FAT_FRACTION,
             unit=PERCENT,
             label="FAT FRACTION",
-            title="Dual-echo signal fat fraction",
+            title=TITLE,
             value_range=(0.0, 50.0),
             window=(limit / 2, limit),
         ),
-        SecondaryCapture(
-            on=IN_PHASE,
-            derived_from=(IN_PHASE, OPPOSED_PHASE),
-            frames=picture.overlay(case.volume(IN_PHASE).array, percent, body, limit, outlined),
-            title="Dual-echo signal fat fraction in colour",
-        ),
+        gray.image(IN_PHASE, both, percent, TITLE, limit),
+        SecondaryCapture(on=IN_PHASE, derived_from=both, frames=frames, title=f"{TITLE} in colour"),
+        summary.page(TITLE, both, frames, shown, said),
     ]
-
-
-def _outlines(*parts: tuple[str, Code, tuple[int, int, int], Mask]) -> Finding:
-    labels = np.zeros(parts[0][3].shape, np.uint8)
-    for number, part in enumerate(parts, start=1):
-        labels[part[3]] = number
-    segments = tuple(
-        Segment(label=label, category=ANATOMICAL_STRUCTURE, type=code, colour=colour)
-        for label, code, colour, _ in parts
-    )
-    return Segmentation(on=IN_PHASE, labels=labels, segments=segments)

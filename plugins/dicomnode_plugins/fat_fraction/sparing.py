@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 from scipy import ndimage
 
 from dicomnode_plugins.fat_fraction import morphology, roi
@@ -19,6 +20,8 @@ _CEILING = (30.0, 0.75)  # percent, and share of the liver's fat fraction; T1 we
 _VOLUME = (0.3, 60.0)  # mL
 _EDGE = 4.0  # mm from the outline, where partial volume looks like sparing
 _SMOOTHING = 2.1  # mm, standard deviation: 5 mm full width
+_VESSEL = 0.72  # in-phase signal over that of parenchyma; darker is a vessel
+_PROFILE = 20.0  # mm, standard deviation of what counts as around
 _NEIGHBOURS = (15.0, 60.0)  # mm between the two discs
 
 
@@ -38,13 +41,15 @@ class Candidate:
         return self.parenchyma.mean(percent) - self.focus.mean(percent)
 
 
-def candidates(percent: FloatArray, liver: Mask, core: Mask, spacing: Spacing) -> list[Candidate]:
+def candidates(percent: FloatArray, in_phase: FloatArray, liver: Mask, core: Mask, spacing: Spacing) -> list[Candidate]:
     """Low-fat areas that can hold a disc, largest first.
+
+    Vessels, as low in fat but darker in phase, are areas of their own: a spared area beside one is not lost in it.
 
     Parameters
     ----------
-    percent : (z, y, x) float32
-        Fat fraction, axial; NaN where there is none.
+    percent, in_phase : (z, y, x) float32
+        Fat fraction, NaN where there is none, and signal, axial.
     liver, core : (z, y, x) bool
         The liver and its measurable part.
     spacing : (z, y, x)
@@ -55,8 +60,10 @@ def candidates(percent: FloatArray, liver: Mask, core: Mask, spacing: Spacing) -
     with np.errstate(invalid="ignore"):
         low = (smooth <= level - DELTA) & (smooth <= min(_CEILING[0], _CEILING[1] * level))
     low &= morphology.eroded(liver, _EDGE, spacing)
-    low = morphology.opened(low, roi.RADIUS - spacing[1] / 2, spacing)
-    labels, _ = ndimage.label(low)
+    dark = _smoothed(in_phase, liver, spacing) < _VESSEL * _level(in_phase, core, spacing)
+    labels = _areas(low & ~dark, spacing)
+    labels += np.where((others := _areas(low & dark, spacing)) > 0, others + labels.max(), 0)
+    low = labels > 0
     found: list[Candidate] = []
     sizes = np.bincount(labels.ravel())[1:] * float(np.prod(spacing)) / 1000
     for index in np.argsort(-sizes, kind="stable"):
@@ -70,10 +77,9 @@ def candidates(percent: FloatArray, liver: Mask, core: Mask, spacing: Spacing) -
 def _candidate(
     area: Mask, volume: float, smooth: FloatArray, core: Mask, level: float, spacing: Spacing, taken: list[Disc]
 ) -> Candidate | None:
-    plane = int(np.argmax(area.sum((1, 2))))
-    deep = morphology.depth(area[plane : plane + 1], spacing)[0]
-    row, column = np.unravel_index(int(np.argmax(deep)), deep.shape)
-    focus = roi.disc(plane, int(row), int(column), spacing)
+    deep = morphology.depth(area, spacing)
+    plane, row, column = map(int, np.unravel_index(int(np.argmax(deep)), deep.shape))
+    focus = roi.disc(plane, row, column, spacing)
     if focus.weights.sum() < roi.LEAST_PIXELS:
         return None
     parenchyma = _parenchyma(focus, smooth, core, level, spacing, [other for other in taken if other.plane == plane])
@@ -106,6 +112,23 @@ def _distance(disc: Disc, shape: tuple[int, ...], spacing: Spacing) -> FloatArra
     rows, columns = np.ogrid[: shape[0], : shape[1]]
     away: FloatArray = np.hypot((rows - disc.row) * spacing[1], (columns - disc.column) * spacing[2])
     return away
+
+
+def _areas(low: Mask, spacing: Spacing) -> npt.NDArray[np.int32]:
+    """Connected parts wide enough for a disc, numbered from 1."""
+    wide = morphology.opened(low, roi.RADIUS - spacing[1] / 2, spacing)
+    labels: npt.NDArray[np.int32] = ndimage.label(wide)[0]
+    return labels
+
+
+def _level(in_phase: FloatArray, core: Mask, spacing: Spacing) -> FloatArray:
+    """In-phase signal of the parenchyma around each voxel, whatever the profile of the coil."""
+    widths = [_PROFILE / step for step in spacing]
+    total, share = (
+        ndimage.gaussian_filter(part.astype(np.float32), widths, truncate=2.0) for part in (in_phase * core, core)
+    )
+    level: FloatArray = total / np.maximum(share, 1e-3)
+    return level
 
 
 def _smoothed(percent: FloatArray, mask: Mask, spacing: Spacing) -> FloatArray:

@@ -12,7 +12,7 @@ import pytest
 from benchmarks.fat_fraction.exams import examine
 from benchmarks.fat_fraction.figures import called, outline
 from dicomnode.demo.phantom import Exam
-from dicomnode.sdk import Case, Finding, Measurement, QualitativeEvaluation, Volume
+from dicomnode.sdk import Case, Finding, Measurement, QualitativeEvaluation, SecondaryCapture
 from dicomnode_plugins.fat_fraction import SPEC, codes, enhancement, foci, roi
 from dicomnode_plugins.fat_fraction.gates import Quality
 from dicomnode_plugins.fat_fraction.organs import Organs
@@ -46,6 +46,11 @@ def test_sparing_is_called_and_measured() -> None:
     assert inside[codes.ENHANCEMENT.meaning] > beside[codes.ENHANCEMENT.meaning] > 0.5
     one, other = (segment(found, label) for label in ("ROI in low-fat area 1", "ROI in parenchyma 1"))
     assert np.array_equal(one.any((1, 2)), other.any((1, 2))), "both lie on one slice"
+    coloured, page = (finding.frames for finding in found if isinstance(finding, SecondaryCapture))
+    for disc, colour in ((one, (255, 120, 120)), (other, (120, 180, 255))):
+        assert (coloured[disc] == colour).all(-1).sum() >= 6, "its border is drawn"
+        assert not (coloured[disc] == colour).all()
+    assert (page[0] == (255, 120, 120)).all(-1).sum() > 6, "and seen on the page"
     assert (segment(found, "Low-fat area 1") & one).sum() > 0.9 * one.sum()
 
 
@@ -69,13 +74,22 @@ def test_series_of_different_protocols_are_not_compared() -> None:
     assert not any(text.startswith(foci.TYPICAL) for text in judged(found))
 
 
+def test_a_series_that_cannot_be_placed_supports_nothing() -> None:
+    given = spared()
+    late = given.volume("hepatobiliary")
+    upside_down = replace(late, array=np.ascontiguousarray(late.array[::-1, ::-1]))
+    found = findings(replace(given, volumes={**given.volumes, "hepatobiliary": upside_down}))
+    assert "The contrast-enhanced series could not be placed: " in said(found)
+    assert not any(text.startswith(foci.TYPICAL) for text in judged(found))
+
+
 @pytest.mark.parametrize(("level", "applies"), [(9.9, False), (10.1, True)])
 def test_without_steatosis_it_does_not_apply(level: float, applies: bool) -> None:
     given, _ = case(Exam(shape=SMALL))
     liver = np.zeros(SMALL, bool)
     liver[3:9, 20:60, 20:60] = True
     found = Organs(liver=liver, core=liver, spleen=~liver, quality=Quality(figures={}))
-    words = said(foci.search(given, np.full(SMALL, level, np.float32), found))
+    words = " ".join(foci.search(given, np.full(SMALL, level, np.float32), found).said)
     assert words.startswith("No low-fat area" if applies else f"Not applicable: the liver reads {level} %")
 
 
@@ -130,15 +144,3 @@ def test_the_study_prints_means_of_ratios() -> None:
     assert enhancement.relative_enhancement(481, 1112) == pytest.approx(1.312, abs=1e-3)
     assert enhancement.mean_of_ratios([100, 400], [200, 500]) == pytest.approx((1 + 0.25) / 2)
     assert enhancement.relative_enhancement(250, 350) == pytest.approx(0.4), "the ratio of the means is another"
-
-
-def test_a_series_is_placed_by_patient_coordinates() -> None:
-    z, y, x = np.mgrid[:6, :8, :10].astype(np.float32)
-    fine = np.diag([1.0, 1.0, 2.0, 1.0])
-    moving = Volume(array=x + 10 * y + 100 * z, affine=fine)
-    coarse = np.diag([2.0, 2.0, 2.0, 1.0])
-    coarse[0, 3] = 0.5
-    onto = Volume(array=np.zeros((7, 3, 4), np.float32), affine=coarse)
-    seen = enhancement.resampled(moving, onto)
-    assert seen[1, 2, 3] == pytest.approx(6.5 + 10 * 4 + 100 * 1)
-    assert np.isnan(seen[6]).all(), "beyond the last slice there is nothing"
