@@ -22,6 +22,9 @@ ALLOWED: dict[str, frozenset[tuple[str, str]]] = {
     # our own codes are unknown to any tool
     "SEG": frozenset({_PRIVATE_SCHEME}),
     "SR": frozenset({_PRIVATE_SCHEME}),
+    "REG": frozenset(),
+    "PR": frozenset(),
+    "MR": frozenset(),
     # QUANTITY is a defined term; the tool is older
     "PM": frozenset(
         {
