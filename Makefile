@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test test-kill test-receiver bench-ingest lint format peers pictures bench clean
+.PHONY: help venv demo test test-kill test-receiver test-delivery bench-ingest lint format peers pictures bench clean
 
 help:  ## list what can be made
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 18
@@ -31,6 +31,9 @@ test-kill: .venv/built  ## the long form of the crash test: kill -9 at 20 random
 
 test-receiver: .venv/built  ## the long form of the receiver's fault tests: 200 kills, 10,000 instances
 	DICOMNODE_KILLS=200 DICOMNODE_INSTANCES=10000 $(BIN)/python -m pytest --timeout 7200 tests/integration/test_receiver_faults.py
+
+test-delivery: .venv/built  ## the long form of the delivery faults: 25 tasks to 12 misbehaving destinations
+	DICOMNODE_TASKS=25 $(BIN)/python -m pytest --timeout 3600 tests/integration/test_scripted_pacs.py
 
 bench-ingest: .venv/built  ## receiving, beside DCMTK and Orthanc
 	$(BIN)/python benchmarks/ingest/compare.py

@@ -131,6 +131,7 @@ class Pipeline:
             parameters=task.parameters,
             mode=parts.settings.node.mode,
             inputs=files,
+            frames={entry.role: entry.frames for entry in task.inputs},
             geometry={entry.role: entry.geometry for entry in task.inputs},
             kinds=routing.kinds(parts.settings.peers),
         )

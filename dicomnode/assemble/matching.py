@@ -150,7 +150,7 @@ def _planned(
         Chosen(
             role=member_name(role, number) if role in several else role,
             stack=stack,
-            input_digest=digest_of(digests[uid] for uid in stack.instances),
+            input_digest=_input_digest(stack, digests),
         )
         for role, stacks in combination.items()
         for number, stack in enumerate(stacks, 1)
@@ -163,6 +163,11 @@ def _planned(
         inputs=inputs,
         notes=(*notes, *_passed_over(combination, candidates)),
     )
+
+
+def _input_digest(stack: Stack, digests: Mapping[SOPInstanceUID, Digest]) -> Digest:
+    """Two volumes of one multi-frame instance differ in their frames only."""
+    return digest_of([*(digests[uid] for uid in stack.instances), *map(str, stack.frames)])
 
 
 def _passed_over(combination: Combination, candidates: Mapping[str, Sequence[Stack]]) -> Iterator[str]:

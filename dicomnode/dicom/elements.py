@@ -91,6 +91,26 @@ def walk(data_set: bytes | memoryview, encoding: Encoding, stop_at: int = 0xFFFF
         position = end
 
 
+def items(sequence: memoryview, encoding: Encoding) -> Iterator[memoryview]:
+    """The items of a sequence's value.
+
+    Raises
+    ------
+    NotUnderstood
+        When an item ends outside the sequence or something that is no item stands between them.
+    """
+    position, size = 0, len(sequence)
+    while position < size:
+        tag, _, length, position = _element(sequence, position, encoding)
+        if tag == _SEQUENCE_END:
+            return
+        end = _end_of_undefined(sequence, position, b"", encoding) if length == _UNDEFINED else position + length
+        if tag != _ITEM or end > size:
+            raise NotUnderstood("a sequence does not hold whole items")
+        yield sequence[position:end]
+        position = end
+
+
 def _tag(data_set: bytes | memoryview, position: int, encoding: Encoding) -> int:
     group, number = _TAG[encoding.order](data_set, position)
     return int(group) << 16 | int(number)

@@ -5,12 +5,19 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from struct import Struct
 
 from pydicom.datadict import dictionary_VM, dictionary_VR, tag_for_keyword
+from pydicom.uid import (
+    EnhancedMRColorImageStorage,
+    EnhancedMRImageStorage,
+    LegacyConvertedEnhancedMRImageStorage,
+)
 
+from dicomnode.dicom import functional_groups
 from dicomnode.dicom.character_sets import codecs_of, decode
 from dicomnode.dicom.elements import Encoding, encoding_of, open_data_set, walk
 from dicomnode.domain.identity import (
@@ -20,7 +27,7 @@ from dicomnode.domain.identity import (
     StudyInstanceUID,
     TransferSyntaxUID,
 )
-from dicomnode.domain.instance import Fact, InstanceHeader, Patient
+from dicomnode.domain.instance import Fact, Facts, InstanceHeader, Patient
 from dicomnode.errors import InvalidInstance, NotUnderstood, UnusablePlace
 
 _ATTRIBUTES = {
@@ -28,14 +35,19 @@ _ATTRIBUTES = {
     "series": "Modality SeriesDescription SeriesNumber SeriesDate SeriesTime ProtocolName PatientPosition "
     "FrameOfReferenceUID ImagesInAcquisition Manufacturer ManufacturerModelName SoftwareVersions DeviceSerialNumber "
     "StationName",
-    "image": "InstanceNumber ImageType AcquisitionNumber AcquisitionDateTime AcquisitionDate AcquisitionTime "
+    "image": "InstanceNumber ImageType FrameType AcquisitionNumber AcquisitionDateTime AcquisitionDate AcquisitionTime "
     "ContentDate ContentTime ImageComments DerivationDescription BurnedInAnnotation QualityControlImage "
     "LossyImageCompression",
     "physics": "ScanningSequence SequenceVariant ScanOptions MRAcquisitionType SequenceName PulseSequenceName EchoTime "
     "EchoNumbers EffectiveEchoTime RepetitionTime InversionTime InversionTimes FlipAngle EchoTrainLength "
     "NumberOfAverages MagneticFieldStrength ImagingFrequency ImagedNucleus TriggerTime TemporalPositionIdentifier "
     "NumberOfTemporalPositions DiffusionBValue DiffusionGradientOrientation AcquisitionMatrix ReceiveCoilName "
-    "ComplexImageComponent AcquisitionContrast",
+    "ComplexImageComponent AcquisitionContrast PixelBandwidth RescaleType",
+    "enhanced": "EchoPulseSequence EchoPlanarPulseSequence SteadyStatePulseSequence Spoiling InversionRecovery "
+    "SpectrallySelectedExcitation SpectrallySelectedSuppression TransmitterFrequency ResonantNucleus "
+    "RFEchoTrainLength GradientEchoTrainLength MRAcquisitionFrequencyEncodingSteps "
+    "MRAcquisitionPhaseEncodingStepsInPlane FrameAcquisitionDateTime TemporalPositionIndex "
+    "NominalCardiacTriggerDelayTime DiffusionDirectionality VolumetricProperties",
     "contrast": "ContrastBolusAgent ContrastBolusRoute ContrastBolusVolume ContrastBolusStartTime "
     "ContrastBolusIngredient",
     "grid": "ImagePositionPatient ImageOrientationPatient PixelSpacing SliceThickness SpacingBetweenSlices "
@@ -56,7 +68,15 @@ WANTED: Mapping[int, str] = {
     tag: keyword for keyword in (*_IDENTITY, *_PATIENT, *KEYWORDS) if (tag := tag_for_keyword(keyword)) is not None
 }
 """Tags and keywords of the attributes a header is read from."""
+MULTI_FRAME: frozenset[str] = frozenset(
+    {EnhancedMRImageStorage, EnhancedMRColorImageStorage, LegacyConvertedEnhancedMRImageStorage}
+)
+"""SOP classes whose functional groups are read too."""
 
+_FACTS = frozenset(KEYWORDS)
+_IN_FRAMES = {tag: keyword for tag, keyword in WANTED.items() if keyword in _FACTS}
+_CHARACTER_SET = 0x00080005
+_SHARED, _PER_FRAME = 0x52009229, 0x52009230  # functional groups sequences
 _VR = {keyword: dictionary_VR(keyword) for keyword in WANTED.values()}
 _SEVERAL = frozenset(keyword for keyword in WANTED.values() if dictionary_VM(keyword) != "1")
 _PIXELS = 0x7FE00008  # Float Pixel Data; Pixel Data and Double Float Pixel Data follow
@@ -90,7 +110,8 @@ def read(data_set: bytes | memoryview, transfer_syntax_uid: str) -> InstanceHead
     InstanceHeader
         Absent, empty, non-finite and absurdly long attributes have no entry in ``facts``; attributes of a variable
         number of values are lists. ``facts["UndecodableText"]`` names the attributes whose text holds U+FFFD or was
-        guessed, because its bytes do not fit the Specific Character Set.
+        guessed, because its bytes do not fit the Specific Character Set. What the functional groups of an Enhanced MR
+        image say of all its frames is among ``facts``, what differs is in ``frames``.
 
     Raises
     ------
@@ -102,16 +123,22 @@ def read(data_set: bytes | memoryview, transfer_syntax_uid: str) -> InstanceHead
         When the SOP Instance UID is missing or illegal.
     """
     readable, encoding = open_data_set(data_set, transfer_syntax_uid)
-    values = {
-        element.tag: (element.vr, bytes(readable[element.start : element.end]))
-        for element in walk(readable, encoding, stop_at=_PIXELS)
-        if element.tag in WANTED and 0 < element.end - element.start <= LONGEST_VALUE
-    }
-    return from_values(values, transfer_syntax_uid)
+    values: dict[int, tuple[str, bytes]] = {}
+    groups: dict[int, memoryview] = {}
+    for element in walk(readable, encoding, stop_at=_PIXELS):
+        if element.tag in WANTED and 0 < element.end - element.start <= LONGEST_VALUE:
+            values[element.tag] = element.vr, bytes(readable[element.start : element.end])
+        elif element.tag in (_SHARED, _PER_FRAME):
+            groups[element.tag] = memoryview(readable)[element.start : element.end]
+    one = from_values(values, transfer_syntax_uid)
+    if one.sop_class_uid not in MULTI_FRAME:
+        return one
+    shared, frames = _frames(groups, encoding, values.get(_CHARACTER_SET))
+    return replace(one, facts={**one.facts, **shared}, frames=frames)
 
 
 def from_values(encoded: Mapping[int, tuple[str, bytes]], transfer_syntax_uid: str) -> InstanceHeader:
-    """The header whose `WANTED` attributes were found already.
+    """The header whose `WANTED` attributes were found already, without what functional groups say.
 
     Parameters
     ----------
@@ -130,14 +157,7 @@ def from_values(encoded: Mapping[int, tuple[str, bytes]], transfer_syntax_uid: s
     values, undecodable = _values(found, encoding_of(transfer_syntax_uid))
     text = {keyword: str(value) for keyword, value in values.items() if isinstance(value, str)}
     sop_class_uid, sop_instance_uid, study, series = (text.get(keyword, "") for keyword in _IDENTITY[1:])
-    if not is_uid(sop_class_uid):
-        raise NotUnderstood("SOP Class UID is missing or not a UID")
-    if not is_uid(sop_instance_uid):
-        raise InvalidInstance("SOP Instance UID is missing or not a UID")
-    if not is_uid(study):
-        raise UnusablePlace("Study Instance UID is missing or not a UID")
-    if not is_uid(series):
-        raise UnusablePlace("Series Instance UID is missing or not a UID")
+    _check_uids(sop_class_uid, sop_instance_uid, study, series)
     facts = {keyword: values[keyword] for keyword in KEYWORDS if keyword in values}
     if undecodable:
         facts["UndecodableText"] = undecodable
@@ -193,6 +213,39 @@ def is_uid(text: str) -> bool:
     Leading zeros in a component are forbidden there but harmless, and real scanners write them.
     """
     return len(text) <= 64 and _UID.fullmatch(text) is not None
+
+
+def _check_uids(sop_class_uid: str, sop_instance_uid: str, study: str, series: str) -> None:
+    if not is_uid(sop_class_uid):
+        raise NotUnderstood("SOP Class UID is missing or not a UID")
+    if not is_uid(sop_instance_uid):
+        raise InvalidInstance("SOP Instance UID is missing or not a UID")
+    if not is_uid(study):
+        raise UnusablePlace("Study Instance UID is missing or not a UID")
+    if not is_uid(series):
+        raise UnusablePlace("Series Instance UID is missing or not a UID")
+
+
+def _frames(
+    groups: Mapping[int, memoryview], encoding: Encoding, character_set: tuple[str, bytes] | None
+) -> tuple[dict[str, Fact], tuple[Facts, ...]]:
+    """What the functional groups say of all frames alike, and what differs from frame to frame."""
+    spoken = {"SpecificCharacterSet": character_set} if character_set else {}
+    shared, frames = (
+        [
+            _values(spoken | item, encoding)[0]
+            for item in functional_groups.read(groups.get(tag, memoryview(b"")), encoding, _IN_FRAMES, LONGEST_VALUE)
+        ]
+        for tag in (_SHARED, _PER_FRAME)
+    )
+    alike = {keyword: value for item in shared for keyword, value in item.items() if keyword in _FACTS}
+    first = frames[0] if frames else {}
+    alike |= {
+        keyword: value
+        for keyword, value in first.items()
+        if keyword in _FACTS and all(frame.get(keyword) == value for frame in frames)
+    }
+    return alike, tuple({k: v for k, v in frame.items() if k in _FACTS and alike.get(k) != v} for frame in frames)
 
 
 def _values(found: Mapping[str, tuple[str, bytes]], encoding: Encoding) -> tuple[dict[str, Fact], list[str]]:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 from pydicom import Dataset
 
-_PHILIPS_GROUP, _PHILIPS_CREATOR, _SCALE_SLOPE = 0x2005, "Philips MR Imaging DD 001", 0x0E
+_PHILIPS = 0x2005
+_SCALE_SLOPE = "Philips MR Imaging DD 001", 0x0E
+_CLASSIC_HEADER = "Philips MR Imaging DD 005", 0x0F
+"""A sequence in the functional groups of a Philips frame: what the classic image would have stated."""
 ATTRIBUTES: Final = (0x00281052, 0x00281053, 0x20050010, 0x2005100E)
 """Tags that :func:`of` reads; Philips scanners put their block at 0x10."""
 
@@ -39,25 +43,44 @@ class Scaling:
         return (centre - self.intercept) / self.slope, width / abs(self.slope)
 
 
-def of(image: Dataset) -> Scaling:
-    """The scaling an image declares.
+def of(image: Dataset, frame: int = 0) -> Scaling:
+    """The scaling an image declares for a frame, from 1; 0 in a single-frame image (PS3.3 C.11.1, C.7.6.16.2.9).
 
     Raises
     ------
     ValueError, TypeError
         When a factor is no number.
+    IndexError, AttributeError
+        When nothing describes the frame.
     """
-    return Scaling(
-        slope=float(image.get("RescaleSlope") or 1.0),
-        intercept=float(image.get("RescaleIntercept") or 0.0),
-        scale=_scale_slope(image),
-    )
+    slope, intercept, scale = 1.0, 0.0, None
+    for part in _descriptions(image, frame):
+        slope = float(part.get("RescaleSlope") or slope)
+        intercept = float(part.get("RescaleIntercept") or intercept)
+        scale = _scale_slope(part) or scale
+    return Scaling(slope=slope, intercept=intercept, scale=scale)
+
+
+def _descriptions(image: Dataset, frame: int) -> Iterator[Dataset]:
+    """Where the scaling of a frame may stand; what comes later is said of fewer frames, and counts."""
+    yield image
+    if not frame:
+        return
+    shared = image.get("SharedFunctionalGroupsSequence", ())
+    for group in (*shared, image.PerFrameFunctionalGroupsSequence[frame - 1]):
+        yield from _private(group, *_CLASSIC_HEADER) or ()
+        yield from group.get("PixelValueTransformationSequence", ())
 
 
 def _scale_slope(image: Dataset) -> float | None:
     """SS of a Philips image, None elsewhere: floating point value = displayed value / (Rescale Slope x SS)."""
+    scale = float(_private(image, *_SCALE_SLOPE) or 0.0)
+    return scale if scale > 0 else None
+
+
+def _private(image: Dataset, creator: str, element: int) -> Any:
+    """The value of a private Philips element; None where it is not there."""
     try:
-        scale = float(image.private_block(_PHILIPS_GROUP, _PHILIPS_CREATOR)[_SCALE_SLOPE].value)
+        return image.private_block(_PHILIPS, creator)[element].value
     except KeyError:
         return None
-    return scale if scale > 0 else None

@@ -6,12 +6,13 @@ from collections import Counter, defaultdict
 from collections.abc import Callable
 from typing import TypeAlias
 
+from dicomnode.dicom.frames import Frame
 from dicomnode.dicom.geometry import Plane, parallel, plane_of
 from dicomnode.dicom.physics import number, words
-from dicomnode.domain.instance import Facts, InstanceHeader
+from dicomnode.domain.instance import Facts
 
-Group: TypeAlias = tuple[InstanceHeader, ...]
-"""Instances in the order of their UIDs: no result depends on the order of arrival."""
+Group: TypeAlias = tuple[Frame, ...]
+"""Planes in the order of their UIDs and frame numbers: no result depends on the order of arrival."""
 Split: TypeAlias = Callable[[Group], list[Group]]
 
 _SAME_ECHO_TIME = 0.02  # ms
@@ -38,18 +39,18 @@ def split(group: Group) -> list[tuple[Group, tuple[str, ...]]]:
     return parts
 
 
-def in_uid_order(headers: list[InstanceHeader]) -> Group:
-    """The headers as a group."""
-    return tuple(sorted(headers, key=lambda header: header.sop_instance_uid))
+def in_uid_order(frames: list[Frame]) -> Group:
+    """The frames as a group."""
+    return tuple(sorted(frames, key=lambda frame: (frame.sop_instance_uid, frame.number)))
 
 
-def by_value(value: Callable[[InstanceHeader], object]) -> Split:
+def by_value(value: Callable[[Frame], object]) -> Split:
     """Split by equal values."""
 
     def divide(group: Group) -> list[Group]:
-        parts: defaultdict[str, list[InstanceHeader]] = defaultdict(list)
-        for header in group:
-            parts[str(value(header))].append(header)
+        parts: defaultdict[str, list[Frame]] = defaultdict(list)
+        for frame in group:
+            parts[str(value(frame))].append(frame)
         return [tuple(parts[key]) for key in sorted(parts)]
 
     return divide
@@ -59,9 +60,9 @@ def by_number(keyword: str, same: float) -> Split:
     """Split where neighbouring values of an attribute lie further apart than ``same``; absent is a value of its own."""
 
     def divide(group: Group) -> list[Group]:
-        absent = [header for header in group if number(header.facts, keyword) is None]
-        valued = [(value, n) for n, header in enumerate(group) if (value := number(header.facts, keyword)) is not None]
-        parts: list[list[InstanceHeader]] = []
+        absent = [frame for frame in group if number(frame.facts, keyword) is None]
+        valued = [(value, n) for n, frame in enumerate(group) if (value := number(frame.facts, keyword)) is not None]
+        parts: list[list[Frame]] = []
         before = float("-inf")
         for value, n in sorted(valued):
             if value - before > same:
@@ -75,16 +76,16 @@ def by_number(keyword: str, same: float) -> Split:
 
 def by_orientation(group: Group) -> list[Group]:
     """Split by direction of rows and columns, unless most slices have their own: radial planes are no volumes."""
-    parts: list[tuple[Plane | str, list[InstanceHeader]]] = []
-    by_direction = sorted(group, key=lambda header: str(header.facts.get("ImageOrientationPatient")))
-    for header in by_direction:
-        plane = plane_of(header.facts)
+    parts: list[tuple[Plane | str, list[Frame]]] = []
+    by_direction = sorted(group, key=lambda frame: str(frame.facts.get("ImageOrientationPatient")))
+    for frame in by_direction:
+        plane = plane_of(frame.facts)
         for leader, part in parts:
             if plane == leader or (isinstance(plane, Plane) and isinstance(leader, Plane) and parallel(plane, leader)):
-                part.append(header)
+                part.append(frame)
                 break
         else:
-            parts.append((plane, [header]))
+            parts.append((plane, [frame]))
     return [group] if len(parts) > len(group) / 2 else [in_uid_order(part) for _, part in parts]
 
 
@@ -100,12 +101,12 @@ def by_repeats(group: Group) -> list[Group]:
     return [group]
 
 
-def _all_of(keywords: tuple[str, ...]) -> Callable[[InstanceHeader], object]:
-    return lambda header: [header.facts.get(keyword) for keyword in keywords]
+def _all_of(keywords: tuple[str, ...]) -> Callable[[Frame], object]:
+    return lambda frame: [frame.facts.get(keyword) for keyword in keywords]
 
 
 def _most_at_one_place(group: Group) -> int:
-    places = Counter(str(header.facts.get("ImagePositionPatient", header.sop_instance_uid)) for header in group)
+    places = Counter(str(frame.facts.get("ImagePositionPatient", frame.sop_instance_uid)) for frame in group)
     return max(places.values())
 
 
@@ -115,11 +116,11 @@ def _pixel(facts: Facts) -> object:
 
 
 _SPLITS: dict[str, Split] = {
-    "class": by_value(lambda header: header.sop_class_uid),
-    "frame of reference": by_value(lambda header: header.facts.get("FrameOfReferenceUID")),
-    "matrix": by_value(lambda header: (header.facts.get("Rows"), header.facts.get("Columns"))),
-    "pixel": by_value(lambda header: _pixel(header.facts)),
-    "image type": by_value(lambda header: words(header.facts, "ImageType")),
+    "class": by_value(lambda frame: frame.sop_class_uid),
+    "frame of reference": by_value(lambda frame: frame.facts.get("FrameOfReferenceUID")),
+    "matrix": by_value(lambda frame: (frame.facts.get("Rows"), frame.facts.get("Columns"))),
+    "pixel": by_value(lambda frame: _pixel(frame.facts)),
+    "image type": by_value(lambda frame: words(frame.facts, "ImageType")),
     "echo time": by_number("EchoTime", _SAME_ECHO_TIME),
     "b-value": by_number("DiffusionBValue", _SAME_B_VALUE),
     "flip angle": by_number("FlipAngle", _SAME_ANGLE),

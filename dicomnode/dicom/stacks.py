@@ -1,4 +1,4 @@
-"""Group the instances of one study into stacks: what belongs to one volume, in slice order."""
+"""Group the images of one study into stacks: what belongs to one volume, in slice order."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from pydicom.uid import UID
 
+from dicomnode.dicom.frames import Frame, frames_of
 from dicomnode.dicom.geometry import Plane, geometry_of, order, plane_of, refuse
 from dicomnode.dicom.physics import number, words
 from dicomnode.dicom.roles import decide
@@ -17,7 +18,7 @@ from dicomnode.domain.stack import Geometry, Stack
 
 
 def stacks(headers: Sequence[InstanceHeader]) -> tuple[Stack, ...]:
-    """All stacks of a study's instances; every instance is in exactly one.
+    """All stacks of a study's instances; every image plane is in exactly one.
 
     Parameters
     ----------
@@ -30,21 +31,22 @@ def stacks(headers: Sequence[InstanceHeader]) -> tuple[Stack, ...]:
         In the order of series number and echo time. What is no regular volume, or no image at all, has a refusal
         instead of a geometry. ``facts`` are those of the first slice, and ``NumberOfSlices``.
     """
-    by_series: defaultdict[str, list[InstanceHeader]] = defaultdict(list)
+    by_series: defaultdict[str, list[Frame]] = defaultdict(list)
     for header in {header.sop_instance_uid: header for header in headers}.values():
-        by_series[header.series_instance_uid].append(header)
+        by_series[header.series_instance_uid] += frames_of(header)
     found = [_stack(part, marks) for series in by_series.values() for part, marks in split(in_uid_order(series))]
     return tuple(sorted(found, key=_reading_order))
 
 
-def not_a_slice(header: InstanceHeader) -> str:
-    """Why an instance can be no slice of a volume; empty when it can."""
-    name = UID(header.sop_class_uid).name.removesuffix(" Storage")
+def not_a_slice(frame: Frame) -> str:
+    """Why a plane can be no slice of a volume; empty when it can."""
+    name = UID(frame.sop_class_uid).name.removesuffix(" Storage")
     if "Image" not in name:
-        return f"not an image: {'private or unknown SOP class' if name == header.sop_class_uid else name}"
-    facts = header.facts
-    if "Enhanced" in name or "Multi-frame" in name or (number(facts, "NumberOfFrames") or 1) > 1:
-        return f"{name}, multi-frame: not read by this release"
+        return f"not an image: {'private or unknown SOP class' if name == frame.sop_class_uid else name}"
+    facts = frame.facts
+    count = number(facts, "NumberOfFrames") or 1
+    if frame.number == 0 and ("Enhanced" in name or count > 1):
+        return f"{name}, {count:.0f} frames: no functional groups that say where each frame lies"
     if {"MOSAIC", "VFRAME"} & set(words(facts, "ImageType")):
         return "mosaic, several slices tiled in one image: not read by this release"
     photometric = str(facts.get("PhotometricInterpretation", "unknown"))
@@ -58,25 +60,27 @@ def not_a_slice(header: InstanceHeader) -> str:
 
 
 def _stack(group: Group, marks: tuple[str, ...]) -> Stack:
-    instances, geometry, refusal = _ordered(group)
-    facts = {**instances[0].facts, "NumberOfSlices": len(instances)}
+    frames, geometry, refusal = _ordered(group)
+    first = frames[0]
+    facts = {**first.facts, "NumberOfSlices": len(frames)}
     return Stack(
-        stack_id=digest_of([instances[0].series_instance_uid, *marks]),
-        series_instance_uid=instances[0].series_instance_uid,
+        stack_id=digest_of([first.series_instance_uid, *marks]),
+        series_instance_uid=first.series_instance_uid,
         frame_of_reference_uid=str(facts.get("FrameOfReferenceUID", "")),
-        instances=tuple(header.sop_instance_uid for header in instances),
+        instances=tuple(frame.sop_instance_uid for frame in frames),
+        frames=tuple(frame.number for frame in frames) if first.number else (),
         facts=facts,
         geometry=geometry,
         refusal=refusal,
-        role=decide(facts, not_a_slice(instances[0])),
+        role=decide(facts, not_a_slice(first)),
     )
 
 
 def _ordered(group: Group) -> tuple[Group, Geometry | None, str]:
-    """The instances in slice order, and their grid or why there is none."""
+    """The planes in slice order, and their grid or why there is none."""
     planes: list[Plane] = []
-    for header in group:
-        plane = not_a_slice(header) or plane_of(header.facts)
+    for frame in group:
+        plane = not_a_slice(frame) or plane_of(frame.facts)
         if isinstance(plane, str):
             return group, None, plane
         planes.append(plane)

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from pydicom import Dataset, dcmread
-from pydicom.pixels.utils import pixel_array
 
-from dicomnode.dicom import header, scaling
 from dicomnode.dicom.physics import contrast_agent, field_strength, number
+from dicomnode.dicom.pixels import Image, open_image
 from dicomnode.domain.instance import Facts
 from dicomnode.domain.stack import Geometry
 from dicomnode.errors import GeometryError
@@ -31,15 +28,19 @@ _OFF_PLACE = 0.25
 """Fraction of the slice distance by which a file may lie off its place before it is the wrong file."""
 
 
-def read(paths: Sequence[Path], geometry: Geometry) -> tuple[npt.NDArray[np.float32], Acquisition]:
+def read(
+    paths: Sequence[Path], geometry: Geometry, frames: Sequence[int] = ()
+) -> tuple[npt.NDArray[np.float32], Acquisition]:
     """Array and acquisition physics of a stack.
 
     Parameters
     ----------
     paths : sequence of Path
-        DICOM files in slice order.
+        DICOM files, one for each slice, in slice order.
     geometry : Geometry
-        Of the stack; each file is checked against it.
+        Of the stack; each slice is checked against it.
+    frames : sequence of int
+        Frame number, from 1, of each slice in its file; empty where the files are single frames.
 
     Returns
     -------
@@ -61,12 +62,16 @@ def read(paths: Sequence[Path], geometry: Geometry) -> tuple[npt.NDArray[np.floa
     array = np.empty(geometry.shape, dtype=np.float32)
     acquisition: Acquisition = {}
     scales: set[float | None] = set()
-    for index, path in enumerate(paths):
-        file = path.read_bytes()
-        facts = header.read(*header.data_set_of(file)).facts
-        _check_place(facts, geometry, index)
-        acquisition = acquisition or acquisition_of(facts)
-        array[index], scale = _signal(file, geometry.shape[1:], index)
+    image: Image | None = None
+    for index, (path, frame) in enumerate(zip(paths, frames or [0] * len(paths), strict=True)):
+        if image is None or image.path != path:
+            image = open_image(path)
+        _check_place(image.facts(frame), geometry, index)
+        acquisition = acquisition or acquisition_of(image.facts(frame))
+        plane, scale = _decoded(image, frame, index)
+        if plane.shape != geometry.shape[1:]:
+            raise GeometryError(f"slice {index + 1} decodes to {plane.shape} pixels, not {geometry.shape[1:]}")
+        array[index] = plane
         scales.add(scale)
     if None in scales and len(scales) > 1:
         raise GeometryError("the Philips scale slope is missing on some slices, so their signals do not compare")
@@ -100,22 +105,17 @@ def _check_place(facts: Facts, geometry: Geometry, index: int) -> None:
         raise GeometryError(f"slice {index + 1} lies {off:.3g} mm off its place in the stack")
 
 
-def _signal(file: bytes, size: tuple[int, ...], index: int) -> tuple[npt.NDArray[np.float64], float | None]:
-    """True signal of one slice, and the Philips scale slope that went into it."""
+def _decoded(image: Image, frame: int, index: int) -> tuple[npt.NDArray[np.float64], float | None]:
     try:
-        data_set = dcmread(BytesIO(file))
-        _drop_excess_padding(data_set)
-        pixels = pixel_array(data_set)
-        scaled = scaling.of(data_set)
-    except (AttributeError, KeyError, NotImplementedError, OSError, RuntimeError, TypeError, ValueError) as error:
+        return image.signal(frame)
+    except (
+        AttributeError,
+        IndexError,
+        KeyError,
+        NotImplementedError,
+        OSError,
+        RuntimeError,
+        TypeError,
+        ValueError,
+    ) as error:
         raise GeometryError(f"the pixels of slice {index + 1} cannot be decoded ({type(error).__name__})") from error
-    if pixels.shape != size:
-        raise GeometryError(f"slice {index + 1} decodes to {pixels.shape} pixels, not {size}")
-    return scaled.signal(pixels), scaled.scale
-
-
-def _drop_excess_padding(data_set: Dataset) -> None:
-    """Cut native pixel data to its size: some writers pad it, and pydicom would warn in every thread's place."""
-    if not data_set.file_meta.TransferSyntaxUID.is_encapsulated:
-        size = data_set.Rows * data_set.Columns * data_set.SamplesPerPixel * data_set.BitsAllocated // 8
-        data_set.PixelData = data_set.PixelData[: size + size % 2]

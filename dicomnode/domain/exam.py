@@ -54,7 +54,7 @@ class Chosen:
     role: str
     stack: Stack
     input_digest: Digest
-    """Over the content digests of the stack's instances, in slice order."""
+    """Over the content digests of the stack's instances and its frame numbers, in slice order."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

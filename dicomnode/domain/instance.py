@@ -48,6 +48,8 @@ class InstanceHeader:
     patient: Patient
     facts: Facts
     """Study, series and image attributes the node decides by (``dicomnode.dicom.header.KEYWORDS``)."""
+    frames: tuple[Facts, ...] = ()
+    """What differs from frame to frame of a multi-frame image; empty for a single-frame one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

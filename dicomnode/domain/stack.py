@@ -1,4 +1,4 @@
-"""A stack: the instances of one series that form one volume. The unit that roles are given to."""
+"""A stack: the images of one series that form one volume. The unit that roles are given to."""
 
 from __future__ import annotations
 
@@ -78,16 +78,21 @@ class RoleDecision:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stack:
-    """Instances that form one volume, in the order of the grid's slices."""
+    """Image planes that form one volume: single-frame instances, or frames of multi-frame ones."""
 
     stack_id: str
     """Stable for the same instances: a digest of the series and what sets this stack apart in it."""
     series_instance_uid: SeriesInstanceUID
     frame_of_reference_uid: str
     instances: tuple[SOPInstanceUID, ...]
+    """One for each slice, in the order of the grid; a multi-frame instance stands for each of its frames."""
+    frames: tuple[int, ...] = ()
+    """Frame number, from 1, of each slice in its instance; empty where the instances are single frames."""
     facts: Facts
     """Attributes that all instances share, and those of the first slice where they differ."""
     geometry: Geometry | None
     refusal: str = ""
     """Why there is no geometry; empty when there is one."""
     role: RoleDecision
+    notes: tuple[str, ...] = ()
+    """What is unusual about the images and no reason to refuse them."""

@@ -32,10 +32,13 @@ ENDED = frozenset(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Input:
-    """One input role of a task: the instances of a stack in slice order."""
+    """One input role of a task: the slices of a stack."""
 
     role: str
     instances: tuple[Instance, ...]
+    """One for each slice, in the order of the grid; a multi-frame instance stands for each of its frames."""
+    frames: tuple[int, ...] = ()
+    """Frame number, from 1, of each slice in its instance; empty where the instances are single frames."""
     geometry: Geometry
     frame_of_reference_uid: str
 

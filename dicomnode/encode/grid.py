@@ -9,10 +9,11 @@ import numpy.typing as npt
 from pydicom import Dataset
 
 from dicomnode.domain.stack import Geometry
+from dicomnode.encode import frames
 from dicomnode.errors import EncodingError
 
 _IMAGE = (
-    "SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID", "Modality", "FrameOfReferenceUID",
+    "StudyInstanceUID", "SeriesInstanceUID", "Modality", "FrameOfReferenceUID",
     "Rows", "Columns", "ImagePositionPatient", "LossyImageCompression", "LossyImageCompressionRatio",
     "LossyImageCompressionMethod",
 )  # fmt: skip
@@ -27,8 +28,9 @@ Corners = npt.NDArray[np.float64]
 def carriers(headers: Sequence[Dataset], geometry: Geometry) -> list[Dataset]:
     """Stand-ins for the source images that carry geometry and references into highdicom, but nobody's identity.
 
-    All slices get the orientation and spacing of the first one, which is what one multi-frame object can say;
-    ``dicomnode.encode.check`` proves afterwards that every frame lies on its source slice.
+    All slices get the orientation and spacing of the first one, which is what one multi-frame object can say; frames
+    go by their stand-ins until ``frames.resolve`` names them. ``dicomnode.encode.check`` proves afterwards that
+    every frame lies on its source slice.
     """
     first = headers[0]
     if not first.get("FrameOfReferenceUID"):
@@ -41,6 +43,7 @@ def carriers(headers: Sequence[Dataset], geometry: Geometry) -> list[Dataset]:
         for keyword in _IMAGE:
             if keyword in header:
                 carrier[keyword] = header[keyword]
+        carrier.SOPClassUID, carrier.SOPInstanceUID = frames.stand_in(header)
         carrier.ImageOrientationPatient = first.ImageOrientationPatient
         carrier.PixelSpacing = first.PixelSpacing
         carrier.SliceThickness = thickness(first, geometry)

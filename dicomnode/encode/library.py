@@ -91,8 +91,13 @@ def _shared(first: Dataset, geometry: Geometry) -> list[ContentItem]:
 
 
 def _entry(header: Dataset) -> ImageContentItem:
+    frame = header.get("ReferencedFrameNumber")
     entry = ImageContentItem(
-        _SOURCE, header.SOPClassUID, header.SOPInstanceUID, relationship_type=RelationshipTypeValues.CONTAINS
+        _SOURCE,
+        header.SOPClassUID,
+        header.SOPInstanceUID,
+        referenced_frame_numbers=[frame] if frame else None,
+        relationship_type=RelationshipTypeValues.CONTAINS,
     )
     entry.ContentSequence = ContentSequence(
         [

@@ -12,7 +12,7 @@ from highdicom.pm import RealWorldValueMapping
 from pydicom import Dataset
 
 from dicomnode.domain.task import ResultKind
-from dicomnode.encode import grid
+from dicomnode.encode import frames, grid, references
 from dicomnode.encode.algorithm import concept
 from dicomnode.encode.context import Context, body_part, constructor_arguments, stamp
 from dicomnode.encode.series import Series
@@ -37,6 +37,7 @@ def build(finding: ParametricMap, context: Context, series: Series) -> Dataset:
         content_qualification="RESEARCH" if work.mode == "research" else "PRODUCT",
         **constructor_arguments(context, series),
     )
+    frames.resolve(image, [header for headers in sources.by_role.values() for header in headers])
     if series.kind == "PM16":
         image.PixelPaddingValue = NO_COUNT
         image["PixelPaddingValue"].VR = "US"
@@ -48,10 +49,10 @@ def build(finding: ParametricMap, context: Context, series: Series) -> Dataset:
 
 
 def _further(finding: ParametricMap, context: Context) -> list[Dataset]:
-    """Stand-ins for the images of the other inputs, each instance once."""
+    """Stand-ins for the images of the other inputs, each once."""
     sources, geometry = context.sources.by_role, context.work.geometry
-    seen = {header.SOPInstanceUID for header in sources[finding.on]}
-    others = {role: [h for h in sources[role] if h.SOPInstanceUID not in seen] for role in finding.derived_from}
+    seen = {references.key(header) for header in sources[finding.on]}
+    others = {role: [h for h in sources[role] if references.key(h) not in seen] for role in finding.derived_from}
     return [carrier for role, rest in others.items() if rest for carrier in grid.carriers(rest, geometry[role])]
 
 

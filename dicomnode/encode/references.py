@@ -7,11 +7,18 @@ from collections.abc import Iterable
 from pydicom import Dataset
 
 
+def key(image: Dataset) -> tuple[str, int]:
+    """What an image plane is known by: SOP Instance UID, and frame number (0 in a single-frame image)."""
+    return str(image.SOPInstanceUID), int(image.get("ReferencedFrameNumber") or 0)
+
+
 def reference(instance: Dataset) -> Dataset:
-    """SOP Instance Reference macro (PS3.3 Table 10-11)."""
+    """SOP Instance Reference macro (PS3.3 Table 10-11), with the frame where one is meant (Table 10-3)."""
     item = Dataset()
     item.ReferencedSOPClassUID = instance.SOPClassUID
     item.ReferencedSOPInstanceUID = instance.SOPInstanceUID
+    if "ReferencedFrameNumber" in instance:
+        item.ReferencedFrameNumber = instance.ReferencedFrameNumber
     return item
 
 
@@ -19,7 +26,9 @@ def by_series(instances: Iterable[Dataset], keyword: str) -> list[Dataset]:
     """Items of a Referenced Series Sequence; each holds the references to its instances under ``keyword``."""
     series: dict[str, list[Dataset]] = {}
     for instance in {str(instance.SOPInstanceUID): instance for instance in instances}.values():
-        series.setdefault(str(instance.SeriesInstanceUID), []).append(reference(instance))
+        item = reference(instance)
+        item.pop("ReferencedFrameNumber", None)
+        series.setdefault(str(instance.SeriesInstanceUID), []).append(item)
     items = []
     for uid, references in series.items():
         item = Dataset()

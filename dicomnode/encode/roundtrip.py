@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from pydicom import Dataset
 
-from dicomnode.encode import grid, kos, pm, sc, sr
+from dicomnode.encode import grid, kos, pm, references, sc, sr
 from dicomnode.encode.contents import Contents
 from dicomnode.encode.context import Context
 from dicomnode.encode.seg import tracking_uid
@@ -92,7 +92,7 @@ def capture(images: Sequence[Dataset], finding: SecondaryCapture, context: Conte
 def _frames(dataset: Dataset, role: str, context: Context) -> Iterator[tuple[int, Dataset]]:
     """Slice number and functional groups of each frame, its place in space proven."""
     headers = context.sources.by_role[role]
-    slices = {str(header.SOPInstanceUID): number for number, header in enumerate(headers)}
+    slices = {references.key(header): number for number, header in enumerate(headers)}
     shared = _shared(dataset)
     for frame in dataset.PerFrameFunctionalGroupsSequence:
         plane = Dataset()
@@ -101,16 +101,20 @@ def _frames(dataset: Dataset, role: str, context: Context) -> Iterator[tuple[int
         plane.ImageOrientationPatient = shared.PlaneOrientationSequence[0].ImageOrientationPatient
         plane.PixelSpacing = shared.PixelMeasuresSequence[0].PixelSpacing
         referenced = {
-            slices[str(source.ReferencedSOPInstanceUID)]
+            slices[place]
             for derivation in frame.DerivationImageSequence
             for source in derivation.SourceImageSequence
-            if str(source.ReferencedSOPInstanceUID) in slices
+            if (place := _referenced(source)) in slices
         }
         if len(referenced) != 1:
             raise CheckFailed(f"{dataset.Modality}: a frame does not name the one slice it lies on")
         (number,) = referenced
         on_slice(dataset, plane, headers[number], dataset.Modality)
         yield number, frame
+
+
+def _referenced(item: Dataset) -> tuple[str, int]:
+    return str(item.ReferencedSOPInstanceUID), int(item.get("ReferencedFrameNumber") or 0)
 
 
 def _shared(dataset: Dataset) -> Dataset:

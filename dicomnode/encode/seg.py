@@ -7,7 +7,7 @@ from highdicom.seg import SegmentAlgorithmTypeValues, SegmentationTypeValues, Se
 from highdicom.seg import Segmentation as SegmentationImage
 from pydicom import Dataset
 
-from dicomnode.encode import algorithm, grid, uids
+from dicomnode.encode import algorithm, frames, grid, uids
 from dicomnode.encode.context import Context, body_part, constructor_arguments, stamp
 from dicomnode.encode.series import Series
 from dicomnode.sdk.findings import Segment, Segmentation
@@ -31,6 +31,7 @@ def build(finding: Segmentation, context: Context, series: Series) -> Dataset:
         omit_empty_frames=True,
         **constructor_arguments(context, series),
     )
+    frames.resolve(image, headers)
     # highdicom describes a segment 0 "Background", which shifts colours in viewers; the padding value says it already.
     image.SegmentSequence = [item for item in image.SegmentSequence if item.SegmentNumber]
     stamp(image, context, series)

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from pydicom import Dataset
 
-from dicomnode.encode import grid
+from dicomnode.encode import grid, references
 from dicomnode.encode.context import Context, coded
 from dicomnode.errors import EncodingError
 
@@ -52,7 +52,7 @@ def refer(image: Dataset, on: str, derived_from: Sequence[str], context: Context
         if same and geometry[role].farthest_corner(geometry[on]) < geometry[role].spacing[0] / 2:
             headers = (headers[number],)
         chosen += headers
-    unique = {header.SOPInstanceUID: header for header in chosen}
+    unique = {references.key(header): header for header in chosen}
     image.SourceImageSequence = [_reference(header) for header in unique.values()]
 
 
@@ -73,8 +73,6 @@ def _letters(direction: npt.NDArray[np.float64]) -> str:
 
 
 def _reference(header: Dataset) -> Dataset:
-    item = Dataset()
-    item.ReferencedSOPClassUID = header.SOPClassUID
-    item.ReferencedSOPInstanceUID = header.SOPInstanceUID
+    item = references.reference(header)
     item.PurposeOfReferenceCodeSequence = [coded(*_SOURCE_OF_PROCESSING)]
     return item

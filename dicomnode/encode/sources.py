@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -60,12 +60,26 @@ _TIMES = (
 _KEYWORDS = ("SpecificCharacterSet", *PATIENT, *STUDY, *ACQUISITION_EQUIPMENT, *_IMAGE, *_TIMES, *ACQUISITION)
 _READ = (*map(Tag, _KEYWORDS), *map(Tag, scaling.ATTRIBUTES))
 
+_PLANE = {
+    "PlanePositionSequence": ("ImagePositionPatient",),
+    "PlaneOrientationSequence": ("ImageOrientationPatient",),
+    "PixelMeasuresSequence": ("PixelSpacing", "SliceThickness"),
+    "PixelValueTransformationSequence": ("RescaleSlope", "RescaleIntercept"),
+    "MRTimingAndRelatedParametersSequence": ("RepetitionTime", "FlipAngle", "EchoTrainLength"),
+}
+"""Functional groups, and what a classic image of the frame would state of them (PS3.3 C.7.6.16.2, C.8.13.5)."""
+_GROUPS = ("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence")
+
 _LOST = "\N{REPLACEMENT CHARACTER}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sources:
-    """Headers by input role, in the order of the grid's slices."""
+    """Headers by input role, in the order of the grid's slices.
+
+    That of a frame of a multi-frame image is written as if it were an image of its own, with the frame's number as
+    Referenced Frame Number (0008,1160).
+    """
 
     by_role: Mapping[str, tuple[Dataset, ...]]
 
@@ -89,11 +103,36 @@ def read(work: Work) -> Sources:
     """
     if not any(work.inputs.values()):
         raise EncodingError("the task has no input images, so there is no patient and no study to write results for")
-    return Sources(by_role={role: tuple(read_header(path) for path in paths) for role, paths in work.inputs.items()})
+    return Sources(
+        by_role={
+            role: tuple(_planes(paths, frames)) if (frames := work.frames.get(role)) else tuple(map(read_header, paths))
+            for role, paths in work.inputs.items()
+        }
+    )
 
 
-def read_header(path: Path) -> Dataset:
-    """The attributes of one image that its results need, decoded.
+def _planes(paths: Sequence[Path], frames: Sequence[int]) -> Iterator[Dataset]:
+    files = {path: read_header(path, *_GROUPS) for path in dict.fromkeys(paths)}
+    for path, frame in zip(paths, frames, strict=True):
+        yield _plane(files[path], frame)
+
+
+def _plane(image: Dataset, frame: int) -> Dataset:
+    plane = Dataset()
+    plane.update({element.tag: element for element in image if element.keyword not in _GROUPS})
+    shared, per_frame = (image.get(keyword, ()) for keyword in _GROUPS)
+    if frame > len(per_frame):
+        raise EncodingError(f"an input image has no frame {frame}")
+    for group in (*shared, per_frame[frame - 1]):
+        for macro, keywords in _PLANE.items():
+            for item in group.get(macro, ()):
+                plane.update({item[keyword].tag: item[keyword] for keyword in keywords if keyword in item})
+    plane.ReferencedFrameNumber = frame
+    return plane
+
+
+def read_header(path: Path, *further: str) -> Dataset:
+    """The attributes of one image that its results need, and further ones, decoded.
 
     Raises
     ------
@@ -101,7 +140,7 @@ def read_header(path: Path) -> Dataset:
         When the file cannot be read or its text cannot be decoded.
     """
     try:
-        header = dcmread(path, stop_before_pixels=True, specific_tags=[*_READ])
+        header = dcmread(path, stop_before_pixels=True, specific_tags=[*_READ, *map(Tag, further)])
     except (OSError, InvalidDicomError) as error:
         raise EncodingError(f"an input image cannot be read as a DICOM file: {type(error).__name__}") from error
     return in_unicode(header)

@@ -37,6 +37,11 @@ def tracking(patient: tuple[str, str] | str, plugin: str, label: str) -> str:
     return _uid("tracking", *((patient,) if isinstance(patient, str) else patient), plugin, label)
 
 
+def stand_in(instance: str, frame: int) -> str:
+    """UID that stands for one frame while an object is built; it is never written."""
+    return _uid("frame", instance, str(frame))
+
+
 def device(plugin: str, version: str) -> str:
     """UID of the plugin as an observer (PS3.16 TID 1004)."""
     return _uid("device", plugin, version)

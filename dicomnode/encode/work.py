@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -25,7 +25,9 @@ class Work:
     parameters: Mapping[str, ParameterValue]
     mode: Mode
     inputs: Mapping[str, tuple[Path, ...]]
-    """Input role to its DICOM files, in the order of the grid's slices."""
+    """Input role to its DICOM files, one for each slice, in the order of the grid's slices."""
+    frames: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    """Input role to the frame number of each slice in its file; empty where the files are single frames."""
     geometry: Mapping[str, Geometry]
     """Input role to its grid."""
     kinds: frozenset[ResultKind]

@@ -26,7 +26,7 @@ def stage(
     Parameters
     ----------
     files : Mapping[str, sequence of Path]
-        Input role to its DICOM files, in slice order.
+        Input role to its DICOM files, one for each slice, in slice order.
     directory : Path
         An empty folder.
 
@@ -39,7 +39,7 @@ def stage(
     labels = dict(zip(frames, ascii_uppercase, strict=False))
     volumes = {}
     for entry in inputs:
-        array, acquisition = volume.read(files[entry.role], entry.geometry)
+        array, acquisition = volume.read(files[entry.role], entry.geometry, entry.frames)
         volumes[entry.role] = Volume(
             array=array,
             affine=np.array(entry.geometry.affine(), dtype=np.float64),

@@ -82,6 +82,7 @@ def values(instance: Instance, arrived: datetime) -> dict[str, Any]:
         "digest": stored.digest,
         "patient": {name: getattr(header.patient, name) for name in Patient.__slots__},
         "facts": header.facts,
+        "frames": header.frames,
         "calling_aet": instance.calling_aet,
         "arrived": arrived,
     }

@@ -109,6 +109,7 @@ def instance_of(row: InstanceRow, study: StudyInstanceUID) -> Instance:
             study_instance_uid=study,
             patient=Patient(**row.patient),
             facts=row.facts,
+            frames=tuple(row.frames),
         ),
         stored=StoredObject(key=row.store_key, size=row.size, digest=Digest(row.digest)),
         calling_aet=AETitle(row.calling_aet),
@@ -162,7 +163,10 @@ def _stack_row(exam_id: int, stack: Stack) -> StackRow:
         stack_id=stack.stack_id,
         series_instance_uid=stack.series_instance_uid,
         role=stack.role.role,
+        score=stack.role.score,
         reasons=list(stack.role.reasons),
+        against=list(stack.role.against),
+        notes=list(stack.notes),
         refusal=stack.refusal,
         instances=list(stack.instances),
     )

@@ -66,7 +66,13 @@ class Table(DeclarativeBase):
             "pk": "pk_%(table_name)s",
         }
     )
-    type_annotation_map: ClassVar[dict[Any, Any]] = {datetime: Instant, dict[str, Any]: JSON, list[str]: JSON}
+    type_annotation_map: ClassVar[dict[Any, Any]] = {
+        datetime: Instant,
+        dict[str, Any]: JSON,
+        list[dict[str, Any]]: JSON,
+        list[int]: JSON,
+        list[str]: JSON,
+    }
 
 
 class PatientRow(Table):
@@ -128,6 +134,7 @@ class InstanceRow(Table):
     digest: Mapped[str] = mapped_column(DIGEST)
     patient: Mapped[dict[str, Any]]
     facts: Mapped[dict[str, Any]]
+    frames: Mapped[list[dict[str, Any]]]
     calling_aet: Mapped[str] = mapped_column(String(16))
     arrived: Mapped[datetime]
 
@@ -193,7 +200,10 @@ class StackRow(Table):
     stack_id: Mapped[str] = mapped_column(DIGEST)
     series_instance_uid: Mapped[str] = mapped_column(ForeignKey("series.series_instance_uid"))
     role: Mapped[str] = mapped_column(String(64))
+    score: Mapped[float] = mapped_column(Double)
     reasons: Mapped[list[str]]
+    against: Mapped[list[str]]
+    notes: Mapped[list[str]]
     refusal: Mapped[str] = mapped_column(Prose)
     instances: Mapped[list[str]]
 
@@ -239,6 +249,7 @@ class TaskInputRow(Table):
     frame_of_reference_uid: Mapped[str] = mapped_column(Prose)  # not proven at the door, so it may be no UID
     geometry: Mapped[dict[str, Any]]
     instances: Mapped[list[str]]
+    frames: Mapped[list[int]]
 
 
 class ObjectRow(Table):

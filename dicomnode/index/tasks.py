@@ -98,6 +98,7 @@ def _new(session: Transaction, exam_id: int, study: StudyInstanceUID, task: Plan
                 frame_of_reference_uid=chosen.stack.frame_of_reference_uid,
                 geometry=asdict(chosen.stack.geometry),
                 instances=list(chosen.stack.instances),
+                frames=list(chosen.stack.frames),
             )
         )
     return row
@@ -136,6 +137,7 @@ def _input(session: Transaction, row: TaskInputRow, study: StudyInstanceUID) -> 
     return Input(
         role=row.role,
         instances=tuple(by_uid[uid] for uid in row.instances),
+        frames=tuple(row.frames),
         geometry=Geometry(**{name: tuple(value) for name, value in row.geometry.items()}),
         frame_of_reference_uid=row.frame_of_reference_uid,
     )

@@ -114,7 +114,10 @@ def stacks(session: Transaction, study: str) -> list[Record]:
         {
             "series_instance_uid": row.series_instance_uid,
             "role": row.role,
+            "score": row.score,
             "reasons": row.reasons,
+            "against": row.against,
+            "notes": row.notes,
             "refusal": row.refusal,
             "instances": len(row.instances),
         }

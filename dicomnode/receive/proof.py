@@ -11,6 +11,9 @@ from dicomnode.errors import InvalidInstance, NotUnderstood, ReceiveError
 from dicomnode.receive import guard
 from dicomnode.receive.walk import Walk
 
+_LONGEST_HEADER = 64 << 20
+"""Bytes; that of 10 000 frames takes about half."""
+
 
 class Proof:
     """What is known of an instance so far. An objection to its bytes is kept until the end.
@@ -31,6 +34,7 @@ class Proof:
         self._walk = Walk(received.transfer_syntax_uid)
         self._sha = hashlib.sha256()
         self._objection: ReceiveError | None = None
+        self._head = bytearray() if received.sop_class_uid in header.MULTI_FRAME else None
         try:
             guard.check_request(received)
         except InvalidInstance as objection:
@@ -40,6 +44,7 @@ class Proof:
         """The next bytes of the encoded data set."""
         self._sha.update(piece)
         if self._objection is None:
+            self._collect(piece)
             try:
                 self._walk.feed(piece)
             except NotUnderstood as objection:
@@ -62,4 +67,16 @@ class Proof:
             raise self._objection
         values = self._walk.finish()
         guard.check_identity(values, self._received)
+        if self._head is not None:
+            return header.read(memoryview(self._head), self._received.transfer_syntax_uid)
         return header.from_values(values, self._received.transfer_syntax_uid)
+
+    def _collect(self, piece: bytes | memoryview) -> None:
+        """Keep the header of a multi-frame image: what it says of each frame stands in sequences, which are read last.
+
+        Of one that is absurdly long no frame is known, and its pixels are not used.
+        """
+        if self._head is not None and not self._walk.at_pixels:
+            self._head += piece
+            if len(self._head) > _LONGEST_HEADER:
+                self._head = None

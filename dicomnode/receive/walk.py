@@ -91,6 +91,11 @@ class Walk:
             for inflated in self._inflation.feed(piece):
                 self._walker.feed(inflated)
 
+    @property
+    def at_pixels(self) -> bool:
+        """Whether the header is over: pixel data, or what follows them, have begun."""
+        return self._walker.last_tag >> 16 >= _PIXEL_GROUP
+
     def finish(self) -> Values:
         """What its header says, when there are no more bytes.
 
@@ -150,7 +155,7 @@ class _Walker:
         self._at = 0  # place of the next header; may lie ahead of the bytes that came
         self._level = _Level(_Holds.ELEMENTS, _UNKNOWN, False, coding)
         self._outer: list[_Level] = []
-        self._last_tag = -1
+        self.last_tag = -1
 
     def feed(self, piece: bytes | memoryview) -> None:
         """Visit every header that is there as a whole."""
@@ -189,11 +194,11 @@ class _Walker:
             if top:
                 tag = group << 16 | element
                 if tag in WANTED:
-                    if end > len(window) or (tag in _IDENTIFYING and tag <= self._last_tag):
+                    if end > len(window) or (tag in _IDENTIFYING and tag <= self.last_tag):
                         break
                     if 0 < length <= LONGEST_VALUE:
                         self.found[tag] = vr, bytes(window[at + 8 : end])
-                self._last_tag = tag
+                self.last_tag = tag
             at = end
         self._at = base + at
 
@@ -268,7 +273,7 @@ class _Walker:
         if tag >> 16 < _FIRST_GROUP:
             raise NotUnderstood("a group that has no place in a data set")
         if tag in _IDENTIFYING:
-            if not simple or tag <= self._last_tag:
+            if not simple or tag <= self.last_tag:
                 raise NotUnderstood("an identifying element is repeated, out of order or a sequence")
             if length > LONGEST_IDENTIFIER:
                 raise NotUnderstood("an identifying value is longer than any can be")
@@ -277,7 +282,7 @@ class _Walker:
             if len(self._window) < value + length:
                 return False
             self.found[tag] = vr.decode("ascii"), bytes(self._window[value : value + length])
-        self._last_tag = tag
+        self.last_tag = tag
         return True
 
     def _enter(self, holds: _Holds, length: int, coding: _Coding) -> None:

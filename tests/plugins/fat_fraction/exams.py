@@ -127,6 +127,6 @@ def case_of(folder: Path) -> Case:
     for chosen in task.inputs:
         stack = chosen.stack
         assert stack.geometry is not None
-        array, acquisition = volume.read([paths[uid] for uid in stack.instances], stack.geometry)
+        array, acquisition = volume.read([paths[uid] for uid in stack.instances], stack.geometry, stack.frames)
         volumes[chosen.role] = Volume(array=array, affine=np.array(stack.geometry.affine()), acquisition=acquisition)
     return Case(volumes=volumes, parameters=task.parameters)

@@ -71,6 +71,7 @@ def test_the_results_read_back_as_the_truth(tmp_path: Path, mode: Literal["resea
         spec=SPEC,
         parameters=task.parameters,
         mode=mode,
+        kinds=frozenset({"SEG", "PM", "SC", "SR"}),
         inputs={role: tuple(paths[uid] for uid in stack.instances) for role, stack in stacks.items()},
         geometry={role: stack.geometry for role, stack in stacks.items() if stack.geometry is not None},
     )

@@ -14,6 +14,7 @@ from dicomnode.domain.instance import InstanceHeader
 from dicomnode.domain.stack import Stack
 from tests.slices import header, volume
 
+ENHANCED = "1.2.840.10008.5.1.4.1.1.4.1"
 SAGITTAL = (0.0, 1.0, 0.0, 0.0, 0.0, -1.0)
 
 
@@ -131,8 +132,12 @@ def test_a_three_plane_localizer_with_one_image_each_is_refused() -> None:
         ("1.2.840.10008.5.1.4.1.1.66.4", {}, "not an image: Segmentation"),
         ("1.2.840.10008.5.1.4.1.1.11.1", {}, "not an image: Grayscale Softcopy Presentation State"),
         ("1.3.46.670589.11.0.0.12.2", {}, "not an image: private or unknown SOP class"),
-        ("1.2.840.10008.5.1.4.1.1.4.1", {}, "Enhanced MR Image, multi-frame: not read by this release"),
-        (None, {"NumberOfFrames": 20}, "MR Image, multi-frame: not read by this release"),
+        (
+            "1.2.840.10008.5.1.4.1.1.4.1",
+            {},
+            "Enhanced MR Image, 1 frames: no functional groups that say where each frame lies",
+        ),
+        (None, {"NumberOfFrames": 20}, "MR Image, 20 frames: no functional groups that say where each frame lies"),
         (
             None,
             {"ImageType": ["ORIGINAL", "PRIMARY", "M", "MOSAIC"]},
@@ -180,3 +185,45 @@ def test_images_and_other_objects_of_one_series_are_kept_apart() -> None:
 
 def test_nothing_makes_no_stack() -> None:
     assert stacks([]) == ()
+
+
+def enhanced(uid: str, frames: list[dict[str, Any]], **facts: Any) -> InstanceHeader:
+    """An Enhanced MR image; its frames hold what differs."""
+    plain = dict.fromkeys(("ImageType", "EchoTime", "ImagePositionPatient", "ScanningSequence"))
+    one = header(uid, sop_class=ENHANCED, **{**plain, "EchoPulseSequence": "GRADIENT", **facts})
+    where = {"ImageOrientationPatient": [1.0, 0, 0, 0, 1.0, 0]}
+    return replace(one, frames=tuple({**where, **frame} for frame in frames))
+
+
+def places(count: int) -> list[list[float]]:
+    return [[0.0, 0.0, 5.0 * n] for n in range(count)]
+
+
+def test_an_enhanced_file_holds_several_stacks_in_the_order_of_their_places() -> None:
+    frames = [
+        {"EffectiveEchoTime": echo, "FrameType": ["ORIGINAL", "PRIMARY", "T1", kind], "ImagePositionPatient": place}
+        for place in places(4)[::-1]
+        for kind in "PM"
+        for echo in (2.3, 4.6)
+    ]
+    found = stacks([enhanced("1.1", frames)])
+    seen = [(s.facts["EchoTime"], s.facts["ImageType"][3], s.instances, s.frames) for s in found]  # type: ignore[index]
+    assert sorted(seen) == [
+        (2.3, "M", ("1.1",) * 4, (15, 11, 7, 3)),
+        (2.3, "P", ("1.1",) * 4, (13, 9, 5, 1)),
+        (4.6, "M", ("1.1",) * 4, (16, 12, 8, 4)),
+        (4.6, "P", ("1.1",) * 4, (14, 10, 6, 2)),
+    ]
+    assert {s.stack_id for s in found} == {s.stack_id for s in stacks([enhanced("1.1", frames)])}
+    assert all(stack.geometry is not None and stack.geometry.shape[0] == 4 for stack in found)
+
+
+def test_slices_of_one_volume_may_lie_in_two_files() -> None:
+    even, odd = places(6)[::2], places(6)[1::2]
+    files = [
+        enhanced(uid, [{"ImagePositionPatient": place} for place in half], EchoTime=4.6)
+        for uid, half in (("1.2", even), ("1.1", odd))
+    ]
+    (stack,) = stacks(files)
+    assert stack.instances == ("1.2", "1.1") * 3
+    assert stack.frames == (1, 1, 2, 2, 3, 3)
