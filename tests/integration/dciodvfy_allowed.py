@@ -23,7 +23,6 @@ ALLOWED: dict[str, frozenset[tuple[str, str]]] = {
     "SEG": frozenset({_PRIVATE_SCHEME}),
     "SR": frozenset({_PRIVATE_SCHEME}),
     "REG": frozenset(),
-    "PR": frozenset(),
     "MR": frozenset(),
     # QUANTITY is a defined term; the tool is older
     "PM": frozenset(
