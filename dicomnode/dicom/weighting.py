@@ -50,7 +50,7 @@ _RULES = (
         dimensions="2D",
     ),
 )  # fmt: skip
-"""Knowledge: section 0 of the project's algorithm notes, and the times of the vendors' own protocols."""
+"""From the times of the vendors' own protocols."""
 
 _NERVES = 150.0, 350.0
 """Echo time, ms, at which muscle and fat-suppressed vessels have gone and nerves remain."""

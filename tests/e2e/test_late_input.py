@@ -92,4 +92,4 @@ def test_late_slices_give_a_second_result_and_take_the_first_one_back(
         assert "fat_fraction: superseded: the exam has changed since" in why
         assert node.stop() == 0
         second.save_as(tmp_path / "SR.dcm")
-        assert unexpected(require_tool("dciodvfy"), tmp_path / "SR.dcm", "SR", source=files[0]) == set()
+        assert unexpected(require_tool("dciodvfy"), tmp_path / "SR.dcm", source=files[0]) == set()

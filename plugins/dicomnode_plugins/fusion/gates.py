@@ -12,12 +12,11 @@ from dicomnode_plugins._imaging.examination import outside
 from dicomnode_plugins.fusion import contrast
 
 LIMITS: Mapping[str, tuple[float, float]] = {
-    examination.SCORE: (0.34, 1.0),
+    examination.SCORE: (0.36, 1.0),
     examination.FALL: (0.36, 1.0),
     examination.MIRROR: (0.0, 0.85),
     examination.INVERSE: (0.0, 1.0),
     examination.HALVES: (0.0, 1.0),
-    examination.AGREEMENT: (0.35, 1.0),
     examination.OVERLAP: (0.3, 1.0),
     examination.GAIN: (-0.005, 1.0),
     contrast.FLUID: (0.0, 0.8),
