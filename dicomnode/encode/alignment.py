@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from pydicom import Dataset
 
-from dicomnode.encode import pr
+from dicomnode.encode import pr, references
 from dicomnode.encode.context import Context
 from dicomnode.encode.roundtrip import TOLERANCE, on_slice
 from dicomnode.errors import CheckFailed
@@ -54,20 +54,22 @@ def presentation(dataset: Dataset, finding: Presentation, images: Mapping[str, S
         order = [entry.BlendingInputNumber for entry in display.BlendingDisplayInputSequence]
         if order != [1, 2] or display.RelativeOpacity != np.float32(finding.opacity):
             raise CheckFailed("PR: the layers are not blended as the finding says")
-        shown = [[str(entry.ReferencedSOPInstanceUID) for entry in item.ReferencedImageSequence] for item in items]
+        shown = [_named(item.ReferencedImageSequence) for item in items]
     else:
         items = [dataset]
-        shown = [
-            [
-                str(e.ReferencedSOPInstanceUID)
-                for s in dataset.ReferencedSeriesSequence
-                for e in s.ReferencedImageSequence
-            ]
-        ]
-    if shown != [[str(image.SOPInstanceUID) for image in images[layer.image]] for layer in layers]:
+        shown = [_named(dataset.ReferencedSeriesSequence[0].ReferencedImageSequence)]
+    if shown != [_named(references.images(images[layer.image])) for layer in layers]:
         raise CheckFailed("PR: the images are not those of the finding's layers")
     if [_windows(item) for item in items] != [_expected(layer, images[layer.image]) for layer in layers]:
         raise CheckFailed("PR: the windows are not those of the finding")
+
+
+def _named(items: Sequence[Dataset]) -> list[tuple[str, str, str]]:
+    """Class, instance and frames of references."""
+    return [
+        (str(item.ReferencedSOPClassUID), str(item.ReferencedSOPInstanceUID), str(item.get("ReferencedFrameNumber")))
+        for item in items
+    ]
 
 
 def _windows(item: Dataset) -> list[tuple[float, float]]:

@@ -20,8 +20,8 @@ from pydicom.valuerep import format_number_as_ds
 
 from dicomnode.dicom import scaling
 from dicomnode.dicom.scaling import Scaling
+from dicomnode.encode import mr, references
 from dicomnode.encode.context import Context, body_part, constructor_arguments, stamp
-from dicomnode.encode.references import reference
 from dicomnode.encode.series import Series
 from dicomnode.encode.slices import frame_of_reference
 from dicomnode.sdk.findings import GRAY, Layer, Presentation
@@ -51,6 +51,10 @@ def build(finding: Presentation, context: Context, series: Series, derived: Imag
         else:
             palette = _palette(finding.base)
             state = PseudoColorSoftcopyPresentationState(stand_ins, palette_color_lut_transformation=palette, **common)
+        shown = Dataset()
+        shown.SeriesInstanceUID = base[0].SeriesInstanceUID
+        shown.ReferencedImageSequence = references.images(base)
+        state.ReferencedSeriesSequence = [shown]
         state.SoftcopyVOILUTSequence = windows(finding.base, base)
     _displayed(state, base[0])
     stamp(state, context, series)
@@ -70,7 +74,7 @@ def windows(layer: Layer, images: Sequence[Dataset]) -> list[Dataset]:
         item = Dataset()
         item.WindowCenter, item.WindowWidth = format_number_as_ds(centre), format_number_as_ds(width)
         if len(groups) > 1:
-            item.ReferencedImageSequence = list(map(reference, those))
+            item.ReferencedImageSequence = references.images(those)
         items.append(item)
     return items
 
@@ -81,6 +85,7 @@ def _blending(finding: Presentation, overlay: Layer, images: Images, common: Map
     for number, layer in enumerate((overlay, finding.base), start=1):
         stand_ins = list(map(_stand_in, images[layer.image]))
         item = AdvancedBlending(stand_ins, number, palette_color_lut_transformation=_palette(layer))
+        item.ReferencedImageSequence = references.images(images[layer.image])
         item.SoftcopyVOILUTSequence = windows(layer, images[layer.image])
         inputs.append(item)
     display = BlendingDisplay(
@@ -88,16 +93,19 @@ def _blending(finding: Presentation, overlay: Layer, images: Images, common: Map
     )
     shown = [_stand_in(image) for layer in (overlay, finding.base) for image in images[layer.image]]
     state: Dataset = AdvancedBlendingPresentationState(shown, inputs, [display], **common)
+    both = (*images[overlay.image], *images[finding.base.image])
+    state.ReferencedSeriesSequence = references.by_series(both, "ReferencedInstanceSequence")
     return state
 
 
 def _stand_in(image: Dataset) -> Dataset:
-    """An image without identity, window and scaling: highdicom would copy what the node stamps or sets itself."""
+    """An image without identity, window, scaling and frames, all of which the node sets itself."""
     stand_in = Dataset()
     for keyword in ("PatientID", "PatientName", "PatientBirthDate", "PatientSex", "AccessionNumber", "StudyID"):
         setattr(stand_in, keyword, None)
     stand_in.StudyDate = stand_in.StudyTime = None
-    for keyword in ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID", "Rows", "Columns"):
+    stand_in.SOPClassUID = mr.SOP_CLASS  # highdicom refuses several frames of a multi-frame class
+    for keyword in ("SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID", "Rows", "Columns"):
         stand_in[keyword] = image[keyword]
     stand_in.FrameOfReferenceUID = frame_of_reference(image)
     stand_in.SamplesPerPixel = 1

@@ -22,6 +22,19 @@ def reference(instance: Dataset) -> Dataset:
     return item
 
 
+def images(planes: Iterable[Dataset]) -> list[Dataset]:
+    """One reference for each image, with all the frames that are meant."""
+    items: dict[str, Dataset] = {}
+    frames: dict[str, list[int]] = {}
+    for plane in planes:
+        uid, frame = key(plane)
+        items.setdefault(uid, reference(plane))
+        if frame:
+            frames.setdefault(uid, []).append(frame)
+            items[uid].ReferencedFrameNumber = frames[uid]
+    return list(items.values())
+
+
 def by_series(instances: Iterable[Dataset], keyword: str) -> list[Dataset]:
     """Items of a Referenced Series Sequence; each holds the references to its instances under ``keyword``."""
     series: dict[str, list[Dataset]] = {}
