@@ -32,8 +32,8 @@ def decide_enhancement(facts: Facts, saturation: str) -> RoleDecision:
     Returns
     -------
     RoleDecision
-        ``precontrast-fat-sat-t1``, ``hepatobiliary-phase``, ``ce-t1``, or no role where the header contradicts
-        itself, says too little, or tells of another phase.
+        ``precontrast-fat-sat-t1``, ``hepatobiliary-phase``, or no role where the header contradicts itself, says too
+        little, or tells of another phase.
     """
     evidence = f"fat-saturated (Scan Options {saturation})"
     repetition, echo = number(facts, "RepetitionTime"), number(facts, "EchoTime")
@@ -54,7 +54,7 @@ def decide_enhancement(facts: Facts, saturation: str) -> RoleDecision:
 def _after(facts: Facts, evidence: str, agent: str, text: str) -> RoleDecision:
     limits = next((limits for name, limits in _DELAYS.items() if name in agent.upper()), None)
     if limits is None:
-        return _decided("ce-t1", evidence, f"after {agent}, which liver cells do not take up as far as known")
+        return _decided("", f"unknown: after {agent}, which liver cells do not take up as far as known", evidence)
     minutes = _minutes_after(facts)
     if minutes is not None:
         if limits[0] <= minutes <= limits[1]:

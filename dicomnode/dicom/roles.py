@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dicomnode.dicom.enhancement import decide_enhancement
-from dicomnode.dicom.neurography import decide_neurography
 from dicomnode.dicom.physics import (
     contrast_agent,
     fat_saturation,
@@ -86,9 +85,6 @@ def decide(facts: Facts, refusal: str = "") -> RoleDecision:
     b_value = number(facts, "DiffusionBValue")
     if b_value:
         return _decided("dwi", f"diffusion-weighted, b = {b_value:g} s/mm2")
-    neurography = decide_neurography(facts)
-    if neurography is not None and not fat_saturation(facts):
-        return neurography
     if unlike := _not_plain_gradient_echo(facts):
         return _decided("", f"unknown: {unlike}", *_contrast(facts))
     if saturation := fat_saturation(facts):
