@@ -89,7 +89,7 @@ class Pipeline:
             study = exams.lock(session, exam_id)
             if study is None:
                 return
-            assessment = assess.assess(exams.instances(session, study), specs)
+            assessment = assess.assess(exams.instances(session, study), specs, parts.settings.roles)
             exams.write_assessment(session, exam_id, assessment, parts.now())
             self.plan(session, exam_id, assessment.tasks, whole=True)
         plugins = ",".join(task.plugin for task in assessment.tasks)

@@ -200,6 +200,26 @@ class PluginSettings(_Section):
     """Values over the plugin's defaults; checked against its specification."""
 
 
+class MatchSettings(_Section):
+    """One condition on a volume."""
+
+    keyword: Annotated[str, Field(pattern=r"^[A-Za-z0-9]{1,64}$")]
+    """A DICOM keyword, for example ``ProtocolName``, or ``Role`` for what the node recognised."""
+    op: Literal["eq", "ne", "in", "contains", "excludes", "ge", "le", "present", "absent"] = "eq"
+    """How the attribute must relate to the value; ``contains`` and ``excludes`` look among several values."""
+    value: float | int | str | bool | tuple[float | int | str | bool, ...] = ""
+    """The value, or several for ``in``, ``contains`` and ``excludes``; text compares without regard to case."""
+
+
+class RoleSettings(_Section):
+    """A site's own rule for what a volume is; the first one that holds wins over what the node recognised."""
+
+    role: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,47}$")]
+    """What the volume is, for example ``ce-mrn``."""
+    match: Annotated[tuple[MatchSettings, ...], Field(min_length=1)]
+    """Conditions that must all hold: ``keyword``, ``op`` and ``value``, as plugins state theirs."""
+
+
 class Settings(_Section):
     """Everything a node is told."""
 
@@ -211,6 +231,7 @@ class Settings(_Section):
     delivery: DeliverySettings = Field(default_factory=DeliverySettings)
     peers: tuple[PeerSettings, ...] = ()
     plugins: Mapping[str, PluginSettings] = Field(default_factory=dict)
+    roles: tuple[RoleSettings, ...] = ()
 
     def peer(self, name: str) -> PeerSettings:
         """The configured peer of a name.

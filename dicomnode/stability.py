@@ -132,7 +132,7 @@ class StabilityClock:
         uids = [series.series_instance_uid for series in complete]
         with self._parts.database.read() as session:
             instances = exams.instances(session, arrivals.study_instance_uid, uids)
-        tasks = assess.assess(instances, self._express).tasks
+        tasks = assess.assess(instances, self._express, self._parts.settings.roles).tasks
         if not tasks:
             return
         with self._parts.database.write() as session:

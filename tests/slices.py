@@ -47,6 +47,10 @@ GRADIENT_ECHO: Mapping[str, Any] = {
 """Facts of a spoiled gradient echo at 1.5 T, in phase; a value of None takes one away."""
 
 
+IN_PHASE = ["ORIGINAL", "PRIMARY", "M", "IN_PHASE"]
+"""Image Type of an echo that is called what it is: it needs no counterpart to be believed."""
+
+
 def header(
     uid: str,
     *,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
+from dicomnode.assemble import site_roles
 from dicomnode.assemble.conditions import failures
 from dicomnode.assemble.identity import disagreement
 from dicomnode.assemble.matching import Wanted, match
@@ -15,6 +16,7 @@ from dicomnode.domain.exam import Assessment, NoMatch, Outcome, PlannedTask, Ser
 from dicomnode.domain.identity import SeriesInstanceUID, SOPInstanceUID
 from dicomnode.domain.instance import Instance
 from dicomnode.domain.stack import Stack
+from dicomnode.settings import RoleSettings
 
 OWN_MANUFACTURER = "dicomnode"
 """Manufacturer (0008,0070) of every result this node writes."""
@@ -23,7 +25,7 @@ _Judged = tuple[Outcome, str]
 _TELLING = (Outcome.PENDING, Outcome.HELD, Outcome.NOT_APPLICABLE, Outcome.REFUSED)
 
 
-def assess(instances: Sequence[Instance], specs: Sequence[Wanted]) -> Assessment:
+def assess(instances: Sequence[Instance], specs: Sequence[Wanted], rules: Sequence[RoleSettings] = ()) -> Assessment:
     """Everything there is to decide about the instances of one study.
 
     Parameters
@@ -32,6 +34,8 @@ def assess(instances: Sequence[Instance], specs: Sequence[Wanted]) -> Assessment
         All that the index holds of the study, in any order.
     specs : sequence of (PluginSpec, parameters)
         The enabled plugins with this site's parameters.
+    rules : sequence of RoleSettings
+        This site's own rules for what a volume is.
 
     Returns
     -------
@@ -40,7 +44,7 @@ def assess(instances: Sequence[Instance], specs: Sequence[Wanted]) -> Assessment
     """
     own = [instance for instance in instances if _is_own(instance)]
     received = {i.header.sop_instance_uid: i for i in instances if not _is_own(i)}
-    found = stacks([instance.header for instance in received.values()])
+    found = site_roles.apply(stacks([instance.header for instance in received.values()]), rules)
     planned, refusals = match(found, specs, {uid: instance.stored.digest for uid, instance in received.items()})
     tasks, strangers = _of_one_patient(planned, received)
     refusals += strangers

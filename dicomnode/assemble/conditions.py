@@ -17,6 +17,9 @@ def failures(stack: Stack, role: InputRole) -> tuple[str, ...]:
     A stack without geometry fits nothing; its refusal then comes first.
     """
     lines = [stack.refusal] if stack.geometry is None else []
+    if role.square_pixels and stack.geometry is not None and not stack.geometry.square:
+        _, rows, columns = stack.geometry.spacing
+        lines.append(f"pixels of {rows:.4g} x {columns:.4g} mm are not square")
     return (*lines, *(_failure(stack, match) for match in role.match if not meets(stack, match)))
 
 

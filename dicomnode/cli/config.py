@@ -9,6 +9,8 @@ import typer
 
 from dicomnode.catalog import plugins as catalog
 from dicomnode.cli.options import ConfigOption, JsonOption, SetOption, read_settings
+from dicomnode.dicom.header import KEYWORDS
+from dicomnode.settings import MatchSettings
 
 app = typer.Typer(help="Is the configuration right, and what does it amount to?")
 
@@ -23,6 +25,7 @@ def check(config: ConfigOption = None, overrides: SetOption = None, as_json: Jso
         "senders": [peer.name for peer in settings.peers if peer.may_store],
         "destinations": {peer.name: list(peer.receives) for peer in settings.peers if peer.receives},
         "plugins": sorted(enabled),
+        "roles": [f"{rule.role} where {' and '.join(map(_condition, rule.match))}" for rule in settings.roles],
         "warnings": _warnings(settings, enabled),
     }
     if as_json:
@@ -33,8 +36,15 @@ def check(config: ConfigOption = None, overrides: SetOption = None, as_json: Jso
     for peer, kinds in report["destinations"].items():
         typer.echo(f"  results to {peer}: {', '.join(kinds)}")
     typer.echo(f"  plugins: {', '.join(report['plugins']) or 'none'}")
+    for number, rule in enumerate(report["roles"], 1):
+        typer.echo(f"  role rule {number}: {rule}")
     for warning in report["warnings"]:
         typer.secho(f"  warning: {warning}", fg=typer.colors.YELLOW)
+
+
+def _condition(match: MatchSettings) -> str:
+    value = ", ".join(map(str, match.value)) if isinstance(match.value, tuple) else str(match.value)
+    return f"{match.keyword} {match.op} {value}".rstrip()
 
 
 def _warnings(settings: Any, enabled: Any) -> list[str]:
@@ -47,6 +57,13 @@ def _warnings(settings: Any, enabled: Any) -> list[str]:
         found.append("no peer receives results: they stay in this node")
     if not enabled:
         found.append("no plugin is enabled: nothing will run")
+    known = {*KEYWORDS, "Role", "NumberOfSlices"}
+    found += [
+        f"role rule {number}: {match.keyword} is no attribute the node reads: it is always absent"
+        for number, rule in enumerate(settings.roles, 1)
+        for match in rule.match
+        if match.keyword not in known
+    ]
     return found
 
 

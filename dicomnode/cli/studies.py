@@ -97,9 +97,7 @@ def why(wanted: Wanted, config: ConfigOption = None, overrides: SetOption = None
         typer.echo(f"{name} ({series['instances']} images): {series['outcome']}: {series['reason']}")
         for stack in found["stacks"]:
             if stack["series_instance_uid"] == series["series_instance_uid"]:
-                what = stack["role"] or "role unknown"
-                why_not = stack["refusal"] or "; ".join(stack["reasons"])
-                typer.echo(f"    {stack['instances']} images: {what}: {why_not}")
+                _say_stack(stack)
     for refusal in found["no_match"]:
         typer.echo(f"{refusal['plugin']}: {'held' if refusal['held'] else 'not run'}: {refusal['reason']}")
     for task in found["tasks"]:
@@ -109,6 +107,19 @@ def why(wanted: Wanted, config: ConfigOption = None, overrides: SetOption = None
     for delivery in found["deliveries"]:
         line = f"{delivery['peer']}: {delivery['objects']} objects {delivery['state']}"
         typer.echo(line + (f": {delivery['reason']}" if delivery["reason"] else ""))
+
+
+def _say_stack(stack: show.Record) -> None:
+    """What a stack is and how surely, its refusal if it is no volume, and the evidence for and against."""
+    what = f"{stack['role']} (score {stack['score']:.2f})" if stack["role"] else "role unknown"
+    first, *rest = stack["reasons"]
+    if stack["refusal"] and stack["refusal"] != first:
+        typer.echo(f"    {stack['instances']} images: no volume: {stack['refusal']}")
+        rest, first = [first, *rest], ""
+    typer.echo(f"    {stack['instances']} images: {what}: {first}".rstrip(": "))
+    for sign, lines in (("+", rest), ("-", stack["against"]), ("note:", stack["notes"])):
+        for line in lines:
+            typer.echo(f"        {sign} {line}")
 
 
 def _one(session: Transaction, wanted: str) -> show.Record:

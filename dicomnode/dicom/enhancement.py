@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 
-from dicomnode.dicom.physics import contrast_agent, number, words
+from dicomnode.dicom.contrast import minutes_after
+from dicomnode.dicom.evidence import decided
+from dicomnode.dicom.physics import contrast_agent, number, text_of, words
 from dicomnode.domain.instance import Facts
 from dicomnode.domain.stack import RoleDecision
 
@@ -38,44 +40,29 @@ def decide_enhancement(facts: Facts, saturation: str) -> RoleDecision:
     evidence = f"fat-saturated (Scan Options {saturation})"
     repetition, echo = number(facts, "RepetitionTime"), number(facts, "EchoTime")
     if words(facts, "MRAcquisitionType") != ("3D",) or not repetition or not echo:
-        return _decided("", f"{evidence}, so neither in phase nor opposed")
+        return decided("", f"{evidence}, so neither in phase nor opposed")
     evidence += f" 3D gradient echo, TR {repetition:.4g} ms, TE {echo:.4g} ms"
     if repetition > _LONGEST[0] or echo > _LONGEST[1]:
-        return _decided("", f"unknown: {evidence}: not a T1-weighted breath-hold volume")
-    text = " ".join((*words(facts, "SeriesDescription"), *words(facts, "ProtocolName")))
+        return decided("", f"unknown: {evidence}: not a T1-weighted breath-hold volume")
+    text = text_of(facts)
     agent = contrast_agent(facts)
     if agent:
         return _after(facts, evidence, agent, text)
     if label := _AFTER.search(text):
-        return _decided("", f"ambiguous: no contrast agent in the header, but labelled {label[0]}", evidence)
-    return _decided("precontrast-fat-sat-t1", evidence, "no contrast agent in the header")
+        return decided("", f"ambiguous: no contrast agent in the header, but labelled {label[0]}", evidence)
+    return decided("precontrast-fat-sat-t1", evidence, "no contrast agent in the header")
 
 
 def _after(facts: Facts, evidence: str, agent: str, text: str) -> RoleDecision:
     limits = next((limits for name, limits in _DELAYS.items() if name in agent.upper()), None)
     if limits is None:
-        return _decided("", f"unknown: after {agent}, which liver cells do not take up as far as known", evidence)
-    minutes = _minutes_after(facts)
+        return decided("ce-t1", f"{evidence}: T1-weighted", f"contrast agent given: {agent}")
+    minutes = minutes_after(facts)
     if minutes is not None:
         if limits[0] <= minutes <= limits[1]:
-            return _decided("hepatobiliary-phase", evidence, f"{minutes:.0f} min after {agent}")
-        return _decided("", f"unknown: {minutes:.0f} min after {agent}, not its hepatobiliary phase", evidence)
+            return decided("hepatobiliary-phase", evidence, f"{minutes:.0f} min after {agent}")
+        late = f"{minutes:.0f} min after {agent}, not its hepatobiliary phase"
+        return decided("ce-t1", f"{evidence}: T1-weighted", late)
     if label := _LATE.search(text):
-        return _decided("hepatobiliary-phase", evidence, f"labelled {label[0]}", f"contrast agent given: {agent}")
-    return _decided("", f"ambiguous: after {agent}, but neither times nor labels say how long", evidence)
-
-
-def _minutes_after(facts: Facts) -> float | None:
-    """From bolus to acquisition; over midnight too."""
-    start, end = (_seconds(facts.get(keyword)) for keyword in ("ContrastBolusStartTime", "AcquisitionTime"))
-    return None if start is None or end is None else (end - start) % 86400 / 60
-
-
-def _seconds(time: object) -> float | None:
-    """Of a DICOM time (VR TM)."""
-    found = re.fullmatch(r"(\d\d)(\d\d)(\d\d(?:\.\d*)?)", str(time or "").strip())
-    return int(found[1]) * 3600 + int(found[2]) * 60 + float(found[3]) if found else None
-
-
-def _decided(role: str, *reasons: str) -> RoleDecision:
-    return RoleDecision(role=role, reasons=reasons)
+        return decided("hepatobiliary-phase", evidence, f"labelled {label[0]}", f"contrast agent given: {agent}")
+    return decided("", f"ambiguous: after {agent}, but neither times nor labels say how long", evidence)

@@ -14,6 +14,13 @@ FAT_WATER_SHIFT = 3.4
 
 _FIELDS = (0.01, 25.0)  # T; anything else is another unit or a mistake
 _NO_AGENT = frozenset({"", "NO", "NONE", "N", "0", "-", "N/A", "NA", "WITHOUT", "UNKNOWN"})
+_SEQUENCES = {
+    "SE": "spin echo",
+    "IR": "inversion recovery",
+    "GR": "gradient echo",
+    "EP": "echo planar",
+    "RM": "research mode",
+}
 _FAT_SATURATION = frozenset({"FS", "FATSAT", "FAT_SAT", "FAT SAT", "SPIR", "SPAIR"})
 
 
@@ -38,6 +45,22 @@ def words(facts: Facts, keyword: str) -> tuple[str, ...]:
     value = facts.get(keyword, ())
     values = value if isinstance(value, (list, tuple)) else [value]
     return tuple(str(item).upper() for item in values)
+
+
+def text_of(facts: Facts) -> str:
+    """What people wrote about the series, in capitals."""
+    return " ".join((*words(facts, "SeriesDescription"), *words(facts, "ProtocolName")))
+
+
+def sequence_in_words(facts: Facts) -> str:
+    """Kind and times of an acquisition, for example ``spin echo, TR 2300 ms, TE 22 ms``."""
+    name = " ".join(_SEQUENCES.get(word, word) for word in words(facts, "ScanningSequence"))
+    times = [
+        f"{label} {value:.5g} ms"
+        for label, keyword in (("TR", "RepetitionTime"), ("TE", "EchoTime"), ("TI", "InversionTime"))
+        if (value := number(facts, keyword))
+    ]
+    return ", ".join((name or "unnamed sequence", *times))
 
 
 def field_strength(facts: Facts) -> FieldStrength | None:

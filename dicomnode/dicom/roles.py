@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from dicomnode.dicom.contrast import contrast
 from dicomnode.dicom.enhancement import decide_enhancement
+from dicomnode.dicom.evidence import decided
 from dicomnode.dicom.physics import (
     contrast_agent,
     fat_saturation,
@@ -12,6 +16,7 @@ from dicomnode.dicom.physics import (
     phase_label,
     words,
 )
+from dicomnode.dicom.weighting import decide_weighting
 from dicomnode.domain.instance import Facts
 from dicomnode.domain.stack import RoleDecision
 
@@ -43,14 +48,12 @@ _IMAGE_TYPES = {
     "IMAGINARY": ("imaginary", "the imaginary part of the signal"),
     "PROJECTION IMAGE": ("derived", "a projection"),
     "SUBTRACTION": ("derived", "a subtraction"),
+    "RCBF": ("derived", "a map of blood flow"),
+    "RCBV": ("derived", "a map of blood volume"),
 }
-_SEQUENCES = {
-    "SE": "spin echo",
-    "IR": "inversion recovery",
-    "GR": "gradient echo",
-    "EP": "echo planar",
-    "RM": "research mode",
-}
+_MAPS = {"T1": "T1", "T2": "T2", "T2_STAR": "T2*", "R2": "R2", "R2_STAR": "R2*", "PROTON_DENSITY": "proton density"}
+"""Value 4 of Frame Type: not what weights the image but what its values are (PS3.3 C.8.13.3.1.1)."""
+_COMPONENTS = {"PHASE": "phase", "REAL": "real", "IMAGINARY": "imaginary"}
 
 
 def decide(facts: Facts, refusal: str = "") -> RoleDecision:
@@ -76,62 +79,55 @@ def decide(facts: Facts, refusal: str = "") -> RoleDecision:
     """
     modality = facts.get("Modality", "")
     if refusal:
-        return _decided("", refusal)
+        return decided("", refusal)
     if modality != "MR":
-        return _decided("", f"modality {modality or 'unknown'}, not MR")
+        return decided("", f"modality {modality or 'unknown'}, not MR")
     by_image_type = _by_image_type(facts)
     if by_image_type is not None:
         return by_image_type
     b_value = number(facts, "DiffusionBValue")
     if b_value:
-        return _decided("dwi", f"diffusion-weighted, b = {b_value:g} s/mm2")
-    if unlike := _not_plain_gradient_echo(facts):
-        return _decided("", f"unknown: {unlike}", *_contrast(facts))
+        return decided("dwi", f"diffusion-weighted, b = {b_value:g} s/mm2")
+    if b_value == 0 and {"EP", "DIFFUSION"} & {*words(facts, "ScanningSequence"), *words(facts, "ImageType")}:
+        return decided("dwi", "b = 0 image of a diffusion acquisition")
+    if not _plain_gradient_echo(facts):
+        return decide_weighting(facts)
     if saturation := fat_saturation(facts):
         return decide_enhancement(facts, saturation)
     return _by_echo_time(facts)
 
 
-def _decided(role: str, *reasons: str) -> RoleDecision:
-    return RoleDecision(role=role, reasons=reasons)
-
-
 def _by_image_type(facts: Facts) -> RoleDecision | None:
     image_type = words(facts, "ImageType")
+    if image_type[3:4] and image_type[3] in _MAPS:
+        return decided("derived", f"a {_MAPS[image_type[3]]} map, not a signal image (Image Type {image_type[3]})")
     for word in image_type[2:]:
         if word in _IMAGE_TYPES:
             role, meaning = _IMAGE_TYPES[word]
-            return _decided(role, f"{meaning} (Image Type {word})")
+            return decided(role, f"{meaning} (Image Type {word})")
+    component = "".join(words(facts, "ComplexImageComponent"))
+    if component in _COMPONENTS:
+        return decided(_COMPONENTS[component], f"Complex Image Component {component}")
     if image_type[:2] == ("DERIVED", "SECONDARY"):
-        return _decided("derived", "derived from other images (Image Type DERIVED\\SECONDARY)")
+        return decided("derived", "derived from other images (Image Type DERIVED\\SECONDARY)")
     return None
 
 
-def _not_plain_gradient_echo(facts: Facts) -> str:
-    """Why in and opposed phase do not apply to this acquisition; empty when they do."""
+def _plain_gradient_echo(facts: Facts) -> bool:
+    """Whether in and opposed phase may apply: no inversion, no echo train that mixes echo times."""
     sequence = words(facts, "ScanningSequence")
-    name = " ".join(_SEQUENCES.get(word, word) for word in sequence)
-    times = ", ".join(
-        f"{label} {value:.5g} ms"
-        for label, keyword in (("TR", "RepetitionTime"), ("TE", "EchoTime"), ("TI", "InversionTime"))
-        if (value := number(facts, keyword))
-    )
-    if not sequence:
-        return "the header does not say which pulse sequence this is (Scanning Sequence is missing)"
-    if "GR" not in sequence or "EP" in sequence:
-        return f"{name}{', ' + times if times else ''}: not a gradient echo, so neither in phase nor opposed"
-    if "IR" in sequence or number(facts, "InversionTime"):
-        return f"inversion-prepared gradient echo{', ' + times if times else ''}: not an in- or opposed-phase image"
-    return ""
+    prepared = "IR" in sequence or number(facts, "InversionTime") or "MP" in words(facts, "SequenceVariant")
+    balanced = "FREE_PRECESSION" in words(facts, "SteadyStatePulseSequence")
+    return "GR" in sequence and not {"EP", "SE"} & set(sequence) and not prepared and not balanced
 
 
 def _by_echo_time(facts: Facts) -> RoleDecision:
     label = phase_label(facts)
     echo_time, field = number(facts, "EchoTime"), field_strength(facts)
     if not echo_time:
-        return _decided("", "ambiguous: gradient echo without an echo time, so its fat-water phase is unknown")
+        return decided("", "ambiguous: gradient echo without an echo time, so its fat-water phase is unknown")
     if field is None:
-        return _decided("", f"ambiguous: echo time {echo_time:.4g} ms, but the header holds no field strength")
+        return decided("", f"ambiguous: echo time {echo_time:.4g} ms, but the header holds no field strength")
     cycles = fat_water_cycles(echo_time, field.tesla)
     angle = cycles % 1 * 360
     when = f"echo time {echo_time:.4g} ms at {field.tesla:.3g} T"
@@ -142,14 +138,14 @@ def _by_echo_time(facts: Facts) -> RoleDecision:
     else:
         role, meaning = "", "neither in phase nor opposed"
     finding = f"{when} is {meaning} ({round(angle) % 360} degrees)"
+    if not role and not label:
+        otherwise = decide_weighting(facts)
+        if otherwise.role or otherwise.reasons[0].startswith("ambiguous"):
+            return replace(otherwise, reasons=(*otherwise.reasons, finding))
     if label and label != role:
-        return _decided("", f"ambiguous: labelled {label}, but {finding}")
+        return decided("", f"ambiguous: labelled {label}, but {finding}")
     if role and cycles > _LATEST_CYCLES:
-        return _decided("", f"{when} is too late to be told in phase from opposed ({cycles:.1f} fat-water turns)")
+        return decided("", f"{when} is too late to be told in phase from opposed ({cycles:.1f} fat-water turns)")
     support = (f"labelled {label}",) if label else ()
-    return _decided(role, finding, f"field strength {field.evidence}", *support, *_contrast(facts))
-
-
-def _contrast(facts: Facts) -> tuple[str, ...]:
-    agent = contrast_agent(facts)
-    return (f"contrast agent given: {agent}",) if agent else ()
+    agent = contrast(facts).reasons if contrast_agent(facts) else ()
+    return decided(role, finding, f"field strength {field.evidence}", *support, *agent)

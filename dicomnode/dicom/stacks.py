@@ -7,8 +7,10 @@ from collections.abc import Sequence
 
 from pydicom.uid import UID
 
+from dicomnode.dicom.exam_evidence import reconsider
 from dicomnode.dicom.frames import Frame, frames_of
 from dicomnode.dicom.geometry import Plane, geometry_of, order, plane_of, refuse
+from dicomnode.dicom.notes import notes
 from dicomnode.dicom.physics import number, words
 from dicomnode.dicom.roles import decide
 from dicomnode.dicom.splits import Group, in_uid_order, split
@@ -35,7 +37,7 @@ def stacks(headers: Sequence[InstanceHeader]) -> tuple[Stack, ...]:
     for header in {header.sop_instance_uid: header for header in headers}.values():
         by_series[header.series_instance_uid] += frames_of(header)
     found = [_stack(part, marks) for series in by_series.values() for part, marks in split(in_uid_order(series))]
-    return tuple(sorted(found, key=_reading_order))
+    return tuple(sorted(reconsider(found), key=_reading_order))
 
 
 def not_a_slice(frame: Frame) -> str:
@@ -73,6 +75,7 @@ def _stack(group: Group, marks: tuple[str, ...]) -> Stack:
         geometry=geometry,
         refusal=refusal,
         role=decide(facts, not_a_slice(first)),
+        notes=notes(facts, geometry) if geometry else (),
     )
 
 

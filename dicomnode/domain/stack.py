@@ -28,6 +28,11 @@ class Geometry:
     normal: Vector
     """Unit vector from slice to slice; the slice order follows it."""
 
+    @property
+    def square(self) -> bool:
+        """Whether rows and columns lie equally far apart, within 1 %."""
+        return math.isclose(self.spacing[1], self.spacing[2], rel_tol=0.01)
+
     def affine(self) -> tuple[tuple[float, ...], ...]:
         """4 x 4 matrix from voxel (column i, row j, slice k, 1) to LPS mm."""
         between_slices, between_rows, between_columns = self.spacing

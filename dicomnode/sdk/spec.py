@@ -53,6 +53,8 @@ class InputRole:
     role: str
     match: tuple[Match, ...]
     required: bool = True
+    square_pixels: bool = False
+    """Take only volumes whose rows and columns lie equally far apart; by default a plugin copes with any."""
     many: bool = False
     """Every volume that fits fills it, not the best one alone: ask the case with ``every(role)``."""
     same_frame_as: str = ""

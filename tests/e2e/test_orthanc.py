@@ -117,8 +117,8 @@ def test_the_node_says_the_same(walk: Walk) -> None:
     assert (task["plugin"], task["state"]) == ("fat_fraction", "done")
     assert task["deliveries"] == {"pacs": {"proven": SLICES + 3}}
     why = walk.node.cli("studies", "why", study["study_instance_uid"]).stdout
-    assert "35 images: in-phase: echo time 4.635 ms at 1.5 T is in phase" in why
-    assert "35 images: opposed-phase: echo time 2.302 ms at 1.5 T is opposed" in why
+    assert "35 images: in-phase (score 1.00): echo time 4.635 ms at 1.5 T is in phase" in why
+    assert "35 images: opposed-phase (score 1.00): echo time 2.302 ms at 1.5 T is opposed" in why
 
 
 def test_dciodvfy_finds_no_error_outside_the_list(walk: Walk, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, ValidationError
 
 from dicomnode.errors import SettingsError
-from dicomnode.settings import PeerSettings, PluginSettings, Settings, load
+from dicomnode.settings import PeerSettings, PluginSettings, RoleSettings, Settings, load
 from tests.architecture.house import ROOT
 
 EMBEDDED = ROOT / "config" / "embedded.toml"
@@ -67,20 +67,26 @@ def test_the_annotated_file_shows_the_defaults(section: str) -> None:
 
 def test_the_annotated_file_has_every_section() -> None:
     shown = tomllib.loads(EMBEDDED.read_text())
-    assert set(shown) == set(Settings.model_fields) == {*SECTIONS, "peers", "plugins"}
+    assert set(shown) == set(Settings.model_fields) == {*SECTIONS, "peers", "plugins", "roles"}
 
 
 MODELS: dict[str, type[BaseModel]] = {
     **{section: type(getattr(Settings(), section)) for section in SECTIONS},
     "peers": PeerSettings,
     "plugins": PluginSettings,
+    "roles": RoleSettings,
 }
 
 
 def _shown(section: str) -> list[str]:
     """The keys of a section of the annotated file, in its order."""
     shown = tomllib.loads(EMBEDDED.read_text())
-    tables = {**shown, "peers": shown["peers"][0], "plugins": shown["plugins"]["fat_fraction"]}
+    tables = {
+        **shown,
+        "peers": shown["peers"][0],
+        "plugins": shown["plugins"]["fat_fraction"],
+        "roles": shown["roles"][0],
+    }
     return list(tables[section])
 
 
@@ -99,7 +105,7 @@ def test_the_annotated_file_explains_each_key_in_the_words_of_the_settings(secti
         words = " ".join(line.removeprefix("#").strip() for line in comment[1].splitlines())
         assert field.description, f"{section}.{key} has no docstring in settings.py"
         assert words.startswith(field.description)
-        if section in ("peers", "plugins"):
+        if section in ("peers", "plugins", "roles"):
             assert words.removeprefix(field.description).strip() == _default_in_words(field)
 
 

@@ -10,7 +10,7 @@ import pytest
 from dicomnode.assemble.assess import assess
 from dicomnode.domain.exam import Assessment, Outcome
 from dicomnode.domain.instance import InstanceHeader, Patient
-from tests.slices import plugin, stored, volume
+from tests.slices import IN_PHASE, plugin, stored, volume
 
 PAIR = volume("1.8", EchoTime=4.6) + volume("1.7", EchoTime=2.3)
 SPIN_ECHO = volume("1.6", series="1.2.3.6", SeriesNumber=6, ScanningSequence=["SE"])
@@ -36,8 +36,7 @@ def test_every_series_has_one_verdict() -> None:
         "1.2.3.5": (Outcome.NOT_APPLICABLE, "not an image: Comprehensive 3D SR"),
         "1.2.3.6": (
             Outcome.NOT_APPLICABLE,
-            "fat_fraction: unknown: spin echo, TR 150 ms, TE 4.6 ms: not a gradient echo, so neither in phase nor "
-            "opposed",
+            "fat_fraction: unknown: spin echo, TR 150 ms, TE 4.6 ms: of no weighting these times could tell",
         ),
     }
 
@@ -48,10 +47,19 @@ def test_the_order_of_instances_does_not_matter() -> None:
 
 
 def test_a_lonely_echo_is_held_and_names_what_is_missing() -> None:
-    assessment = judged(volume("1.8", EchoTime=4.6) + SPIN_ECHO)
+    assessment = judged(volume("1.8", ImageType=IN_PHASE) + SPIN_ECHO)
     assert verdicts(assessment)["1.2.3.1"][0] is Outcome.HELD
     assert verdicts(assessment)["1.2.3.1"][1].startswith("fat_fraction: no opposed_phase (in_phase is series 1)")
     assert verdicts(assessment)["1.2.3.6"][0] is Outcome.NOT_APPLICABLE
+
+
+def test_a_gradient_echo_that_may_be_anything_is_not_held_for_a_counterpart() -> None:
+    outcome, reason = verdicts(judged(volume("1.8", EchoTime=4.6)))["1.2.3.1"]
+    assert outcome is Outcome.NOT_APPLICABLE
+    assert reason == (
+        "fat_fraction: unknown: echo time 4.6 ms at 1.5 T is in phase (0 degrees), but the exam holds no opposed-phase "
+        "echo of this acquisition"
+    )
 
 
 def test_a_missing_slice_is_held() -> None:

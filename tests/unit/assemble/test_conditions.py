@@ -10,11 +10,11 @@ from dicomnode.assemble.conditions import failures, meets
 from dicomnode.dicom.stacks import stacks
 from dicomnode.domain.stack import Stack
 from dicomnode.sdk.spec import InputRole, Match, Operator, ParameterValue
-from tests.slices import volume
+from tests.slices import IN_PHASE, volume
 
 
 def stack(**facts: Any) -> Stack:
-    (one,) = stacks(volume("1.9", **facts))
+    (one,) = stacks(volume("1.9", **{"ImageType": IN_PHASE, **facts}))
     return one
 
 

@@ -14,7 +14,7 @@ from dicomnode.domain.exam import NoMatch, PlannedTask
 from dicomnode.domain.identity import digest_of
 from dicomnode.domain.instance import InstanceHeader
 from dicomnode.sdk.spec import InputRole, Match, PluginSpec
-from tests.slices import plugin, volume
+from tests.slices import IN_PHASE, plugin, volume
 from tests.values import digest
 
 IN = volume("1.8", EchoTime=4.6)
@@ -61,7 +61,7 @@ def test_the_task_id_depends_on_inputs_plugin_version_and_parameters_only() -> N
 
 
 def test_a_missing_echo_is_held() -> None:
-    tasks, (refusal,) = matched(IN)
+    tasks, (refusal,) = matched(volume("1.8", ImageType=IN_PHASE))
     assert tasks == ()
     assert refusal == NoMatch(
         plugin="fat_fraction",
@@ -95,7 +95,10 @@ def test_a_missing_slice_is_held() -> None:
             "no in_phase; nearest is series 1: ambiguous: labelled opposed-phase, but echo time 4.6 ms at 1.5 T is in "
             "phase (0 degrees)",
         ),
-        ({"slices": 2, "EchoTime": 4.6}, "no in_phase; nearest is series 1: only 2 slices: a volume needs at least 3"),
+        (
+            {"slices": 2, "ImageType": IN_PHASE},
+            "no in_phase; nearest is series 1: only 2 slices: a volume needs at least 3",
+        ),
     ],
 )
 def test_the_reason_names_the_nearest_miss(facts: dict[str, Any], reason: str) -> None:
@@ -231,7 +234,7 @@ def test_an_optional_role_is_filled_when_it_can_be() -> None:
             same_grid_as="a",
         ),
     )
-    assert list(uids(matched(IN, plugin(*optional))[0][0])) == ["a"]
+    assert list(uids(matched(volume("1.8", ImageType=IN_PHASE), plugin(*optional))[0][0])) == ["a"]
     assert list(uids(matched(IN + OPPOSED, plugin(*optional))[0][0])) == ["a", "b"]
     off = volume("1.7", EchoTime=2.3, slices=5)
     assert list(uids(matched(IN + off, plugin(*optional))[0][0])) == ["a"]

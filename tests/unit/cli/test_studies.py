@@ -24,7 +24,7 @@ def test_why_is_one_line_for_each_series_stack_and_plugin(cli: Cli, ran: Path) -
     assert cli("studies", "why", "P1").splitlines() == [
         "exam, revision 1: assessed: complete: because a test says so (stated)",
         "series 4 AX [dual] echo (2 images): done: fat_fraction done: 1 SR for pacs",
-        "    2 images: in-phase: because a test says so",
+        "    2 images: in-phase (score 0.00): because a test says so",
         "fusion: held: no CE-MRN series",
         "fat_fraction: done: 1 SR for pacs",
         "    input0: series 4 taken; series 3 is 2 of 2: it was acquired earlier",

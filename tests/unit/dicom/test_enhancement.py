@@ -36,9 +36,13 @@ def test_without_agent_it_is_precontrast_and_says_why() -> None:
     [
         (LATE, "hepatobiliary-phase", "20 min after Primovist 0.25 mmol/ml"),
         (MIDNIGHT, "hepatobiliary-phase", "20 min after"),
-        ({**LATE, "ContrastBolusStartTime": "101900"}, "", "1 min after Primovist 0.25 mmol/ml, not its hepatobiliary"),
-        ({**LATE, "ContrastBolusAgent": "MultiHance"}, "", "20 min after MultiHance, not its hepatobiliary phase"),
-        ({**LATE, "ContrastBolusAgent": "Dotarem"}, "", "after Dotarem, which liver cells do not take up"),
+        (
+            {**LATE, "ContrastBolusStartTime": "101900"},
+            "ce-t1",
+            "1 min after Primovist 0.25 mmol/ml, not its",
+        ),
+        ({**LATE, "ContrastBolusAgent": "MultiHance"}, "ce-t1", "20 min after MultiHance, not its hepatobiliary phase"),
+        ({**LATE, "ContrastBolusAgent": "Dotarem"}, "ce-t1", "contrast agent given: Dotarem"),
         ({"ContrastBolusAgent": "gadoxetate"}, "", "ambiguous: after gadoxetate, but neither times nor labels"),
         ({"ContrastBolusAgent": "gadoxetate", "SeriesDescription": "vibe HBP"}, "hepatobiliary-phase", "labelled HBP"),
         ({"SeriesDescription": "vibe fs 20 min"}, "", "no contrast agent in the header, but labelled 20 MIN"),

@@ -12,7 +12,7 @@ import pytest
 from dicomnode.dicom.stacks import stacks
 from dicomnode.domain.instance import InstanceHeader
 from dicomnode.domain.stack import Stack
-from tests.slices import header, volume
+from tests.slices import IN_PHASE, header, volume
 
 ENHANCED = "1.2.840.10008.5.1.4.1.1.4.1"
 SAGITTAL = (0.0, 1.0, 0.0, 0.0, 0.0, -1.0)
@@ -27,7 +27,7 @@ def with_fact(one: InstanceHeader, keyword: str, value: float) -> InstanceHeader
 
 
 def test_one_volume_is_one_stack_in_slice_order() -> None:
-    slices = volume("1.9", slices=6)
+    slices = volume("1.9", slices=6, ImageType=IN_PHASE)
     (stack,) = stacks(slices[::-1])
     assert stack.instances == tuple(header.sop_instance_uid for header in slices)
     assert stack.refusal == ""
@@ -171,7 +171,7 @@ def test_one_frame_is_not_multi_frame() -> None:
 
 
 def test_an_incomplete_volume_keeps_its_role() -> None:
-    slices = volume("1.9")
+    slices = volume("1.9", ImageType=IN_PHASE)
     (stack,) = stacks([*slices[:2], *slices[3:]])
     assert stack.refusal.startswith("slice missing: 1")
     assert stack.role.role == "in-phase"
