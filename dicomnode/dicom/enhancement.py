@@ -34,8 +34,8 @@ def decide_enhancement(facts: Facts, saturation: str) -> RoleDecision:
     Returns
     -------
     RoleDecision
-        ``precontrast-fat-sat-t1``, ``hepatobiliary-phase``, ``ce-t1``, or no role where the header contradicts
-        itself, says too little, or tells of another phase.
+        ``precontrast-fat-sat-t1``, ``hepatobiliary-phase``, or no role where the header contradicts itself, says too
+        little, or tells of another phase.
     """
     evidence = f"fat-saturated (Scan Options {saturation})"
     repetition, echo = number(facts, "RepetitionTime"), number(facts, "EchoTime")
