@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.e2e.node_process import NodeProcess, until
-from tests.e2e.test_orthanc import SLICES, peers_of, shuffled_over_two_associations
+from tests.e2e.test_orthanc import RESULTS, peers_of, shuffled_over_two_associations
 from tests.peers.orthanc import orthanc
 from tests.peers.tools import free_port
 
@@ -17,7 +17,7 @@ def _results(folder: Path, files: list[Path], database_url: str, seed: int) -> d
         node = NodeProcess(folder, free_port(), peers_of(pacs), database_url)
         node.start()
         shuffled_over_two_associations(node.port, files, seed)
-        until(lambda: pacs.count() == SLICES + 3, 60, "all results arrive")
+        until(lambda: pacs.count() == RESULTS, 60, "all results arrive")
         assert node.settled(1)[0]["state"] == "done"
         assert node.stop() == 0
         entries = pacs.instances()
@@ -28,6 +28,6 @@ def test_both_databases_give_the_same_bytes(test_data: Path, postgresql_url: str
     files = sorted((test_data / "liver-dual-echo-chaos1").rglob("*.dcm"))
     on_sqlite = _results(tmp_path / "sqlite", files, "", seed=11)
     on_postgresql = _results(tmp_path / "postgresql", files, postgresql_url, seed=12)
-    assert len(on_sqlite) == SLICES + 3
+    assert len(on_sqlite) == RESULTS
     assert on_sqlite.keys() == on_postgresql.keys()
     assert [uid for uid, content in on_sqlite.items() if content != on_postgresql[uid]] == []

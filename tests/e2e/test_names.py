@@ -49,7 +49,7 @@ def test_names_reach_the_report_through_the_index(orthanc: Orthanc, test_data: P
         sender = dcmsend(node.port, sorted((tmp_path / patient.removeprefix("NAME-")).glob("*.dcm")))
         output, _ = sender.communicate(timeout=60)
         assert sender.returncode == 0, output.decode()
-    until(lambda: orthanc.count() == len(names) * (SLICES + 3), 120, "all results arrive")
+    until(lambda: orthanc.count() == len(names) * (SLICES + 4), 120, "all results arrive")
     indexed = {study["patient_id"]: study["patient_name"] for study in node.ask("studies", "list")}
     assert {patient: name.rstrip("^") for patient, name in indexed.items()} == names
     reports = [d for d in (orthanc.dataset(entry["ID"]) for entry in orthanc.instances()) if d.SOPClassUID == SR]

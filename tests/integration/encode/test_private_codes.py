@@ -6,13 +6,14 @@ import re
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[3]
-WRITTEN = re.compile(r'Code\(\s*"([^"]+)",\s*(?:codes\.)?PRIVATE_SCHEME,\s*"([^"]+)"')
+WRITTEN = re.compile(r'(?:Code\(\s*"([^"]+)",\s*(?:codes\.)?PRIVATE_SCHEME|private\(\s*"([^"]+)"),\s*"([^"]+)"')
 ROW = re.compile(r"^\| `([^`]+)` \| ([^|]+?) \|", re.MULTILINE)
 
 
 def test_every_private_code_is_published() -> None:
     sources = [*(ROOT / "plugins").rglob("*.py"), *(ROOT / "dicomnode").rglob("*.py")]
-    written = {code for path in sources for code in WRITTEN.findall(path.read_text(encoding="utf-8"))}
+    found = [code for path in sources for code in WRITTEN.findall(path.read_text(encoding="utf-8"))]
+    written = {(value or short, meaning) for value, short, meaning in found}
     published = ROW.findall((ROOT / "docs" / "private-codes.md").read_text(encoding="utf-8"))
     assert written
     assert written == set(published)

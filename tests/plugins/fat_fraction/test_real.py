@@ -51,7 +51,7 @@ def test_the_exam_holds_both_echoes_in_one_series(chaos: Path) -> None:
 @pytest.mark.parametrize(
     ("folder", "reason"),
     [
-        ("head-philips-elition/dual-echo-gre-classic", "no opposed_phase"),
+        ("head-philips-elition/dual-echo-gre-classic", "holds no opposed-phase echo of this acquisition"),
         ("head-siemens-dual-echo-gre", "neither in phase nor opposed|too late|no (in|opposed)_phase"),
     ],
 )
