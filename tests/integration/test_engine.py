@@ -87,9 +87,9 @@ def test_work_outlasts_a_database_that_is_away_for_a_moment(database: Database) 
 def test_delayed_work_is_alive_while_it_waits(database: Database) -> None:
     ran: list[float] = []
     with _engine(database, lambda: ran.append(time.monotonic())) as submitter:
+        submitted = time.monotonic()
         with database.write() as session:
             submitter.submit(session, "work", "w-later", delay_s=1.0)
-        submitted = time.monotonic()
         assert submitter.alive() == {"w-later"}
         _until(lambda: bool(ran))
     assert ran[0] - submitted >= 0.9
