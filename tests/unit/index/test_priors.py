@@ -65,7 +65,6 @@ def test_a_search_ends_once_and_has_the_exam_assessed_again(database: Database) 
         assert exam_id is not None
         assert exams.waiting(session) == [exam_id]
         assert priors.end_search(session, STUDY, failed, at(31)) is None
-        assert not priors.is_underway(session, PRIOR)
         assert [(prior["state"], prior["reason"]) for prior in views.priors(session, STUDY)] == [
             ("failed", "not here within 20 s")
         ] * 2
