@@ -35,9 +35,7 @@ def test_every_object_carries_patient_study_and_equipment(task: Work) -> None:
     for result in results:
         dataset = read(result)
         makers = header.read(*header.data_set_of(result.content)).facts["ContributingEquipmentSequence"]
-        assert makers == ["Example", OWN_MANUFACTURER], (
-            "what an archive leaves that writes its own name for the maker's"
-        )
+        assert makers == ["Example", OWN_MANUFACTURER], "an archive coerces the manufacturer, not this"
         assert (dataset.PatientID, dataset.IssuerOfPatientID, dataset.PatientName) == (
             "TEST-1",
             "CLINIC",
