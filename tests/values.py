@@ -101,11 +101,12 @@ def assessment(*tasks: PlannedTask) -> Assessment:
     return Assessment(stacks=stacks, tasks=tasks, refusals=(), verdicts=())
 
 
-def result(uid: str, kind: str = "SR", content: bytes = b"x") -> ResultObject:
+def result(uid: str, kind: str = "SR", content: bytes = b"x", series: str = "1.2.9") -> ResultObject:
     """A finished object."""
     return ResultObject(
         sop_instance_uid=SOPInstanceUID(uid),
         sop_class_uid=SOPClassUID("1.2.840.10008.5.1.4.1.1.88.34"),
+        series_instance_uid=SeriesInstanceUID(series),
         kind=kind,
         description="a result",
         content=content,

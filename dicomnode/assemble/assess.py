@@ -11,6 +11,7 @@ from dicomnode.assemble.identity import different_patients, different_studies
 from dicomnode.assemble.matching import Earlier, Wanted, match
 from dicomnode.assemble.refusal import label
 from dicomnode.dicom.geometry import may_still_arrive
+from dicomnode.dicom.physics import words
 from dicomnode.dicom.stacks import stacks
 from dicomnode.domain.exam import Assessment, NoMatch, Outcome, PlannedTask, SeriesVerdict
 from dicomnode.domain.identity import Digest, SeriesInstanceUID, SOPInstanceUID
@@ -22,8 +23,8 @@ from dicomnode.settings import RoleSettings
 OWN_MANUFACTURER = "dicomnode"
 """Manufacturer (0008,0070) of every result this node writes."""
 
-_MAKERS = ("Manufacturer", "ManufacturerModelName")
-"""An archive that puts its own name for one seldom does for both."""
+_MAKERS = ("Manufacturer", "ManufacturerModelName", "ContributingEquipmentSequence")
+"""An archive that puts its own name for one seldom does for all."""
 
 _Judged = tuple[Outcome, str]
 _TELLING = (Outcome.PENDING, Outcome.HELD, Outcome.NOT_APPLICABLE, Outcome.REFUSED)
@@ -103,8 +104,8 @@ def _could_compare(
 
 def _is_own(instance: Instance) -> bool:
     """Made by a node like this one; what this very node has made is not among the instances at all."""
-    facts = instance.header.facts
-    return OWN_MANUFACTURER in {str(facts.get(keyword, "")).casefold() for keyword in _MAKERS}
+    makers = {maker for keyword in _MAKERS for maker in words(instance.header.facts, keyword)}
+    return OWN_MANUFACTURER.upper() in makers
 
 
 def _of_one_patient(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from dicomnode.dicom.physics import contrast_agent, number, text_of
+from dicomnode.dicom.physics import contrast_agent, number, text_of, words
 from dicomnode.domain.instance import Facts
 
 _AFTER = re.compile(
@@ -35,16 +35,16 @@ def contrast(facts: Facts) -> Contrast:
     """
     agent, text = contrast_agent(facts), text_of(facts)
     after, before = _AFTER.search(text), _BEFORE.search(text)
-    denied = "ContrastBolusAgent" in facts and not agent
+    not_given = words(facts, "ContrastBolusAgentAdministered") == ("NO",)
+    denied = not agent and ("ContrastBolusAgent" in facts or not_given)
     measured = [
         f"{meaning} stated"
         for keyword, meaning in (("ContrastBolusVolume", "volume"), ("ContrastBolusStartTime", "start of injection"))
         if facts.get(keyword) and number(facts, keyword) != 0
     ]
-    minutes = minutes_after(facts)
     if agent:
         reasons = (f"contrast agent given: {agent}", *measured, *([f"labelled {after[0]}"] if after else []))
-        if minutes is not None and minutes > _EARLIER:
+        if is_before_injection(facts):
             return Contrast(given=True, contradiction=f"contrast agent {agent}, but acquired before its injection")
         if before and not after:
             return Contrast(given=True, contradiction=f"contrast agent {agent}, but labelled {before[0].strip()}")
@@ -52,7 +52,9 @@ def contrast(facts: Facts) -> Contrast:
     if after and not before:
         if measured and not denied:
             return Contrast(given=True, reasons=(f"labelled {after[0].strip()}", *measured))
-        said = f"contrast agent called {facts['ContrastBolusAgent']}" if denied else "no contrast agent in the header"
+        said = "no contrast agent in the header"
+        if denied:
+            said = "contrast agent not given" if not_given else f"contrast agent called {facts['ContrastBolusAgent']}"
         return Contrast(given=False, contradiction=f"{said}, but labelled {after[0].strip()}")
     return Contrast(given=False, reasons=("no contrast agent in the header",))
 
@@ -65,6 +67,12 @@ def minutes_after(facts: Facts) -> float | None:
     """From the start of the injection to the acquisition; over midnight too."""
     start, end = (_seconds(facts.get(keyword)) for keyword in ("ContrastBolusStartTime", "AcquisitionTime"))
     return None if start is None or end is None else (end - start) % 86400 / 60
+
+
+def is_before_injection(facts: Facts) -> bool:
+    """Whether the acquisition was before the start of the injection."""
+    minutes = minutes_after(facts)
+    return minutes is not None and minutes > _EARLIER
 
 
 def _seconds(time: object) -> float | None:

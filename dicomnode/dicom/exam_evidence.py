@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from dicomnode.dicom.contrast import is_before_injection
 from dicomnode.dicom.evidence import decided
-from dicomnode.dicom.physics import number, phase_label, words
+from dicomnode.dicom.physics import contrast_agent, number, phase_label, words
 from dicomnode.dicom.weighting import decide_weighting
 from dicomnode.domain.stack import RoleDecision, Stack
 
 _PHASES = {"in-phase": "opposed-phase", "opposed-phase": "in-phase"}
 _DUAL = 2
+_ENHANCED = ("ce-t1", "ce-mrn", "hepatobiliary-phase")
+_START = "ContrastBolusStartTime"
 _SAME_PROTOCOL = {"RepetitionTime": 0.02, "FlipAngle": 0.02}
 """Fractions by which two echoes of one acquisition may differ."""
 
@@ -24,6 +27,8 @@ def reconsider(stacks: Sequence[Stack]) -> tuple[Stack, ...]:
 def _role(stack: Stack, stacks: Sequence[Stack]) -> RoleDecision:
     kin = [other for other in stacks if other.stack_id != stack.stack_id and _one_protocol(stack, other)]
     role = stack.role
+    if role.role in _ENHANCED and (copied := _copied_agent(stack, stacks)):
+        return decided("", f"ambiguous: {copied}", *role.reasons)
     if role.role in (*_PHASES, "t1", "") and "GR" in words(stack.facts, "ScanningSequence"):
         echoes = {number(other.facts, "EchoTime") for other in (stack, *kin) if _one_series(stack, other)}
         if len(echoes) > _DUAL:
@@ -36,6 +41,21 @@ def _role(stack: Stack, stacks: Sequence[Stack]) -> RoleDecision:
             values = ", ".join(f"{b:g}" for b in weighted)
             return decided("dwi", f"b = 0 image of a diffusion acquisition with b = {values} s/mm2", *role.reasons[1:])
     return role
+
+
+def _copied_agent(stack: Stack, stacks: Sequence[Stack]) -> str:
+    """What speaks against an agent in a header that states no injection, where other series state it."""
+    agent = contrast_agent(stack.facts)
+    same_day = [other for other in stacks if _day(other) == _day(stack)]
+    starts = [start for other in same_day if (start := other.facts.get(_START))]
+    if not agent or _START in stack.facts or not starts:
+        return ""
+    before_all = all(is_before_injection({**stack.facts, _START: start}) for start in starts)
+    return f"contrast agent {agent}, but acquired before the injection that other series state" if before_all else ""
+
+
+def _day(stack: Stack) -> object:
+    return stack.facts.get("AcquisitionDate", stack.facts.get("StudyDate"))
 
 
 def _dual_echo(stack: Stack, kin: Sequence[Stack]) -> RoleDecision:

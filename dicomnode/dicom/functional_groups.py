@@ -15,6 +15,7 @@ _MACROS = frozenset(
         *("MRImageFrameTypeSequence", "MRTimingAndRelatedParametersSequence", "MREchoSequence", "MRModifierSequence"),
         *("MRImagingModifierSequence", "MRAveragesSequence", "MRFOVGeometrySequence", "MRDiffusionSequence"),
         *("DiffusionGradientDirectionSequence", "CardiacSynchronizationSequence", "PixelValueTransformationSequence"),
+        "ContrastBolusUsageSequence",
         *("UnassignedSharedConvertedAttributesSequence", "UnassignedPerFrameConvertedAttributesSequence"),
     )
 )

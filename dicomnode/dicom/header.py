@@ -19,7 +19,7 @@ from pydicom.uid import (
 
 from dicomnode.dicom import functional_groups
 from dicomnode.dicom.character_sets import codecs_of, decode
-from dicomnode.dicom.elements import Encoding, encoding_of, open_data_set, walk
+from dicomnode.dicom.elements import Encoding, encoding_of, items, open_data_set, walk
 from dicomnode.domain.identity import (
     SeriesInstanceUID,
     SOPClassUID,
@@ -34,7 +34,7 @@ _ATTRIBUTES = {
     "study": "StudyDate StudyTime StudyDescription StudyID AccessionNumber BodyPartExamined Laterality ImageLaterality",
     "series": "Modality SeriesDescription SeriesNumber SeriesDate SeriesTime ProtocolName PatientPosition "
     "FrameOfReferenceUID ImagesInAcquisition Manufacturer ManufacturerModelName SoftwareVersions DeviceSerialNumber "
-    "StationName",
+    "StationName ContributingEquipmentSequence",
     "image": "InstanceNumber ImageType FrameType AcquisitionNumber AcquisitionDateTime AcquisitionDate AcquisitionTime "
     "ContentDate ContentTime ImageComments DerivationDescription BurnedInAnnotation QualityControlImage "
     "LossyImageCompression",
@@ -49,13 +49,15 @@ _ATTRIBUTES = {
     "MRAcquisitionPhaseEncodingStepsInPlane FrameAcquisitionDateTime TemporalPositionIndex "
     "NominalCardiacTriggerDelayTime DiffusionDirectionality VolumetricProperties",
     "contrast": "ContrastBolusAgent ContrastBolusRoute ContrastBolusVolume ContrastBolusStartTime "
-    "ContrastBolusIngredient",
+    "ContrastBolusIngredient ContrastBolusAgentSequence ContrastBolusAgentAdministered",
     "grid": "ImagePositionPatient ImageOrientationPatient PixelSpacing SliceThickness SpacingBetweenSlices "
     "SliceLocation Rows Columns NumberOfFrames NumberOfSlices ConcatenationUID InConcatenationTotalNumber "
     "SamplesPerPixel PhotometricInterpretation BitsAllocated",
 }
 KEYWORDS = tuple(keyword for names in _ATTRIBUTES.values() for keyword in names.split())
 """Keywords of the attributes that become facts of an instance."""
+_INSIDE = {"ContributingEquipmentSequence": "Manufacturer", "ContrastBolusAgentSequence": "CodeMeaning"}
+"""What is read of every item of a sequence; the fact is the list of these values."""
 
 _PATIENT = {
     "PatientID": "patient_id",
@@ -78,7 +80,7 @@ _FACTS = frozenset(KEYWORDS)
 _IN_FRAMES = {tag: keyword for tag, keyword in WANTED.items() if keyword in _FACTS}
 _CHARACTER_SET = 0x00080005
 _SHARED, _PER_FRAME = 0x52009229, 0x52009230  # functional groups sequences
-_VR = {keyword: dictionary_VR(keyword) for keyword in WANTED.values()}
+_VR = {keyword: dictionary_VR(keyword) for keyword in (*WANTED.values(), *_INSIDE.values())}
 _SEVERAL = frozenset(keyword for keyword in WANTED.values() if dictionary_VM(keyword) != "1")
 _PIXELS = 0x7FE00008  # Float Pixel Data; Pixel Data and Double Float Pixel Data follow
 
@@ -110,9 +112,10 @@ def read(data_set: bytes | memoryview, transfer_syntax_uid: str) -> InstanceHead
     -------
     InstanceHeader
         Absent, empty, non-finite and absurdly long attributes have no entry in ``facts``; attributes of a variable
-        number of values are lists. ``facts["UndecodableText"]`` names the attributes whose text holds U+FFFD or was
-        guessed, because its bytes do not fit the Specific Character Set. What the functional groups of an Enhanced MR
-        image say of all its frames is among ``facts``, what differs is in ``frames``.
+        number of values are lists; of a sequence one attribute of each item is listed. ``facts["UndecodableText"]``
+        names the attributes whose text holds U+FFFD or was guessed, because its bytes do not fit the Specific Character
+        Set. What the functional groups of an Enhanced MR image say of all its frames is among ``facts``, what differs
+        is in ``frames``.
 
     Raises
     ------
@@ -259,7 +262,7 @@ def _values(found: Mapping[str, tuple[str, bytes]], encoding: Encoding) -> tuple
     values: dict[str, Fact] = {}
     undecodable: list[str] = []
     for keyword, (vr, raw) in found.items():
-        read = _known_value if len(raw) <= _LONGEST_KNOWN else _value
+        read = _of_items if keyword in _INSIDE else _known_value if len(raw) <= _LONGEST_KNOWN else _value
         value, sound = read(keyword, vr, raw, codecs, encoding.order)
         if not sound:
             undecodable.append(keyword)
@@ -278,6 +281,27 @@ def _value(keyword: str, written_vr: str, raw: bytes, codecs: tuple[str, ...], o
     localized = vr in _LOCALIZED
     text, sound = decode(raw, codecs if localized else ("ascii",), b"^=\\" if vr == "PN" else b"\\\r\n\t\f")
     return _from_text(text, vr, several=several), sound
+
+
+def _of_items(
+    keyword: str, written_vr: str, raw: bytes, codecs: tuple[str, ...], order: str
+) -> tuple[Fact | None, bool]:
+    """One attribute of every item of a sequence; a sequence that is none costs its fact and not the image."""
+    inner, encoding = _INSIDE[keyword], Encoding(implicit=not written_vr, order=order)
+    tag = tag_for_keyword(inner)
+    if written_vr not in ("", "SQ"):
+        return None, True
+    try:
+        values = [
+            _value(inner, element.vr, bytes(item[element.start : element.end]), codecs, order)
+            for item in items(memoryview(raw), encoding)
+            for element in walk(item, encoding)
+            if element.tag == tag
+        ]
+    except NotUnderstood:
+        return None, False
+    texts = [text for text, _ in values if isinstance(text, str)]
+    return texts[:_MOST_VALUES] or None, all(sound for _, sound in values)
 
 
 _known_value = lru_cache(4096)(_value)  # most values are those of the image before

@@ -91,9 +91,15 @@ def fat_water_cycles(echo_time: float, tesla: float) -> float:
 
 
 def contrast_agent(facts: Facts) -> str:
-    """The contrast agent as written; empty when there is none or the header says "NONE"."""
-    agent = facts.get("ContrastBolusAgent")
-    return agent if isinstance(agent, str) and agent.strip().upper() not in _NO_AGENT else ""
+    """The contrast agent as written; empty when there is none, or the header says "NONE" or that it was not given.
+
+    An Enhanced image lists the agents of its study (PS3.3 C.7.6.4b) and says of each frame whether they had been
+    administered (Contrast/Bolus Usage, C.7.6.16.2.12).
+    """
+    listed = facts.get("ContrastBolusAgentSequence")
+    agent = facts.get("ContrastBolusAgent") or (", ".join(map(str, listed)) if isinstance(listed, list) else "")
+    given = words(facts, "ContrastBolusAgentAdministered") != ("NO",)
+    return agent if given and isinstance(agent, str) and agent.strip().upper() not in _NO_AGENT else ""
 
 
 def fat_saturation(facts: Facts) -> str:

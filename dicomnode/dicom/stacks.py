@@ -52,9 +52,7 @@ def not_a_slice(frame: Frame) -> str:
     if {"MOSAIC", "VFRAME"} & set(words(facts, "ImageType")):
         return "mosaic, several slices tiled in one image: not read by this release"
     photometric = str(facts.get("PhotometricInterpretation", "unknown"))
-    if photometric == "MONOCHROME1":
-        return "MONOCHROME1: values run from white to black and are no signal"
-    if photometric != "MONOCHROME2":
+    if photometric not in ("MONOCHROME1", "MONOCHROME2"):
         return f"no grey values (Photometric Interpretation {photometric})"
     if facts.get("LossyImageCompression") == "01":
         return "lossy compressed: values are not those of the scanner"

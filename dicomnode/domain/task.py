@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal, TypeAlias
 
-from dicomnode.domain.identity import Digest, SOPClassUID, SOPInstanceUID, StudyInstanceUID
+from dicomnode.domain.identity import Digest, SeriesInstanceUID, SOPClassUID, SOPInstanceUID, StudyInstanceUID
 from dicomnode.domain.instance import Instance
 from dicomnode.domain.stack import Geometry
 
@@ -75,6 +75,7 @@ class ResultObject:
 
     sop_instance_uid: SOPInstanceUID
     sop_class_uid: SOPClassUID
+    series_instance_uid: SeriesInstanceUID
     kind: ResultKind
     description: str
     content: bytes

@@ -8,7 +8,7 @@ from typing import TypeAlias, get_args
 
 from pydicom import Dataset
 
-from dicomnode.domain.identity import SOPClassUID, SOPInstanceUID
+from dicomnode.domain.identity import SeriesInstanceUID, SOPClassUID, SOPInstanceUID
 from dicomnode.domain.task import ResultKind, ResultObject
 from dicomnode.encode import contents as contents_of
 from dicomnode.encode import kos, mr, pm, pr, reg, sc, seg, sources, sr, times, words
@@ -135,6 +135,7 @@ def _result(dataset: Dataset, series: Series) -> ResultObject:
     return ResultObject(
         sop_instance_uid=SOPInstanceUID(str(dataset.SOPInstanceUID)),
         sop_class_uid=SOPClassUID(str(dataset.SOPClassUID)),
+        series_instance_uid=SeriesInstanceUID(str(dataset.SeriesInstanceUID)),
         kind=series.kind,
         description=series.description,
         content=to_bytes(dataset),

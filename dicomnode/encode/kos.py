@@ -12,7 +12,7 @@ from highdicom.ko import KeyObjectSelection
 from highdicom.sr import CodedConcept
 from pydicom import Dataset, dcmread
 
-from dicomnode.domain.identity import SOPClassUID, SOPInstanceUID
+from dicomnode.domain.identity import SeriesInstanceUID, SOPClassUID, SOPInstanceUID
 from dicomnode.domain.task import ResultObject
 from dicomnode.encode import document, references, sources, times, uids
 from dicomnode.encode.algorithm import concept
@@ -100,6 +100,7 @@ def _proven(note: Dataset, stale: Sequence[Dataset]) -> ResultObject:
     return ResultObject(
         sop_instance_uid=SOPInstanceUID(str(read.SOPInstanceUID)),
         sop_class_uid=SOPClassUID(document.KEY_OBJECT_SELECTION),
+        series_instance_uid=SeriesInstanceUID(str(read.SeriesInstanceUID)),
         kind="KOS",
         description=str(read.SeriesDescription),
         content=content,

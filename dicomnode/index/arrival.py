@@ -16,7 +16,10 @@ from dicomnode.index.priors import PriorState
 from dicomnode.index.schema import ExamRow, InstanceRow, ObjectRow, PatientRow, PriorRow, SeriesRow, StudyRow, Table
 
 _SAME_PATIENT = and_(PatientRow.patient_id == bindparam("patient_id"), PatientRow.issuer == bindparam("issuer"))
-_IS_OWN = exists().where(ObjectRow.sop_instance_uid == bindparam("instance"))
+_IS_OWN = or_(
+    exists().where(ObjectRow.sop_instance_uid == bindparam("instance")),
+    exists().where(ObjectRow.series_instance_uid == bindparam("series")),
+)
 
 _OPEN_EXAM = (
     select(ExamRow.id)

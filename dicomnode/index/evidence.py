@@ -37,6 +37,7 @@ def series(session: Transaction, study: StudyInstanceUID) -> list[SeriesArrivals
         .where(
             SeriesRow.study_instance_uid == study,
             InstanceRow.sop_instance_uid.not_in(select(ObjectRow.sop_instance_uid)),
+            InstanceRow.series_instance_uid.not_in(select(ObjectRow.series_instance_uid)),
         )
         .group_by(SeriesRow.series_instance_uid)
         .order_by(SeriesRow.series_instance_uid)

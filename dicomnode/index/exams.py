@@ -89,13 +89,14 @@ def lock(session: Transaction, exam_id: int) -> StudyInstanceUID | None:
 def instances(
     session: Transaction, study: StudyInstanceUID, series: Collection[SeriesInstanceUID] | None = None
 ) -> list[Instance]:
-    """All instances of a study, or of some of its series, that are not results of this node."""
+    """All instances of a study, or of some of its series, that are no results of this node, nor in a series of such."""
     query = (
         select(InstanceRow)
         .join(SeriesRow, SeriesRow.series_instance_uid == InstanceRow.series_instance_uid)
         .where(
             SeriesRow.study_instance_uid == study,
             InstanceRow.sop_instance_uid.not_in(select(ObjectRow.sop_instance_uid)),
+            InstanceRow.series_instance_uid.not_in(select(ObjectRow.series_instance_uid)),
         )
         .order_by(InstanceRow.sop_instance_uid)
     )

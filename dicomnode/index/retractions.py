@@ -90,6 +90,7 @@ def take_back(session: Transaction, found: Stale, note: ResultObject, stored: St
             ObjectRow(
                 sop_instance_uid=note.sop_instance_uid,
                 sop_class_uid=note.sop_class_uid,
+                series_instance_uid=note.series_instance_uid,
                 task_id=found.task_id,
                 kind=KIND,
                 description=note.description,

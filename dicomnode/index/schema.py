@@ -258,6 +258,8 @@ class ObjectRow(Table):
     __tablename__ = "object"
     sop_instance_uid: Mapped[str] = mapped_column(UID, primary_key=True)
     sop_class_uid: Mapped[str] = mapped_column(UID)
+    series_instance_uid: Mapped[str] = mapped_column(UID, index=True, default="")
+    """Empty for objects made before it was noted."""
     task_id: Mapped[str] = mapped_column(ForeignKey("task.task_id"), index=True)
     kind: Mapped[str] = mapped_column(String(16))
     description: Mapped[str] = mapped_column(Prose)

@@ -223,6 +223,7 @@ def _object_row(task_id: Digest, result: ResultObject, stored: StoredObject, now
     return ObjectRow(
         sop_instance_uid=result.sop_instance_uid,
         sop_class_uid=result.sop_class_uid,
+        series_instance_uid=result.series_instance_uid,
         task_id=task_id,
         kind=result.kind,
         description=result.description,

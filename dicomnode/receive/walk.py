@@ -4,6 +4,7 @@ PS3.5 clause 7 describes the encoding. The walk is a loop, not a recursion, so n
 visits every element header, steps over values, and keeps those a header is read from (`dicomnode.dicom.header`). Pixel
 data are never decoded: of encapsulated pixel data (PS3.5 annex A.4) the fragments are counted off to their delimiter.
 The data set may come in pieces cut anywhere; of each the walk keeps no more than the header, or value, that was cut.
+Of a sequence that a header is read from it keeps the whole, up to the length of the longest value.
 """
 
 from __future__ import annotations
@@ -156,10 +157,11 @@ class _Walker:
         self._level = _Level(_Holds.ELEMENTS, _UNKNOWN, False, coding)
         self._outer: list[_Level] = []
         self.last_tag = -1
+        self._kept: tuple[str, int] | None = None  # VR and place of the value of an open sequence that is kept
 
     def feed(self, piece: bytes | memoryview) -> None:
         """Visit every header that is there as a whole."""
-        cut = self._window[max(0, self._at - self._base) :]
+        cut = self._window
         self._window = memoryview(b"".join((cut, piece)) if cut else piece)
         self._base, self._end = self._end - len(cut), self._end + len(piece)
         while True:
@@ -168,7 +170,10 @@ class _Walker:
             if not self._step():
                 break
         # The piece is lent to us until we return: what is cut off is copied, at most a value that is kept.
-        self._window = memoryview(bytes(self._window[max(0, self._at - self._base) :]))
+        if self._kept and self._end - self._kept[1] > LONGEST_VALUE:
+            self._kept = None
+        needed = self._kept[1] if self._kept else self._at
+        self._window = memoryview(bytes(self._window[max(0, needed - self._base) :]))
         self._base = self._end - len(self._window)
 
     def finish(self) -> None:
@@ -204,8 +209,10 @@ class _Walker:
 
     def _step(self) -> bool:
         """Visit one header, of any kind; False when it has not come yet."""
+        if self._kept and self._at > self._end:
+            return False
         while self._outer and self._at == self._level.stop and not self._level.delimited:
-            self._level = self._outer.pop()
+            self._leave()
         self._need(8 if self._outer else 0)
         if self._end - self._at < 8:
             return False
@@ -230,7 +237,7 @@ class _Walker:
             and self._level.delimited
             and element == (_END_OF_ITEM if holds is _Holds.ELEMENTS else _END_OF_SEQUENCE)
         ):
-            self._level = self._outer.pop()
+            self._leave()
         else:
             raise NotUnderstood("an item or delimiter in the wrong place")
 
@@ -247,6 +254,8 @@ class _Walker:
         if tag == _PIXEL_DATA and undefined and self._encapsulated:
             self._enter(_Holds.FRAGMENTS, length, self._level.coding)
         elif sequence and tag != _PIXEL_DATA:
+            if not self._outer and tag in WANTED:
+                self._kept = vr.decode("ascii"), self._at
             # PS3.5 6.2.2, note on UN: what is inside a UN of undefined length is implicit VR little endian.
             self._enter(_Holds.ITEMS, length, _IMPLICIT if vr == b"UN" else self._level.coding)
         elif undefined:
@@ -294,6 +303,13 @@ class _Walker:
         else:
             self._need(length)
             self._level = _Level(holds, self._at + length, False, coding)
+
+    def _leave(self) -> None:
+        self._level = self._outer.pop()
+        if self._kept and not self._outer:
+            (vr, start), self._kept = self._kept, None
+            if 0 < self._at - start <= LONGEST_VALUE:
+                self.found[self.last_tag] = vr, bytes(self._window[start - self._base : self._at - self._base])
 
     def _skip(self, length: int) -> None:
         self._need(length)

@@ -82,6 +82,7 @@ def made(task: int, kind: ResultKind, number: int) -> ResultObject:
     return ResultObject(
         sop_instance_uid=SOPInstanceUID(dataset.SOPInstanceUID),
         sop_class_uid=SOPClassUID(dataset.SOPClassUID),
+        series_instance_uid=SeriesInstanceUID(dataset.SeriesInstanceUID),
         kind=kind,
         description="a result",
         content=content.getvalue(),

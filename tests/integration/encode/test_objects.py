@@ -11,6 +11,8 @@ import pytest
 from pydicom import Dataset
 
 import dicomnode
+from dicomnode.assemble.assess import OWN_MANUFACTURER
+from dicomnode.dicom import header
 from dicomnode.domain.identity import IMPLEMENTATION_CLASS_UID
 from dicomnode.encode import Work, encode
 from dicomnode.encode.burn import mark
@@ -32,6 +34,8 @@ def test_every_object_carries_patient_study_and_equipment(task: Work) -> None:
     assert [result.kind for result in results] == [*["SC"] * 5, "PM", "SEG", "SR"]
     for result in results:
         dataset = read(result)
+        makers = header.read(*header.data_set_of(result.content)).facts["ContributingEquipmentSequence"]
+        assert makers == ["Example", OWN_MANUFACTURER], "an archive coerces the manufacturer, not this"
         assert (dataset.PatientID, dataset.IssuerOfPatientID, dataset.PatientName) == (
             "TEST-1",
             "CLINIC",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -90,9 +91,14 @@ def test_without_plugins_that_is_the_reason() -> None:
         {"Manufacturer": "dicomnode"},
         {"Manufacturer": "Dicomnode"},
         {"Manufacturer": "Archive & Sons", "ManufacturerModelName": "dicomnode"},
+        {
+            "Manufacturer": "Archive & Sons",
+            "ManufacturerModelName": "Archive",
+            "ContributingEquipmentSequence": ["Scanner & Sons", "dicomnode"],
+        },
     ],
 )
-def test_own_results_are_never_input(made_by: dict[str, str]) -> None:
+def test_own_results_are_never_input(made_by: dict[str, Any]) -> None:
     returned = volume("1.2", EchoTime=4.6, series="1.2.3.2", **made_by)
     returned += volume("1.1", EchoTime=2.3, series="1.2.3.2", **made_by)
     assessment = judged(returned)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from dicomnode.dicom.stacks import stacks
+from dicomnode.domain.instance import InstanceHeader
+from dicomnode.domain.stack import RoleDecision
 from tests.slices import IN_PHASE, volume
 
 EARLY, LATE = volume("1.7", EchoTime=2.3), volume("1.8", EchoTime=4.6)
@@ -48,3 +52,23 @@ def test_b_0_beside_other_b_values_is_a_diffusion_image() -> None:
     found = stacks(plain + volume("1.2", DiffusionBValue=800.0, **spin))
     assert [stack.role.role for stack in found] == ["dwi", "dwi"]
     assert any(s.role.reasons[0] == "b = 0 image of a diffusion acquisition with b = 800 s/mm2" for s in found)
+
+
+def test_an_agent_on_images_before_the_injection_that_others_state_is_ambiguous() -> None:
+    spin = {"ScanningSequence": ["SE"], "RepetitionTime": 500.0, "EchoTime": 10.0, "FlipAngle": 90.0}
+    spin |= {"ContrastBolusAgent": "Dotarem"}
+    after = volume("1.2", series="1.2.3.2", AcquisitionTime="101500", ContrastBolusStartTime="101000", **spin)
+
+    def role_at(time: str, *others: InstanceHeader) -> RoleDecision:
+        found = stacks([*volume("1.1", AcquisitionTime=time, **spin), *others])
+        return next(stack.role for stack in found if stack.series_instance_uid == "1.2.3.1")
+
+    assert role_at("100000").role == role_at("101200", *after).role == "ce-t1"
+    assert role_at("100000", *after).role == ""
+    assert role_at("100000", *after).reasons[0] == (
+        "ambiguous: contrast agent Dotarem, but acquired before the injection that other series state"
+    )
+    second = volume("1.3", series="1.2.3.3", AcquisitionTime="103500", ContrastBolusStartTime="103000", **spin)
+    assert role_at("101200", *after, *second).role == "ce-t1", "after one of two injections"
+    yesterday = [replace(one, facts={**one.facts, "AcquisitionDate": "20260228"}) for one in after]
+    assert role_at("100000", *yesterday).role == "ce-t1"

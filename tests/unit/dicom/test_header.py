@@ -169,3 +169,11 @@ def test_data_set_and_transfer_syntax_of_a_file() -> None:
     meta = Writer().element(0x00020010, "UI", IMPLICIT_LITTLE)
     data_set = written(write=Writer(explicit=False))
     assert header.data_set_of(bytes(128) + b"DICM" + meta + data_set) == (data_set, IMPLICIT_LITTLE)
+
+
+def test_a_sequence_that_is_none_costs_its_fact_and_not_the_image() -> None:
+    write = Writer(explicit=False)
+    broken = written({}, write) + write.element(0x0018A001, "SQ", b"\xff" * 12)
+    assert header.read(broken, IMPLICIT_LITTLE).facts == {"UndecodableText": ["ContributingEquipmentSequence"]}
+    unknown = written() + Writer().element(0x0018A001, "UN", b"\xff" * 12)
+    assert header.read(unknown, EXPLICIT_LITTLE).facts == {}

@@ -149,11 +149,6 @@ def test_a_three_plane_localizer_with_one_image_each_is_refused() -> None:
             "mosaic, several slices tiled in one image: not read by this release",
         ),
         (None, {"PhotometricInterpretation": "RGB"}, "no grey values (Photometric Interpretation RGB)"),
-        (
-            None,
-            {"PhotometricInterpretation": "MONOCHROME1"},
-            "MONOCHROME1: values run from white to black and are no signal",
-        ),
         (None, {"LossyImageCompression": "01"}, "lossy compressed: values are not those of the scanner"),
     ],
 )
@@ -164,6 +159,10 @@ def test_what_is_no_slice_is_a_stack_with_a_refusal(sop_class: str | None, facts
     assert stack.refusal == refusal
     assert stack.role.role == ""
     assert stack.role.reasons == (refusal,)
+
+
+def test_images_whose_lowest_value_is_white_are_slices() -> None:
+    assert stacks(volume("1.9", PhotometricInterpretation="MONOCHROME1"))[0].refusal == ""
 
 
 def test_one_frame_is_not_multi_frame() -> None:

@@ -55,6 +55,21 @@ def test_the_philips_scale_slope_is_undone(tmp_path: Path) -> None:
     np.testing.assert_allclose(array[1:], (NOISE[1:] + 3.0) / 0.5)
 
 
+@pytest.mark.parametrize(("signed", "ends"), [(0, 4095), (1, -1)])
+def test_one_image_written_from_black_to_white_and_from_white_to_black_is_one_volume(
+    tmp_path: Path, signed: int, ends: int
+) -> None:
+    values = NOISE.astype(np.int16) - (2048 if signed else 0)
+    shared = {"PixelRepresentation": signed, "RescaleSlope": "2.5", "RescaleIntercept": "-10"}
+    paths = mr_series(tmp_path, geometry=GRID, array=values.view(np.uint16), attributes=shared)
+    straight, _ = volume.read(paths, GRID)
+    np.testing.assert_array_equal(straight, values * 2.5 - 10)
+    for path, plane in zip(paths, values, strict=True):
+        change(path, {"PhotometricInterpretation": "MONOCHROME1", "PixelData": (ends - plane).astype("<i2").tobytes()})
+    mirrored, _ = volume.read(paths, GRID)
+    np.testing.assert_array_equal(mirrored, straight)
+
+
 def test_a_scale_slope_on_some_slices_only_is_refused(tmp_path: Path) -> None:
     paths = mr_series(tmp_path, geometry=GRID, array=NOISE)
     scale(paths[1], 0.5)

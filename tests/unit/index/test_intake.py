@@ -81,7 +81,10 @@ def test_a_late_instance_opens_the_next_revision(database: Database) -> None:
     assert revision == 2
 
 
-def test_an_own_result_coming_back_opens_no_exam(database: Database) -> None:
+@pytest.mark.parametrize(("returned", "series"), [("7.7", "7"), ("8.8", "7.0")])
+def test_an_own_result_coming_back_opens_no_exam_under_another_series_or_instance_uid_either(
+    database: Database, returned: str, series: str
+) -> None:
     intake = Intake(database)
     intake.record(instance("1.1"), at(0))
     ((exam_id, _),) = _open(database)
@@ -90,12 +93,14 @@ def test_an_own_result_coming_back_opens_no_exam(database: Database) -> None:
         exams.write_assessment(session, exam_id, assessment(task), at(20))
         tasks.plan(session, exam_id, [task], at(20))
         tasks.start(session, task.task_id, 1, at(21))
-        tasks.finish(session, task.task_id, 1, [(result("7.7"), instance("7.7").stored)], [], at(22))
-    intake.record(instance("7.7", series="7"), at(30))
+        tasks.finish(session, task.task_id, 1, [(result("7.7", series="7.0"), instance("7.7").stored)], [], at(22))
+    intake.record(instance(returned, series=series), at(30))
     assert _open(database) == []
     with database.read() as session:
-        own = [series for series in views.series(session, STUDY) if series["series_instance_uid"] == "7"]
-    assert [(series["outcome"], series["reason"]) for series in own] == [
+        own = [one for one in views.series(session, STUDY) if one["series_instance_uid"] == series]
+        left = [one.header.sop_instance_uid for one in exams.instances(session, STUDY)]
+    assert left == ["1.1"]
+    assert [(one["outcome"], one["reason"]) for one in own] == [
         (Outcome.NOT_APPLICABLE, "a result of this node that came back")
     ]
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from dicomnode.dicom.header import LONGEST_VALUE, WANTED, data_set_of
+from dicomnode.dicom.header import LONGEST_VALUE, WANTED, data_set_of, from_values, read
 from dicomnode.errors import NotUnderstood
 from dicomnode.receive.inflate import DEFLATE_FREE
-from dicomnode.receive.walk import DEEPEST, walk
+from dicomnode.receive.walk import DEEPEST, Walk, walk
 from tests.datasets import (
     DEFLATED_LITTLE,
     EXPLICIT_BIG,
@@ -219,3 +219,37 @@ def test_all_whole_files_of_the_real_data_pass(test_data: Path) -> None:
 
 def test_a_writer_is_what_its_syntax_says() -> None:
     assert Writer(explicit=False).element(PATIENT_ID, "LO", "P1") == b"\x10\0\x20\0\2\0\0\0P1"
+
+
+CONTRIBUTING, MANUFACTURER, PURPOSE = 0x0018A001, 0x00080070, 0x0040A170
+
+
+@pytest.mark.parametrize("undefined", [False, True])
+@pytest.mark.parametrize("syntax", WRITERS)
+def test_a_sequence_that_a_header_is_read_from_is_kept_whole_however_it_is_cut(syntax: str, undefined: bool) -> None:
+    write = WRITERS[syntax]
+    purpose = write.sequence(PURPOSE, write.item(write.element(MANUFACTURER, "LO", "nobody")), undefined=undefined)
+    makers = [
+        write.item(write.element(MANUFACTURER, "LO", maker) + purpose, undefined=undefined)
+        for maker in ("Scanner & Sons", "dicomnode ")
+    ]
+    content = mr("1.2.3.4.5", writer=write)
+    at = content.index(struct.pack(write.order + "HH", 0x0020, 0x000D))
+    content = content[:at] + write.sequence(CONTRIBUTING, *makers, undefined=undefined) + content[at:]
+    in_pieces = Walk(syntax)
+    for n in range(0, len(content), 7):
+        in_pieces.feed(content[n : n + 7])
+    for found in (walk(content, syntax), in_pieces.finish()):
+        facts = from_values(found, syntax).facts
+        assert facts["ContributingEquipmentSequence"] == ["Scanner & Sons", "dicomnode"]
+        assert facts == read(content, syntax).facts
+
+
+@pytest.mark.parametrize("step", [LONGEST_VALUE * 2, 999])
+def test_a_sequence_that_is_absurdly_long_is_walked_and_not_kept(step: int) -> None:
+    inner = LITTLE.item(LITTLE.element(MANUFACTURER, "LO", "dicomnode ")) * 1000
+    content = WHO + LITTLE.sequence(CONTRIBUTING, inner)
+    in_pieces = Walk(EXPLICIT_LITTLE)
+    for n in range(0, len(content), step):
+        in_pieces.feed(content[n : n + step])
+    assert CONTRIBUTING not in in_pieces.finish()
