@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dicomnode.deliver.retention import why_stays
@@ -93,28 +94,34 @@ def test_what_was_superseded_before_it_left_keeps_nothing() -> None:
     assert verdict(with_task(state=TaskState.FAILED, objects=0, deliveries=())) == ""
 
 
+def mostly(*good: object) -> st.SearchStrategy[Any]:
+    """One of these, now and then any other of their kind: pure chance would hardly ever let an exam go."""
+    return st.sampled_from([*good * 6, *type(good[0])])  # type: ignore[call-overload]
+
+
 _TASKS = st.builds(
     HeldTask,
     task_id=st.just(digest("a")),
     attempt=st.just(1),
-    state=st.sampled_from(TaskState),
+    state=mostly(TaskState.DONE, TaskState.SUPERSEDED),
     objects=st.integers(0, 2),
     deliveries=st.lists(
-        st.tuples(st.sampled_from(("pacs", "viewer", "left")), st.sampled_from(DeliveryState)), max_size=3
+        st.tuples(st.sampled_from(("pacs", "viewer", "left")), mostly(DeliveryState.PROVEN)), max_size=3
     ).map(tuple),
 )
 _HOLDINGS = st.builds(
     Holding,
     study_instance_uid=st.just(STUDY),
-    exams=st.lists(st.tuples(st.integers(1, 3), st.sampled_from(ExamState)), max_size=2).map(tuple),
-    outcomes=st.lists(st.sampled_from(Outcome), max_size=2).map(tuple),
+    exams=st.lists(st.tuples(st.integers(1, 3), mostly(ExamState.ASSESSED)), max_size=2).map(tuple),
+    outcomes=st.lists(mostly(Outcome.DONE), max_size=2).map(tuple),
     tasks=st.lists(_TASKS, max_size=2).map(tuple),
-    in_use=st.booleans(),
+    in_use=st.just(False),
     last_arrival=st.just(NOON),
     last_result=st.just(NOON),
 )
 
 
+@settings(max_examples=400)
 @given(_HOLDINGS)
 def test_nothing_unproven_ever_goes(holding: Holding) -> None:
     if verdict(holding) == "":
