@@ -94,6 +94,7 @@ def ask(
             if status.Status != SUCCESS:
                 raise Refused(f"storage commitment was refused with {status.Status:04X}")
             inbox.over.wait(wait)
+            inbox.answered.wait(timeout)
     except NothingAccepted as error:
         raise Refused("no storage commitment is offered") from error
 
@@ -107,18 +108,24 @@ class _Inbox:
         self._taken = False
         self.over = threading.Event()
         """A report was taken and answered, or none can come any more."""
+        self.answered = threading.Event()
+        """No report waits for its answer: a release before it would leave it unsent."""
+        self.answered.set()
 
     def report(self, event: evt.Event) -> tuple[int | Dataset, None]:
+        self.answered.clear()
         answer = self._services.answer(asked(event, self._aet))
         self._taken = self._taken or answer.status == SUCCESS
         return response(answer), None
 
     def sent(self, _: evt.Event) -> None:
-        """After a report was taken, what is sent next is its answer; a release before it would leave it unsent."""
+        """While a report is being answered nothing is sent but its answer."""
+        self.answered.set()
         if self._taken:
             self.over.set()
 
     def closed(self, _: evt.Event) -> None:
+        self.answered.set()
         self.over.set()
 
 

@@ -151,7 +151,10 @@ def test_a_report_on_the_same_association_ends_the_wait(serve: Serve) -> None:
     assert (report.transaction_uid, report.calling_aet, report.committed) == ("2.25.7", "PACS", {ONE})
 
 
-def test_a_report_is_answered_before_the_association_is_released(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("wait", [0.25, 20.0])
+def test_a_report_is_answered_before_the_association_is_released(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch, wait: float
+) -> None:
     answers: list[Dataset] = []
     answered, prompt = threading.Event(), commitment.response
 
@@ -170,7 +173,7 @@ def test_a_report_is_answered_before_the_association_is_released(serve: Serve, m
         return prompt(answer)
 
     monkeypatch.setattr(commitment, "response", slow)
-    ask(serve(act), "2.25.7", [ONE], Reports(), wait=20)
+    ask(serve(act), "2.25.7", [ONE], Reports(), wait=wait)
     assert answered.wait(5)
     assert [answer.get("Status") for answer in answers] == [0]
 
