@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO
 
+from dicomnode import retention
 from dicomnode.assemble.source_count import SourceInquiry
 from dicomnode.catalog import plugins as catalog
 from dicomnode.deliver.destination import Destinations, DimseDestination, WebDestination
@@ -43,6 +44,7 @@ _SWEEP_S = 0.5
 _OVERDUE_S = 1.0
 _PREFETCHES = 4
 _RECONCILE_S = 60.0
+_RETENTION_S = 3600.0
 _NODE_WORK = ("dicomnode.execute.stage", "dicomnode.encode.encode")
 """Loaded ahead of time in the workers, like what plugins ask for."""
 _EXECUTOR = "node-1"
@@ -80,6 +82,7 @@ class Node:
     def start(self) -> None:
         """Recover what a crash left, then take work and associations."""
         settings = self._settings
+        retention.finish(self._database, self._store)
         recover(self._store, self._intake, self._quarantine, _now)
         submitter = Submitter(self._database.workflow_engine)
         self._closing.callback(submitter.close)
@@ -98,6 +101,7 @@ class Node:
         self._tend("priors overdue", prefetch.end_overdue, _OVERDUE_S)
         self._tend("reconcile", pipeline.reconcile, _RECONCILE_S)
         self._tend("reconcile deliveries", delivery.reconcile, _RECONCILE_S)
+        self._tend("retention", self._retention(submitter).look, _RETENTION_S)
 
         def released(calling_aet: AETitle, series: frozenset[SeriesInstanceUID]) -> None:
             admission.released(calling_aet, series)
@@ -170,6 +174,11 @@ class Node:
                 new_uid=commitment.new_transaction_uid,
                 now=_now,
             )
+        )
+
+    def _retention(self, submitter: Submitter) -> retention.Retention:
+        return retention.Retention(
+            settings=self._settings, database=self._database, store=self._store, submitter=submitter, now=_now
         )
 
     def _prefetch(self, submitter: Submitter, admission: Admission) -> Prefetch:

@@ -34,6 +34,7 @@ Fingerprint = Annotated[str, AfterValidator(_fingerprint)]
 Hours = Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d$")]
 Port = Annotated[int, Field(ge=0, le=65535)]
 Seconds = Annotated[float, Field(gt=0, le=366 * 86400)]
+Days = Annotated[float, Field(ge=0, le=36600)]
 
 
 class _Section(BaseModel):
@@ -168,6 +169,15 @@ class DeliverySettings(_Section):
     """Seconds a destination gets to make an object it has acknowledged findable; then it is sent again."""
 
 
+class RetentionSettings(_Section):
+    """How long an exam stays here; it goes as a whole, and never before its results are proven where they belong."""
+
+    exams: Days = 0.0
+    """Days after its last image when an exam may go; 0 keeps exams for ever."""
+    results: Days = 0.0
+    """Days after its last result moved when an exam with results may go; 0 keeps exams with results for ever."""
+
+
 class PriorsSettings(_Section):
     """What fetching the priors of one exam may cost, over all peers with ``query_priors``."""
 
@@ -254,6 +264,7 @@ class Settings(_Section):
     database: DatabaseSettings = Field(default_factory=DatabaseSettings)
     completeness: CompletenessSettings = Field(default_factory=CompletenessSettings)
     delivery: DeliverySettings = Field(default_factory=DeliverySettings)
+    retention: RetentionSettings = Field(default_factory=RetentionSettings)
     priors: PriorsSettings = Field(default_factory=PriorsSettings)
     peers: tuple[PeerSettings, ...] = ()
     plugins: Mapping[str, PluginSettings] = Field(default_factory=dict)

@@ -19,7 +19,7 @@ _SAME_ECHO_TIME = 0.02  # ms
 _SAME_ANGLE = 0.01  # degrees
 _SAME_INVERSION_TIME = 0.5  # ms
 _SAME_B_VALUE = 0.5  # s/mm2
-_SAME_PIXEL = 1e-4  # mm
+_PIXEL_DECIMALS = 4  # of mm: spacings that agree to these are the same
 
 # What may tell apart slices at one position. AcquisitionNumber and AcquisitionTime differ inside good volumes.
 _REPEATS = ("TemporalPositionIdentifier", "DiffusionGradientOrientation", "TriggerTime", "EchoNumbers")
@@ -112,7 +112,7 @@ def _most_at_one_place(group: Group) -> int:
 
 def _pixel(facts: Facts) -> object:
     value = facts.get("PixelSpacing")
-    return [round(float(distance) / _SAME_PIXEL) for distance in value] if isinstance(value, list) else None
+    return [round(float(distance), _PIXEL_DECIMALS) for distance in value] if isinstance(value, list) else None
 
 
 _SPLITS: dict[str, Split] = {

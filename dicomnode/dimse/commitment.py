@@ -79,7 +79,11 @@ def ask(
             calling_aet,
             [build_context(PUSH_MODEL)],
             timeout,
-            handlers=[(evt.EVT_N_EVENT_REPORT, inbox.report), (evt.EVT_CONN_CLOSE, inbox.closed)],
+            handlers=[
+                (evt.EVT_N_EVENT_REPORT, inbox.report),
+                (evt.EVT_PDU_SENT, inbox.sent),
+                (evt.EVT_CONN_CLOSE, inbox.closed),
+            ],
         ) as association:
             action = _request(transaction_uid, references)
             status, _ = association.send_n_action(action, _REQUEST, PUSH_MODEL, _WELL_KNOWN_INSTANCE)
@@ -90,6 +94,7 @@ def ask(
             if status.Status != SUCCESS:
                 raise Refused(f"storage commitment was refused with {status.Status:04X}")
             inbox.over.wait(wait)
+            inbox.answered.wait(timeout)
     except NothingAccepted as error:
         raise Refused("no storage commitment is offered") from error
 
@@ -100,16 +105,27 @@ class _Inbox:
     def __init__(self, peer: PeerSettings, take: Take) -> None:
         self._aet = AETitle(peer.aet)
         self._services = Services([service({peer.aet}, take)])
+        self._taken = False
         self.over = threading.Event()
-        """A report was taken, or none can come any more."""
+        """A report was taken and answered, or none can come any more."""
+        self.answered = threading.Event()
+        """No report waits for its answer: a release before it would leave it unsent."""
+        self.answered.set()
 
     def report(self, event: evt.Event) -> tuple[int | Dataset, None]:
+        self.answered.clear()
         answer = self._services.answer(asked(event, self._aet))
-        if answer.status == SUCCESS:
-            self.over.set()
+        self._taken = self._taken or answer.status == SUCCESS
         return response(answer), None
 
+    def sent(self, _: evt.Event) -> None:
+        """While a report is being answered nothing is sent but its answer."""
+        self.answered.set()
+        if self._taken:
+            self.over.set()
+
     def closed(self, _: evt.Event) -> None:
+        self.answered.set()
         self.over.set()
 
 

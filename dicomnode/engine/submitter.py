@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from dbos import DBOSClient, EnqueueOptions
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
@@ -65,6 +67,22 @@ class Submitter:
             status.workflow_id
             for status in self._client.list_workflows(status=_ALIVE, load_input=False, load_output=False)
         }
+
+    def forget(self, beginnings: Sequence[str]) -> bool:
+        """Forget ended work, so that its ids may be used anew; False, and nothing is forgotten, when some is alive.
+
+        Parameters
+        ----------
+        beginnings : sequence of str
+            An id is meant that equals one of these, or goes on after it with ``-``.
+        """
+        found = self._client.list_workflows(workflow_id_prefix=list(beginnings), load_input=False, load_output=False)
+        meant = [work for work in found if any(f"{work.workflow_id}-".startswith(f"{one}-") for one in beginnings)]
+        if any(work.status in _ALIVE for work in meant):
+            return False
+        if meant:
+            self._client.delete_workflows([work.workflow_id for work in meant])
+        return True
 
     def close(self) -> None:
         """Stop the client; the database engine belongs to the caller."""

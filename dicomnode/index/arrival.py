@@ -38,6 +38,7 @@ _OPEN_EXAM = (
 )
 """Answers all questions at once for the common case: one more instance of a series whose exam is open."""
 
+_IS_OPEN = and_(ExamRow.study_instance_uid == bindparam("study"), ExamRow.state == ExamState.OPEN.value)
 _IS_FETCHED = exists().where(
     PriorRow.study_instance_uid == bindparam("study"), PriorRow.state == PriorState.UNDERWAY.value
 )
@@ -45,7 +46,8 @@ _KNOWN = select(InstanceRow.digest, InstanceRow.transfer_syntax_uid).where(
     InstanceRow.sop_instance_uid == bindparam("instance")
 )
 _OWN = select(literal(1)).where(_IS_OWN)
-_FETCHED = select(literal(1)).where(_IS_FETCHED)
+_FETCHED = select(literal(1)).where(_IS_FETCHED, ~exists().where(_IS_OPEN))
+"""Whoever brings it: an open exam gets all that comes for it."""
 _SPOKEN_FOR = select(literal(1)).where(
     or_(_IS_OWN, _IS_FETCHED, exists().where(ExamRow.study_instance_uid == bindparam("study")))
 )
@@ -81,7 +83,6 @@ _EXAM_GROWS = (
     .where(ExamRow.id == bindparam("exam"))
     .values(last_arrival=bindparam("at"))
 )
-_IS_OPEN = and_(ExamRow.study_instance_uid == bindparam("study"), ExamRow.state == ExamState.OPEN.value)
 _EXAM_STILL_COMES = (
     update(ExamRow.__table__).where(_IS_OPEN).values(last_arrival=bindparam("at"))  # type: ignore[arg-type]
 )

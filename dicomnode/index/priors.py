@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import exists, func, select
+from sqlalchemy import func, select
 
 from dicomnode.domain.exam import ExamState
 from dicomnode.domain.identity import SOPInstanceUID, StudyInstanceUID
@@ -94,12 +94,6 @@ def end(session: Transaction, prior: int, result: Fetched) -> None:
     """Write what became of a prior."""
     row = session.get_one(PriorRow, prior)
     row.state, row.reason, row.instances = result.state, result.reason, result.instances
-
-
-def is_underway(session: Transaction, study: StudyInstanceUID) -> bool:
-    """Whether a study is being fetched as somebody's prior at this moment."""
-    wanted = exists().where(PriorRow.study_instance_uid == study, PriorRow.state == PriorState.UNDERWAY)
-    return bool(session.scalar(select(wanted)))
 
 
 def underway(session: Transaction, begun_before: datetime) -> list[StudyInstanceUID]:

@@ -346,6 +346,13 @@ class PriorRow(Table):
     instances: Mapped[int]
 
 
+class LeavingRow(Table):
+    """A file whose rows went by retention; until it is surely gone, too, nobody may take it for one just received."""
+
+    __tablename__ = "leaving"
+    store_key: Mapped[str] = mapped_column(String(128), primary_key=True)
+
+
 class QuarantineRow(Table):
     """Bytes that were refused, kept so that a person can find out why."""
 

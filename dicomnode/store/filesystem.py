@@ -112,6 +112,21 @@ class FileStore:
         except OSError as error:
             raise StoreError(f"an object cannot be removed: {error.strerror}") from error
 
+    def remove_all(self, keys: Iterable[str]) -> None:
+        """Forget objects for good: not even a power cut brings them back.
+
+        Raises
+        ------
+        StoreError
+            When one cannot be removed; others may be gone.
+        """
+        paths = [self.path(key) for key in keys]
+        with _said():
+            for path in paths:
+                path.unlink(missing_ok=True)
+            for shelf in sorted({path.parent for path in paths}):
+                _sync_folder(shelf)
+
     def keys(self) -> Iterator[str]:
         """All keys, shelf by shelf; files that are not ours are passed over."""
         for shelf in range(256):

@@ -64,7 +64,7 @@ def test_the_node_dies_at_random_moments(orthanc: Orthanc, tmp_path: Path, datab
         _send(node, files, acknowledged)
         assert len(acknowledged) == len(files)
         expected = (number + 1) * RESULTS
-        until(functools.partial(_holds, orthanc, expected), 60, "the results arrive")
+        until(functools.partial(_holds, orthanc, expected), 120, "the results arrive")
         node.settled(number + 1)
         node.kill()
     node.start()
@@ -132,7 +132,7 @@ def test_work_that_outlasts_the_stop_is_done_after_the_next_start(
     until((info.parent / "mark").exists, 60, "the plugin runs")
     assert node.stop() == 0
     node.start()
-    until(functools.partial(_holds, orthanc, 1), 60, "the report arrives")
+    until(functools.partial(_holds, orthanc, 1), 120, "the report arrives")
     (task,) = node.settled(1)
     assert (task["state"], task["attempt"]) == ("done", 1)
     assert node.stop() == 0
@@ -149,6 +149,6 @@ def test_a_stopped_node_leaves_its_work_for_the_next_start(orthanc: Orthanc, tmp
     assert time.monotonic() - start < 30
     assert orthanc.count() == 0
     node.start()
-    until(lambda: orthanc.count() == RESULTS, 60, "the results arrive")
+    until(lambda: orthanc.count() == RESULTS, 120, "the results arrive")
     node.settled(1)
     assert node.stop() == 0

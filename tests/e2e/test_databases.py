@@ -17,7 +17,7 @@ def _results(folder: Path, files: list[Path], database_url: str, seed: int) -> d
         node = NodeProcess(folder, free_port(), peers_of(pacs), database_url)
         node.start()
         shuffled_over_two_associations(node.port, files, seed)
-        until(lambda: pacs.count() == RESULTS, 60, "all results arrive")
+        until(lambda: pacs.count() == RESULTS, 120, "all results arrive")
         assert node.settled(1)[0]["state"] == "done"
         assert node.stop() == 0
         entries = pacs.instances()

@@ -73,7 +73,7 @@ may_store = true
         shuffled_over_two_associations(node.port, files, seed=3)
         until(lambda: any(task["plugin"] == "fusion" for task in node.settled(1)), 90, "the fusion is done")
         wanted = 2 * pair.t1.array.shape[0] + 3
-        until(lambda: pacs.count() > wanted and node.ask("tasks", "list")[0]["state"] == "done", 60, "results arrive")
+        until(lambda: pacs.count() > wanted and node.ask("tasks", "list")[0]["state"] == "done", 120, "results arrive")
         yield Walk(pair=pair, folder=folder, files=files, pacs=pacs)
         assert node.stop() == 0
 

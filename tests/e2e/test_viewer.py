@@ -163,7 +163,7 @@ def test_the_segmentation_lies_on_the_images(room: ReadingRoom) -> None:
 
 
 def test_the_colour_pictures_are_shown(room: ReadingRoom) -> None:
-    capture = room.one(SC)
+    capture = room.one(SC, "in colour")
     with room.opened(capture) as page:
         until(lambda: _coloured(page).mean() > 0.05, _PATIENCE_S, "the picture is drawn")
         assert capture.SeriesDescription in page.locator(_PANE).inner_text()

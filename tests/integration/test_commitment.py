@@ -14,6 +14,7 @@ from pynetdicom import AE, evt
 from dicomnode.dimse import commitment, presence, scu
 from dicomnode.dimse.normalized import Request
 from dicomnode.dimse.scp import StorageSCP
+from dicomnode.dimse.storing import Answer
 from dicomnode.domain.delivery import CommitmentReport, Reference
 from dicomnode.domain.identity import AETitle, SeriesInstanceUID
 from dicomnode.domain.instance import Received
@@ -148,6 +149,33 @@ def test_a_report_on_the_same_association_ends_the_wait(serve: Serve) -> None:
     ask(serve(act), "2.25.7", [ONE], reports, wait=20)
     (report,) = reports.taken
     assert (report.transaction_uid, report.calling_aet, report.committed) == ("2.25.7", "PACS", {ONE})
+
+
+@pytest.mark.parametrize("wait", [0.25, 20.0])
+def test_a_report_is_answered_before_the_association_is_released(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch, wait: float
+) -> None:
+    answers: list[Dataset] = []
+    answered, prompt = threading.Event(), commitment.response
+
+    def act(event: evt.Event) -> int:
+        information = event_report(event.action_information)
+
+        def later() -> None:
+            answers.append(event.assoc.send_n_event_report(information, 1, commitment.PUSH_MODEL, ITS_INSTANCE)[0])
+            answered.set()
+
+        threading.Timer(0.1, later).start()
+        return 0
+
+    def slow(answer: Answer) -> int | Dataset:
+        threading.Event().wait(0.3)  # whoever waits for the report has gone on by now
+        return prompt(answer)
+
+    monkeypatch.setattr(commitment, "response", slow)
+    ask(serve(act), "2.25.7", [ONE], Reports(), wait=wait)
+    assert answered.wait(5)
+    assert [answer.get("Status") for answer in answers] == [0]
 
 
 def test_a_report_that_is_refused_is_answered_so(serve: Serve) -> None:

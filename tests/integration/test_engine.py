@@ -87,12 +87,35 @@ def test_work_outlasts_a_database_that_is_away_for_a_moment(database: Database) 
 def test_delayed_work_is_alive_while_it_waits(database: Database) -> None:
     ran: list[float] = []
     with _engine(database, lambda: ran.append(time.monotonic())) as submitter:
+        submitted = time.monotonic()
         with database.write() as session:
             submitter.submit(session, "work", "w-later", delay_s=1.0)
-        submitted = time.monotonic()
         assert submitter.alive() == {"w-later"}
         _until(lambda: bool(ran))
     assert ran[0] - submitted >= 0.9
+
+
+def test_what_was_forgotten_may_be_done_again_and_what_lives_is_not_forgotten(database: Database) -> None:
+    ran: list[str] = []
+    with _engine(database, ran.append) as submitter:
+
+        def submit(workflow_id: str, delay_s: float = 0.0) -> None:
+            with database.write() as session:
+                submitter.submit(session, "work", workflow_id, workflow_id, delay_s=delay_s)
+
+        for workflow_id in ("work-1", "work-1-again", "work-12"):
+            submit(workflow_id)
+        _until(lambda: submitter.alive() == set())
+        submit("work-2", delay_s=60.0)
+        assert not submitter.forget(["work-1", "work-2"])
+        submit("work-1")
+        assert submitter.alive() == {"work-2"}, "its id is known still"
+        assert submitter.forget(["work-1"])
+        assert submitter.forget(["work-1"])
+        for workflow_id in ("work-1", "work-1-again", "work-12"):
+            submit(workflow_id)
+        _until(lambda: submitter.alive() == {"work-2"})
+    assert sorted(ran) == ["work-1", "work-1", "work-1-again", "work-1-again", "work-12"]
 
 
 _CHILD = """

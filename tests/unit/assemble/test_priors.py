@@ -88,7 +88,7 @@ def test_the_newest_study_that_fits_fills_the_role() -> None:
 
 def test_a_plugin_that_compares_waits_only_while_priors_may_come_and_lacks_nothing_else() -> None:
     def role(name: str, **more: Any) -> InputRole:
-        return InputRole(role=name, match=(Match(keyword="Role", op="eq", value="in-phase"),), **more)
+        return InputRole(role=name, match=(Match(keyword="EchoTime", op="le", value=100.0),), **more)
 
     spec = plugin(role("now"), role("before", from_prior=RULE), name="compare")
     exam = stored(volume("1.8", StudyDate="20260301"))
@@ -99,7 +99,7 @@ def test_a_plugin_that_compares_waits_only_while_priors_may_come_and_lacks_nothi
     nothing = assess(exam, [(spec, {})])
     assert nothing.refusals[0].reason == "no before: no earlier study here has one that fits"
 
-    (task,) = assess(exam, [(spec, {})], stored(before("20251001", "2.2"))).tasks
+    (task,) = assess(exam, [(spec, {})], earlier=stored(before("20251001", "2.2"))).tasks
     assert {chosen.role: chosen.stack.series_instance_uid for chosen in task.inputs} == {
         "now": "1.2.3.1",
         "before": "2.2.1",
@@ -108,7 +108,7 @@ def test_a_plugin_that_compares_waits_only_while_priors_may_come_and_lacks_nothi
         replace(header, patient=Patient(patient_id="P1", birth_date="20110101", sex="F"))
         for header in before("20251001", "2.2")
     ]
-    refused = assess(exam, [(spec, {})], stored(stranger))
+    refused = assess(exam, [(spec, {})], earlier=stored(stranger))
     assert refused.tasks == ()
     assert refused.refusals[0].reason == "the inputs disagree on the patient's birth date"
 

@@ -35,3 +35,10 @@ def test_a_mistake_is_named_with_file_line_and_key(cli: Cli, config: Path) -> No
 def test_show_prints_what_is_in_force(cli: Cli) -> None:
     shown = json.loads(cli("config", "show", "--set", "dicom.port=11113"))
     assert (shown["dicom"]["port"], shown["dicom"]["aet"]) == (11113, "DICOMNODE")
+
+
+def test_show_and_the_list_of_peers_keep_secrets(cli: Cli, config: Path) -> None:
+    config.write_text("[[peers]]\nname = 'pacs'\naet = 'PACS'\nauthorization = 'Bearer s3cret'\n")
+    shown = cli("config", "show")
+    assert json.loads(shown)["peers"][0]["authorization"] == "**********"
+    assert "s3cret" not in shown + json.dumps(cli("peers", "list", as_json=True)) + cli("config", "check")

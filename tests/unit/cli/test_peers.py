@@ -12,6 +12,7 @@ from dicomnode.cli.main import app
 from dicomnode.deliver.profiles import CLASSES
 from dicomnode.index import commitments, profiles
 from dicomnode.index.database import Database
+from tests.peers.orthanc import Orthanc
 from tests.unit.cli.conftest import Cli
 from tests.values import at
 
@@ -33,6 +34,16 @@ def test_the_list_shows_what_was_found(cli: Cli, ran: Path) -> None:
     assert (pacs["takes"], pacs["refused_reports"]) == (["SC"], 1)
     assert datetime.fromisoformat(pacs["probed"]) == at(5).astimezone(UTC)
     assert (scanner["takes"], scanner["probed"], scanner["refused_reports"]) == ([], None, 0)
+
+
+def test_a_probe_keeps_what_a_real_archive_takes(cli: Cli, config: Path, ran: Path, orthanc: Orthanc) -> None:
+    there = f"aet = '{orthanc.aet}'\nport = {orthanc.dicom_port}\nreceives = ['SR', 'SEG']"
+    config.write_text(f"[node]\ndata = '{ran}'\n[[peers]]\nname = 'pacs'\n{there}\n")
+    (row,) = cli("peers", "probe", as_json=True)
+    assert (row["name"], row["text"], row["lacks"]) == ("pacs", "answers", [])
+    assert {"SR", "SEG", "SC", "PM"} <= set(row["takes"])
+    (listed,) = cli("peers", "list", as_json=True)
+    assert (listed["takes"], listed["probed"] is not None) == (row["takes"], True)
 
 
 @pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")  # pynetdicom leaves it to the collector

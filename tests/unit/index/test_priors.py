@@ -20,7 +20,7 @@ def fetched(uid: str) -> Instance:
 def _searching(database: Database) -> int:
     Intake(database).record(instance("1.1", StudyDate="20260301"), at(0))
     with database.write() as session:
-        (arrivals,) = exams.open_exams(session)
+        (arrivals,) = [one for one in exams.open_exams(session) if one.study_instance_uid == STUDY]
         exams.write_assessment(session, arrivals.exam_id, assessment(), at(10))
         priors.begin_search(session, STUDY, at(10))
         return priors.begin(session, STUDY, PRIOR, "pacs")
@@ -44,6 +44,16 @@ def test_what_is_fetched_opens_no_exam_and_what_is_sent_does(database: Database)
     assert arrivals.study_instance_uid == PRIOR
 
 
+def test_an_open_exam_gets_what_comes_while_it_is_fetched_for_another(database: Database) -> None:
+    Intake(database).record(fetched("9.1"), at(0))
+    _searching(database)
+    Intake(database).record(instance("9.2", study=PRIOR, series="1.9.2", StudyDate="20250101"), at(11))
+    with database.read() as session:
+        (arrivals,) = exams.open_exams(session)
+        assert (arrivals.study_instance_uid, arrivals.last_arrival) == (PRIOR, at(11))
+        assert {series["outcome"] for series in views.series(session, PRIOR)} == {"pending"}
+
+
 def test_a_search_ends_once_and_has_the_exam_assessed_again(database: Database) -> None:
     _searching(database)
     with database.write() as session:
@@ -55,7 +65,6 @@ def test_a_search_ends_once_and_has_the_exam_assessed_again(database: Database) 
         assert exam_id is not None
         assert exams.waiting(session) == [exam_id]
         assert priors.end_search(session, STUDY, failed, at(31)) is None
-        assert not priors.is_underway(session, PRIOR)
         assert [(prior["state"], prior["reason"]) for prior in views.priors(session, STUDY)] == [
             ("failed", "not here within 20 s")
         ] * 2

@@ -116,6 +116,21 @@ def test_a_draft_that_cannot_be_moved_is_in_neither_store(
     assert [*files(store), *files(other)] == []
 
 
+def test_objects_are_gone_for_good_only_when_their_folders_are_synced(
+    store: FileStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys, synced, flush = [store.put([b"x"])[0] for _ in range(3)], set[str](), os.fsync
+
+    def note(descriptor: int) -> None:
+        synced.add(Path(f"/proc/self/fd/{descriptor}").readlink().name)
+        assert list(store.keys()) == [keys[2]]
+        flush(descriptor)
+
+    monkeypatch.setattr(os, "fsync", note)
+    store.remove_all([*keys[:2], "00/" + "0" * 32 + ".dcm"])
+    assert synced == {"00", *(key[:2] for key in keys[:2])}
+
+
 def test_an_object_can_be_removed_twice(store: FileStore) -> None:
     key, _ = store.put([b"x"])
     store.remove(key)

@@ -1,0 +1,166 @@
+"""What a scanner makes of a synthetic patient: signal on a grid, coil shading, ghost and noise."""
+
+from __future__ import annotations
+
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import numpy.typing as npt
+
+from benchmarks.triage.anatomy import Ellipsoid, Vector
+from benchmarks.triage.patients import Difficulty, Patient, draw
+from benchmarks.triage.physics import PROTOCOLS, SEQUENCES, TISSUES, Protocol
+from dicomnode_plugins._learning.preparation import normalised
+
+_OVERSAMPLING = 2  # thin slices averaged to one
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grid:
+    """Axial voxels: shape and spacing (mm) by slice, row and column; slices run from feet to head."""
+
+    shape: tuple[int, int, int]
+    spacing: tuple[float, float, float]
+    centre: tuple[float, float, float]
+    """x, y, z of the middle, mm."""
+
+    def axes(self, oversampling: int = 1) -> tuple[Vector, Vector, Vector]:
+        """Positions along z, y and x, mm."""
+        counts = (self.shape[0] * oversampling, *self.shape[1:])
+        steps = (self.spacing[0] / oversampling, *self.spacing[1:])
+        z, y, x = (
+            ((np.arange(count) - (count - 1) / 2) * step + middle).astype(np.float32)
+            for count, step, middle in zip(counts, steps, self.centre[::-1], strict=True)
+        )
+        return z, y, x
+
+
+CROP = Grid(shape=(14, 40, 40), spacing=(5.0, 2.0, 2.0), centre=(0.0, 1.0, -6.0))
+"""What the small networks see."""
+WHOLE = Grid(shape=(28, 256, 256), spacing=(5.0, 0.9, 0.9), centre=(0.0, 12.0, -6.0))
+"""What a scanner writes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Exams:
+    """A number of exams, prepared as a network sees them."""
+
+    volumes: npt.NDArray[np.float32]
+    """(n, 3, z, y, x): T1, T2, contrast-enhanced T1."""
+    kinds: npt.NDArray[np.str_]
+
+    @property
+    def positive(self) -> npt.NDArray[np.bool_]:
+        """Which are recurrences."""
+        return self.kinds == "recurrence"
+
+
+def exams(count: int, seed: int, protocol: str = "base", difficulty: Difficulty | None = None) -> Exams:
+    """Exams of a cohort; the n-th of a seed is the same patient in every protocol."""
+    one = partial(_exam, seed, PROTOCOLS[protocol], difficulty or Difficulty())
+    with ProcessPoolExecutor() as processes:
+        made = list(processes.map(one, range(count), chunksize=16))
+    return Exams(volumes=np.stack([volumes for volumes, _ in made]), kinds=np.array([kind for _, kind in made]))
+
+
+def _exam(seed: int, protocol: Protocol, difficulty: Difficulty, number: int) -> tuple[np.ndarray, str]:
+    patient = draw(np.random.default_rng((seed, number)), difficulty)
+    seen = acquire(render(patient, CROP, protocol), CROP, protocol, np.random.default_rng((seed, number, 1)))
+    return np.stack([normalised(volume.astype(np.float32)) for volume in seen]), patient.kind
+
+
+def render(patient: Patient, grid: Grid, protocol: Protocol) -> Vector:
+    """Noise-free signal (sequence, z, y, x)."""
+    axes = grid.axes(_OVERSAMPLING)
+    z, y, x = axes
+    world = np.stack(np.broadcast_arrays(x[None, None, :], y[None, :, None], z[:, None, None]), -1)
+    body = (world - patient.shift) @ patient.pose.T
+    for wave in patient.waves:
+        body = body + np.sin(body @ wave[3:6] + wave[6])[..., None] * wave[:3]
+    pushed = _pushed(body, patient)
+    signals = {name: np.array(protocol.signal(tissue), np.float32) for name, tissue in patient.tissues.items()}
+    image = np.zeros((*body.shape[:3], len(SEQUENCES)), np.float32)
+    back = np.linalg.inv(patient.pose)
+    for structure in patient.structures:
+        box = _box(structure, back, patient.shift, axes)
+        place = (body if structure.unmoved else pushed)[box]
+        inside = _inside(structure, place, grid.spacing[1])
+        image[box] += inside[..., None] * (signals[structure.tissue] - image[box])
+    texture = 1 + 0.02 * sum(np.sin(body @ wave[:3] + wave[3]) for wave in patient.texture)
+    image *= np.asarray(texture, np.float32)[..., None]
+    slices = image.reshape(grid.shape[0], _OVERSAMPLING, *image.shape[1:]).mean(1)
+    if protocol.slice_mixing:
+        padded = np.pad(slices, ((1, 1), (0, 0), (0, 0), (0, 0)), mode="edge")
+        neighbours = 0.5 * (padded[:-2] + padded[2:])
+        slices = (1 - protocol.slice_mixing) * slices + protocol.slice_mixing * neighbours
+    return np.ascontiguousarray(np.moveaxis(slices, -1, 0))
+
+
+def _pushed(body: Vector, patient: Patient) -> Vector:
+    effect = patient.mass_effect
+    if effect is None:
+        return body
+    away = body - effect.centre
+    distance = np.linalg.norm(away, axis=-1) + 1e-3
+    relative = distance / effect.reach
+    amount = effect.amount / distance * relative * np.exp(0.5 - 0.5 * relative**2)
+    pushed: Vector = body - away * amount[..., None]
+    return pushed
+
+
+def _box(structure: Ellipsoid, back: Vector, shift: Vector, axes: tuple[Vector, Vector, Vector]) -> tuple[slice, ...]:
+    """The part of the grid that a structure can reach."""
+    centre = back @ structure.centre + shift
+    reach = float(np.linalg.norm(back, 2) * structure.radii.max()) + 6.0 + structure.edge
+    bounds = []
+    for n, axis in enumerate(axes):
+        first, last = np.searchsorted(axis, (centre[2 - n] - reach, centre[2 - n] + reach))
+        bounds.append(slice(int(first), int(last)))
+    return tuple(bounds)
+
+
+def _inside(structure: Ellipsoid, place: Vector, pixel: float) -> Vector:
+    """How much of each voxel belongs to an ellipsoid, 0 to its share."""
+    offset = place - structure.centre
+    if structure.turn is not None:
+        offset = offset @ structure.turn
+    scaled = offset / structure.radii
+    level = np.linalg.norm(scaled, axis=-1) + 1e-5
+    slope = np.linalg.norm(scaled / structure.radii, axis=-1) + 1e-5
+    depth = level * (level - 1) / slope  # mm outside the surface, to first order
+    inside: Vector = np.clip(0.5 - depth / max(structure.edge, pixel), 0, 1) * structure.share
+    return inside
+
+
+def acquire(signal: Vector, grid: Grid, protocol: Protocol, random: np.random.Generator) -> npt.NDArray[np.uint16]:
+    """Stored values (sequence, z, y, x): shading, a pulsation ghost, Rician noise and a gain for each series."""
+    z, y, x = grid.axes()
+    along = [(axis - middle) / 70 for axis, middle in zip((z, y, x), grid.centre[::-1], strict=True)]
+    common = random.uniform(-1, 1, 6)
+    smaller = np.sqrt(np.prod(grid.spacing) / np.prod(CROP.spacing))  # small voxels hold less signal
+    snr = random.uniform(*protocol.snr) * max(float(smaller), 0.45)
+    sigma = protocol.signal(TISSUES["muscle"])[0] / snr
+    return np.stack([_received(volume, along, common, sigma, protocol, random) for volume in signal])
+
+
+def _received(
+    volume: Vector,
+    along: list[Vector],
+    common: np.ndarray,
+    sigma: float,
+    protocol: Protocol,
+    random: np.random.Generator,
+) -> npt.NDArray[np.uint16]:
+    coil = common + 0.25 * random.uniform(-1, 1, 6)
+    shading = np.ones(volume.shape, np.float32)
+    for n, place in enumerate(along):
+        profile = 1 + protocol.shading * (coil[n] * place + coil[n + 3] * (place**2 - 0.3))
+        shading *= profile.reshape([-1 if axis == n else 1 for axis in range(3)]).astype(np.float32)
+    shaded = volume * shading.clip(0.3, 2.5)
+    rows = volume.shape[1]
+    shaded = shaded + random.uniform(0, 0.04) * np.roll(shaded, int(random.integers(4, rows - 4)), axis=1)
+    real, imaginary = sigma * random.standard_normal((2, *volume.shape), dtype=np.float32)
+    received = np.hypot(shaded + real, imaginary) * random.uniform(900, 1600)
+    return np.clip(np.rint(received), 0, 4095).astype(np.uint16)
