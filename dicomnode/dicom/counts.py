@@ -10,6 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from dicomnode.dicom.frames import frames_of
 from dicomnode.dicom.physics import number
 from dicomnode.domain.instance import InstanceHeader
 from dicomnode.domain.stack import Stack
@@ -38,6 +39,7 @@ def counts(headers: Sequence[InstanceHeader], stacks: Sequence[Stack]) -> tuple[
         *_in_acquisition(headers),
         *_in_concatenation(headers),
         *_slices(headers, stacks),
+        *_locations(headers),
         *_echoes(headers),
         *_instance_numbers(headers),
     ]
@@ -70,6 +72,19 @@ def _slices(headers: Sequence[InstanceHeader], stacks: Sequence[Stack]) -> Itera
     if len(announced) == 1:
         fewest = min(stacks, key=lambda stack: len(stack.instances))
         yield Count(name="NumberOfSlices", announced=int(announced.pop()), there=len(fewest.instances))
+
+
+def _locations(headers: Sequence[InstanceHeader]) -> Iterable[Count]:
+    """Number of Slices MR of Philips (2001,xx18), Locations In Acquisition of GE (0021,xx4F): places of all volumes."""
+    frames = [frame for header in headers for frame in frames_of(header)]
+    places = {
+        (str(frame.facts.get("ImagePositionPatient")), str(frame.facts.get("ImageOrientationPatient")))
+        for frame in frames
+    }
+    for name in ("PhilipsNumberOfSlices", "GELocationsInAcquisition"):
+        announced = {value for header in headers if (value := number(header.facts, name))}
+        if len(announced) == 1:
+            yield Count(name=name, announced=int(announced.pop()), there=len(places))
 
 
 def _echoes(headers: Iterable[InstanceHeader]) -> Iterable[Count]:

@@ -54,7 +54,12 @@ _ATTRIBUTES = {
     "SliceLocation Rows Columns NumberOfFrames NumberOfSlices ConcatenationUID InConcatenationTotalNumber "
     "SamplesPerPixel PhotometricInterpretation BitsAllocated",
 }
-KEYWORDS = tuple(keyword for names in _ATTRIBUTES.values() for keyword in names.split())
+_PRIVATE = {
+    "PhilipsNumberOfSlices": (0x20010010, "Philips Imaging DD 001", 0x20011018, "SL"),
+    "GELocationsInAcquisition": (0x00210010, "GEMS_RELA_01", 0x0021104F, "SS"),
+}
+"""Private attributes: where their creator stands, its name, their tag and VR; scanners put these blocks at 0x10."""
+KEYWORDS = (*(keyword for names in _ATTRIBUTES.values() for keyword in names.split()), *_PRIVATE)
 """Keywords of the attributes that become facts of an instance."""
 _INSIDE = {"ContributingEquipmentSequence": "Manufacturer", "ContrastBolusAgentSequence": "CodeMeaning"}
 """What is read of every item of a sequence; the fact is the list of these values."""
@@ -67,9 +72,12 @@ _PATIENT = {
     "PatientSex": "sex",
 }
 _IDENTITY = ("SpecificCharacterSet", "SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID")
-WANTED: Mapping[int, str] = {
+WANTED: dict[int, str] = {
     tag: keyword for keyword in (*_IDENTITY, *_PATIENT, *KEYWORDS) if (tag := tag_for_keyword(keyword)) is not None
 }
+_CREATORS = {keyword: f"{keyword}Creator" for keyword in _PRIVATE}
+WANTED |= {creator: _CREATORS[keyword] for keyword, (creator, _, _, _) in _PRIVATE.items()}
+WANTED |= {tag: keyword for keyword, (_, _, tag, _) in _PRIVATE.items()}
 """Tags and keywords of the attributes a header is read from."""
 MULTI_FRAME: frozenset[str] = frozenset(
     {EnhancedMRImageStorage, EnhancedMRColorImageStorage, LegacyConvertedEnhancedMRImageStorage}
@@ -80,8 +88,10 @@ _FACTS = frozenset(KEYWORDS)
 _IN_FRAMES = {tag: keyword for tag, keyword in WANTED.items() if keyword in _FACTS}
 _CHARACTER_SET = 0x00080005
 _SHARED, _PER_FRAME = 0x52009229, 0x52009230  # functional groups sequences
-_VR = {keyword: dictionary_VR(keyword) for keyword in (*WANTED.values(), *_INSIDE.values())}
-_SEVERAL = frozenset(keyword for keyword in WANTED.values() if dictionary_VM(keyword) != "1")
+_PUBLIC = [keyword for keyword in (*WANTED.values(), *_INSIDE.values()) if tag_for_keyword(keyword) is not None]
+_VR = {keyword: dictionary_VR(keyword) for keyword in _PUBLIC}
+_VR |= dict.fromkeys(_CREATORS.values(), "LO") | {keyword: vr for keyword, (_, _, _, vr) in _PRIVATE.items()}
+_SEVERAL = frozenset(keyword for keyword in _PUBLIC if dictionary_VM(keyword) != "1")
 _PIXELS = 0x7FE00008  # Float Pixel Data; Pixel Data and Double Float Pixel Data follow
 
 LONGEST_VALUE = 16384
@@ -163,6 +173,9 @@ def from_values(encoded: Mapping[int, tuple[str, bytes]], transfer_syntax_uid: s
     sop_class_uid, sop_instance_uid, study, series = (text.get(keyword, "") for keyword in _IDENTITY[1:])
     _check_uids(sop_class_uid, sop_instance_uid, study, series)
     facts = {keyword: values[keyword] for keyword in KEYWORDS if keyword in values}
+    for keyword, (_, creator, _, _) in _PRIVATE.items():
+        if values.get(_CREATORS[keyword]) != creator:
+            facts.pop(keyword, None)
     if undecodable:
         facts["UndecodableText"] = undecodable
     return InstanceHeader(

@@ -12,6 +12,7 @@ import pytest
 
 from dicomnode.assemble.assess import assess
 from dicomnode.dicom import header, volume
+from dicomnode.dicom.counts import counts
 from dicomnode.dicom.geometry import Plane, plane_of
 from dicomnode.dicom.stacks import stacks
 from dicomnode.domain.exam import Outcome
@@ -29,6 +30,9 @@ SETS = (
     *("liver-dual-echo-chaos1", "mr-transfer-syntaxes", "noise-pixels-real-headers", "philips-private-and-pr"),
     *("seg-pm-pydicom", "seg-sr-highdicom", "seg-sr-pm-dcmqi", "single-images-mr", "wrist-ge-coronal"),
 )
+
+_ONE_IMAGE_OFTEN = ("mr-transfer-syntaxes", "noise-pixels-real-headers")
+"""Sets in which one image, and its UID, comes in several encodings."""
 
 
 def files(folder: Path) -> Iterator[Path]:
@@ -65,8 +69,7 @@ def golden(data: Path) -> dict[str, list[str]]:
         folders = {}
         for path, read in headers_of(data / top).items():
             folder = str(path.parent.relative_to(data))
-            # in these sets one image, and its UID, comes in several encodings
-            apart = folder if top in ("mr-transfer-syntaxes", "noise-pixels-real-headers") else top
+            apart = folder if top in _ONE_IMAGE_OFTEN else top
             studies[apart, read.study_instance_uid].append(read)
             folders[apart, read.sop_instance_uid] = folder
         for (apart, _), study in studies.items():
@@ -231,3 +234,26 @@ def test_odd_files_raise_nothing_but_named_errors(test_data: Path) -> None:
         (stack,) = stacks([one])
         assert stack.refusal
         assert stack.role.reasons
+
+
+SUBSETS = {
+    "head-philips-elition InstanceNumber 2761/164": "two volumes of a long diffusion series are in the data set",
+    "head-philips-elition PhilipsNumberOfSlices 170/120": "120 of 170 slices are in the data set",
+    "head-uih-dwi NumberOfSlices 17/4": "4 of 17 volumes are in the data set",
+    "noise-pixels-real-headers/philips-dti-002 InstanceNumber 45/12": "12 of at least 45 images are in the data set",
+    "philips-private-and-pr PhilipsNumberOfSlices 32/1": "one slice of 32 is in the data set",
+}
+"""Series that are called incomplete, and why that is true of them."""
+
+
+def test_no_complete_series_is_called_incomplete(test_data: Path) -> None:
+    found = set()
+    for top in SETS:
+        by_series: defaultdict[tuple[str, str], list[InstanceHeader]] = defaultdict(list)
+        for path, read in headers_of(test_data / top).items():
+            place = str(path.parent.relative_to(test_data)) if top in _ONE_IMAGE_OFTEN else top
+            by_series[place, read.series_instance_uid].append(read)
+        for (place, _), headers in by_series.items():
+            lacking = (count for count in counts(headers, stacks(headers)) if count.announced > count.there)
+            found |= {f"{place} {count.name} {count.announced}/{count.there}" for count in lacking}
+    assert found == SUBSETS.keys()

@@ -27,6 +27,8 @@ NUMBERED = {"InstanceNumber": (6, 6)}
         ({"ImagesInAcquisition": 6}, "ImagesInAcquisition", 6),
         ({"ImagesInAcquisition": 8}, "ImagesInAcquisition", 8),
         ({"NumberOfSlices": 9}, "NumberOfSlices", 9),
+        ({"PhilipsNumberOfSlices": 7}, "PhilipsNumberOfSlices", 7),
+        ({"GELocationsInAcquisition": 6}, "GELocationsInAcquisition", 6),
     ],
 )
 def test_a_count_in_the_header_says_what_is_there_of_it(facts: dict[str, Any], name: str, announced: int) -> None:
@@ -46,6 +48,13 @@ def test_images_of_each_acquisition_are_counted_by_themselves() -> None:
 def test_slices_are_counted_in_the_smallest_volume() -> None:
     echoes = [*volume("a", EchoTime=2.3, NumberOfSlices=6), *volume("b", slices=5, EchoTime=4.6, NumberOfSlices=6)]
     assert found(echoes) == {"NumberOfSlices": (6, 5), "images of each echo": (6, 5)}
+
+
+def test_locations_are_those_of_all_echoes_and_orientations_of_a_series() -> None:
+    said: dict[str, Any] = {"PhilipsNumberOfSlices": 11}
+    planes = [*volume("a", EchoTime=2.3, **said), *volume("b", EchoTime=4.6, **said)]
+    planes += volume("c", orientation=(0, 1, 0, 0, 0, -1), EchoTime=2.3, slices=4, **said)
+    assert found(planes)["PhilipsNumberOfSlices"] == (11, 10)
 
 
 def test_echoes_of_one_series_have_equally_many_images() -> None:

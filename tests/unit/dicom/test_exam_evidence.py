@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from dicomnode.dicom.stacks import stacks
 from dicomnode.domain.instance import InstanceHeader
@@ -55,7 +56,7 @@ def test_b_0_beside_other_b_values_is_a_diffusion_image() -> None:
 
 
 def test_an_agent_on_images_before_the_injection_that_others_state_is_ambiguous() -> None:
-    spin = {"ScanningSequence": ["SE"], "RepetitionTime": 500.0, "EchoTime": 10.0, "FlipAngle": 90.0}
+    spin: dict[str, Any] = {"ScanningSequence": ["SE"], "RepetitionTime": 500.0, "EchoTime": 10.0, "FlipAngle": 90.0}
     spin |= {"ContrastBolusAgent": "Dotarem"}
     after = volume("1.2", series="1.2.3.2", AcquisitionTime="101500", ContrastBolusStartTime="101000", **spin)
 

@@ -177,3 +177,15 @@ def test_a_sequence_that_is_none_costs_its_fact_and_not_the_image() -> None:
     assert header.read(broken, IMPLICIT_LITTLE).facts == {"UndecodableText": ["ContributingEquipmentSequence"]}
     unknown = written() + Writer().element(0x0018A001, "UN", b"\xff" * 12)
     assert header.read(unknown, EXPLICIT_LITTLE).facts == {}
+
+
+@pytest.mark.parametrize(
+    ("creator", "known"),
+    [("Philips Imaging DD 001", {"PhilipsNumberOfSlices": 53}), ("Somebody else", {})],
+)
+@pytest.mark.parametrize(("syntax", "write"), [(EXPLICIT_LITTLE, Writer()), (IMPLICIT_LITTLE, Writer(explicit=False))])
+def test_a_private_attribute_is_a_fact_in_the_block_of_its_creator_only(
+    creator: str, known: dict[str, int], syntax: str, write: Writer
+) -> None:
+    tail = write.element(0x20010010, "LO", creator) + write.element(0x20011018, "SL", struct.pack("<l", 53))
+    assert header.read(written(write=write, tail=tail), syntax).facts == known
