@@ -11,7 +11,7 @@ from pydicom import Dataset
 from dicomnode.encode import grid, kos, pm, references, sc, sr
 from dicomnode.encode.contents import Contents
 from dicomnode.encode.context import Context
-from dicomnode.encode.seg import tracking_uid
+from dicomnode.encode.seg import segment_numbers, tracking_uid
 from dicomnode.errors import CheckFailed
 from dicomnode.sdk.findings import Measurement, ParametricMap, SecondaryCapture, Segmentation
 
@@ -159,12 +159,37 @@ def report(report: Dataset, segmentations: Sequence[Dataset], contents: Contents
     }
     for group in groups:
         tracked = _label(group), next(str(node.UID) for node in group.ContentSequence if _name(node) == "112040")
-        for node in group.ContentSequence:
-            if _name(node) == "121191":
-                reference = node.ReferencedSOPSequence[0]
-                key = (str(reference.ReferencedSOPInstanceUID), reference.ReferencedSegmentNumber)
-                if segments.get(key) != tracked:
-                    raise CheckFailed("SR: a measurement group refers to another segment than it tracks")
+        for key in _segments_named(group, segmentations):
+            if segments.get(key) != tracked:
+                raise CheckFailed("SR: a measurement group refers to another segment than it tracks")
+
+
+def _segments_named(group: Dataset, segmentations: Sequence[Dataset]) -> Iterator[tuple[str, int]]:
+    """SEG and segment number that a group refers to, by itself (TID 1411) or by its one frame (TID 1410)."""
+    images = {str(dataset.SOPInstanceUID): dataset for dataset in segmentations}
+    for node in group.ContentSequence:
+        if _name(node) == "121191":
+            reference = node.ReferencedSOPSequence[0]
+            yield str(reference.ReferencedSOPInstanceUID), reference.ReferencedSegmentNumber
+        if _name(node) == "121214":
+            reference = node.ReferencedSOPSequence[0]
+            uid, frame = _referenced(reference)
+            numbers = segment_numbers(images[uid]) if uid in images else []
+            if not 1 <= frame <= len(numbers) or numbers.count(numbers[frame - 1]) != 1:
+                raise CheckFailed("SR: a planar measurement group does not refer to the one frame of a segment")
+            if _sources_of_frame(group) != {_source_of(images[uid], frame)}:
+                raise CheckFailed("SR: a planar measurement group names another slice than its frame lies on")
+            yield uid, numbers[frame - 1]
+
+
+def _sources_of_frame(group: Dataset) -> set[tuple[str, int]]:
+    return {_referenced(node.ReferencedSOPSequence[0]) for node in group.ContentSequence if _name(node) == "121233"}
+
+
+def _source_of(image: Dataset, frame: int) -> tuple[str, int]:
+    """The slice a frame names; :func:`segmentation` has proven that it names one and lies on it."""
+    derivation = image.PerFrameFunctionalGroupsSequence[frame - 1].DerivationImageSequence[0]
+    return _referenced(derivation.SourceImageSequence[0])
 
 
 def lines(report: Dataset, contents: Contents) -> None:

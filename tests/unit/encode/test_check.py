@@ -166,6 +166,24 @@ def wrong_reference(dataset: Dataset) -> None:
     reference.ReferencedSOPSequence[0].ReferencedSegmentNumber = 2
 
 
+def planar_item(dataset: Dataset, title: str) -> Dataset:
+    item: Dataset = next(node for node in nodes(dataset) if name(node) == title).ReferencedSOPSequence[0]
+    return item
+
+
+def frame_of_another_segment(dataset: Dataset) -> None:
+    planar_item(dataset, "Referenced Segmentation Frame").ReferencedFrameNumber = 1
+
+
+def frame_that_is_not(dataset: Dataset) -> None:
+    planar_item(dataset, "Referenced Segmentation Frame").ReferencedFrameNumber = 5
+
+
+def slice_of_another_frame(dataset: Dataset) -> None:
+    item = planar_item(dataset, "Source Image for Segmentation")
+    item.ReferencedSOPInstanceUID = builders.uid("instance", "study", "in-phase", 2)
+
+
 FAULTS = [
     ("SEG", remove("SegmentSequence"), "SegmentSequence is missing"),
     ("SEG", give("PatientID", "TEST-2"), "PatientID is not that of the source"),
@@ -199,6 +217,9 @@ FAULTS = [
     ("SR", other_unit, "numbers do not read back"),
     ("SR", lose_number, "numbers do not read back"),
     ("SR", wrong_reference, "refers to another segment"),
+    ("SR", frame_of_another_segment, "does not refer to the one frame"),
+    ("SR", frame_that_is_not, "does not refer to the one frame"),
+    ("SR", slice_of_another_frame, "names another slice than its frame"),
     ("LABELMAP", other_label, "mask does not read back"),
     ("LABELMAP", swap_left_and_right, "SEG: a frame lies .* mm off"),
     ("LABELMAP", remove("PixelPaddingValue"), "LABELMAP: PixelPaddingValue is missing"),
