@@ -73,6 +73,9 @@ class Contents:
         forms.append(Form(kind="SR-VIEWER", title=f"{report} report in words"))
         if self.segmentations:
             forms.append(Form(kind="KOS", title=f"{report} key images"))
+        for segmentation in self.segmentations:
+            title = " ".join([*(segment.label for segment in segmentation.segments), "contours"])
+            forms.append(Form(kind="RTSTRUCT", title=title, finding=segmentation))
         return tuple(forms)
 
 

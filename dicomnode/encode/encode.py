@@ -11,7 +11,7 @@ from pydicom import Dataset
 from dicomnode.domain.identity import SOPClassUID, SOPInstanceUID
 from dicomnode.domain.task import ResultKind, ResultObject
 from dicomnode.encode import contents as contents_of
-from dicomnode.encode import kos, mr, pm, pr, reg, sc, seg, sources, sr, times, words
+from dicomnode.encode import kos, mr, pm, pr, reg, rtstruct, sc, seg, sources, sr, times, words
 from dicomnode.encode.check import check, check_replaced, check_sources
 from dicomnode.encode.contents import Contents
 from dicomnode.encode.context import Context
@@ -102,6 +102,8 @@ def _datasets(place: Series, contents: Contents, context: Context, written: Writ
     match place.kind, place.finding:
         case "SEG" | "LABELMAP", Segmentation() as finding:
             yield seg.build(finding, context, place)
+        case "RTSTRUCT", Segmentation() as finding:
+            yield rtstruct.build(finding, context, place)
         case "PM" | "PM16", ParametricMap() as finding:
             yield pm.build(finding, context, place)
         case "SC", SecondaryCapture() as finding:

@@ -8,9 +8,10 @@ import numpy as np
 import numpy.typing as npt
 from pydicom import Dataset
 
-from dicomnode.encode import grid, kos, pm, references, sc, sr
+from dicomnode.encode import grid, kos, pm, references, rtstruct, sc, sr
 from dicomnode.encode.contents import Contents
 from dicomnode.encode.context import Context
+from dicomnode.encode.outlines import Polygon, fill
 from dicomnode.encode.seg import segment_numbers, tracking_uid
 from dicomnode.errors import CheckFailed
 from dicomnode.sdk.findings import Measurement, ParametricMap, SecondaryCapture, Segmentation
@@ -43,6 +44,33 @@ def segmentation(dataset: Dataset, finding: Segmentation, context: Context) -> N
         labels[number][plane.astype(bool)] = identification[0].ReferencedSegmentNumber
     if not np.array_equal(labels, finding.labels):
         raise CheckFailed("SEG: the mask does not read back as it was given")
+
+
+def contours(dataset: Dataset, finding: Segmentation, context: Context) -> None:
+    """Prove regions, place and mask of a structure set: the contours are filled anew."""
+    named = [(item.ROINumber, item.ROIName) for item in dataset.StructureSetROISequence]
+    if named != [(number, segment.label) for number, segment in enumerate(finding.segments, start=1)]:
+        raise CheckFailed("RTSTRUCT: numbers or names of the regions are not those of the finding")
+    headers = context.sources.by_role[finding.on]
+    frames = {item.ReferencedFrameOfReferenceUID for item in dataset.StructureSetROISequence}
+    if frames != {headers[0].FrameOfReferenceUID}:
+        raise CheckFailed("RTSTRUCT: a frame of reference is not that of the source")
+    slices = {references.key(header): number for number, header in enumerate(headers)}
+    labels = np.zeros_like(finding.labels)
+    for region in dataset.ROIContourSequence:
+        outlines: dict[int, list[Polygon]] = {}
+        for contour in region.ContourSequence:
+            number = slices.get(_referenced(contour.ContourImageSequence[0]))
+            if number is None:
+                raise CheckFailed("RTSTRUCT: a contour does not name the slice it lies on")
+            polygon, distance = rtstruct.pixels(contour, headers[number])
+            if distance > TOLERANCE:
+                raise CheckFailed(f"RTSTRUCT: a contour lies {distance:.3f} mm off its source slice")
+            outlines.setdefault(number, []).append(polygon)
+        for number, polygons in outlines.items():
+            labels[number][fill(polygons, labels.shape[1:])] = region.ReferencedROINumber
+    if not np.array_equal(labels, finding.labels):
+        raise CheckFailed("RTSTRUCT: the mask does not read back as it was given")
 
 
 def parametric_map(dataset: Dataset, finding: ParametricMap, context: Context) -> None:

@@ -184,6 +184,32 @@ def slice_of_another_frame(dataset: Dataset) -> None:
     item.ReferencedSOPInstanceUID = builders.uid("instance", "study", "in-phase", 2)
 
 
+def first_contour(dataset: Dataset) -> Dataset:
+    contour: Dataset = dataset.ROIContourSequence[0].ContourSequence[0]
+    return contour
+
+
+def lift_contour(dataset: Dataset) -> None:
+    points = np.add(np.reshape(first_contour(dataset).ContourData, (-1, 3)).astype(float), (0, 0, 0.02))
+    first_contour(dataset).ContourData = [f"{value:.4f}" for value in points.ravel()]
+
+
+def lose_contour(dataset: Dataset) -> None:
+    del dataset.ROIContourSequence[0].ContourSequence[0]
+
+
+def contour_of_another_slice(dataset: Dataset) -> None:
+    first_contour(dataset).ContourImageSequence = dataset.ROIContourSequence[0].ContourSequence[1].ContourImageSequence
+
+
+def rename_region(dataset: Dataset) -> None:
+    dataset.StructureSetROISequence[0].ROIName = "Spleen"
+
+
+def region_elsewhere(dataset: Dataset) -> None:
+    dataset.StructureSetROISequence[0].ReferencedFrameOfReferenceUID = "1.2.3"
+
+
 FAULTS = [
     ("SEG", remove("SegmentSequence"), "SegmentSequence is missing"),
     ("SEG", give("PatientID", "TEST-2"), "PatientID is not that of the source"),
@@ -220,6 +246,11 @@ FAULTS = [
     ("SR", frame_of_another_segment, "does not refer to the one frame"),
     ("SR", frame_that_is_not, "does not refer to the one frame"),
     ("SR", slice_of_another_frame, "names another slice than its frame"),
+    ("RTSTRUCT", lift_contour, "RTSTRUCT: a contour lies 0.020 mm off"),
+    ("RTSTRUCT", contour_of_another_slice, "RTSTRUCT: a contour lies 5.000 mm off"),
+    ("RTSTRUCT", lose_contour, "RTSTRUCT: the mask does not read back"),
+    ("RTSTRUCT", rename_region, "RTSTRUCT: numbers or names"),
+    ("RTSTRUCT", region_elsewhere, "RTSTRUCT: a frame of reference"),
     ("LABELMAP", other_label, "mask does not read back"),
     ("LABELMAP", swap_left_and_right, "SEG: a frame lies .* mm off"),
     ("LABELMAP", remove("PixelPaddingValue"), "LABELMAP: PixelPaddingValue is missing"),
