@@ -45,6 +45,8 @@ class Contents:
     captures: tuple[SecondaryCapture, ...]
     derived: tuple[DerivedImage, ...]
     registrations: tuple[Registration, ...]
+    unwritten: tuple[Registration, ...]
+    """Those within one frame of reference: the report and the derived images speak of them."""
     presentations: tuple[Presentation, ...]
     measurements: tuple[Measurement, ...]
     evaluations: tuple[QualitativeEvaluation, ...]
@@ -87,12 +89,15 @@ def sort(findings: Sequence[Finding], work: Work, sources: Sources) -> Contents:
     EncodingError
         For a label nobody defined, an empty segment, an array that does not fit its grid, a number that is none.
     """
+    registrations = _those(findings, Registration)
+    written = reg.needed(registrations, sources)
     contents = Contents(
         segmentations=_those(findings, Segmentation),
         maps=_those(findings, ParametricMap),
         captures=_those(findings, SecondaryCapture),
         derived=_those(findings, DerivedImage),
-        registrations=reg.needed(_those(findings, Registration), sources),
+        registrations=written,
+        unwritten=tuple(finding for finding in registrations if finding not in written),
         presentations=_those(findings, Presentation),
         measurements=_those(findings, Measurement),
         evaluations=_those(findings, QualitativeEvaluation),

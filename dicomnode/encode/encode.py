@@ -109,7 +109,7 @@ def _datasets(place: Series, contents: Contents, context: Context, written: Writ
         case "SC", SecondaryCapture() as finding:
             yield from sc.build(finding, context, place)
         case "MR", DerivedImage() as finding:
-            yield from mr.build(finding, context, place)
+            yield from mr.build(finding, context, place, contents.unwritten)
         case "REG", Registration() as finding:
             yield reg.build(finding, context, place)
         case "PR", Presentation() as finding:

@@ -28,7 +28,7 @@ from highdicom.sr import (
 from highdicom.sr import Measurement as MeasurementItem
 from pydicom import Dataset
 
-from dicomnode.encode import algorithm, document, library, uids
+from dicomnode.encode import algorithm, document, library, reg, uids
 from dicomnode.encode.algorithm import concept
 from dicomnode.encode.contents import Contents
 from dicomnode.encode.context import MANUFACTURER, Context, stamp
@@ -195,7 +195,8 @@ def _measurements(contents: Contents, label: str) -> list[MeasurementItem]:
 def case_statements(contents: Contents) -> list[ContentItem]:
     """What is advised, and what is said about the whole case."""
     advice = [_statement(_RECOMMENDATION, recommendation.value) for recommendation in contents.recommendations]
-    return [*advice, *statements(contents.evaluations, "")]
+    unwritten = [text(COMMENT, reg.unwritten(registration)) for registration in contents.unwritten]
+    return [*advice, *statements(contents.evaluations, ""), *unwritten]
 
 
 def statements(evaluations: Sequence[QualitativeEvaluation], label: str) -> list[ContentItem]:
