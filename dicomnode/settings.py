@@ -12,7 +12,9 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, Va
 
 from dicomnode.errors import SettingsError
 
-ResultKind = Literal["SC", "MR", "PM", "PM16", "SEG", "LABELMAP", "RTSTRUCT", "REG", "PR", "SR", "SR-VIEWER", "KOS"]
+ResultKind = Literal[
+    "SC", "MR", "PM", "PM16", "SEG", "LABELMAP", "RTSTRUCT", "REG", "PR", "SR", "SR-VIEWER", "KOS", "PDF"
+]
 
 
 def _ae_title(value: str) -> str:

@@ -26,6 +26,7 @@ CLASSES: Final[Mapping[ResultKind, tuple[str, ...]]] = {
     "SR": ("1.2.840.10008.5.1.4.1.1.88.34",),
     "SR-VIEWER": ("1.2.840.10008.5.1.4.1.1.88.34",),
     "KOS": ("1.2.840.10008.5.1.4.1.1.88.59",),
+    "PDF": ("1.2.840.10008.5.1.4.1.1.104.1",),
 }
 """SOP classes of each kind of result (PS3.4 Table B.5-1)."""
 

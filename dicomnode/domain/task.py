@@ -58,7 +58,7 @@ class Task:
 
 
 ResultKind: TypeAlias = Literal[
-    "SC", "MR", "PM", "PM16", "SEG", "LABELMAP", "RTSTRUCT", "REG", "PR", "SR", "SR-VIEWER", "KOS"
+    "SC", "MR", "PM", "PM16", "SEG", "LABELMAP", "RTSTRUCT", "REG", "PR", "SR", "SR-VIEWER", "KOS", "PDF"
 ]
 """The words of a peer's ``receives``, in the order in which objects are sent: what one refers to is there before it."""
 

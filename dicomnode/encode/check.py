@@ -62,6 +62,10 @@ REQUIRED: Mapping[ResultKind, tuple[str, ...]] = {
     "SR": (*_EVERY, *_DOCUMENT, "CompletionFlag", "VerificationFlag"),
     "SR-VIEWER": (*_EVERY, *_DOCUMENT, "CompletionFlag", "VerificationFlag"),
     "KOS": (*_EVERY, *_DOCUMENT),
+    "PDF": (
+        *_EVERY, "ConversionType", "BurnedInAnnotation", "DocumentTitle", "MIMETypeOfEncapsulatedDocument",
+        "EncapsulatedDocument", "EncapsulatedDocumentLength",
+    ),
 }  # fmt: skip
 """Attributes that must be there with a value: type 1 of PS3.3, and type 2 that readers insist on."""
 
@@ -189,6 +193,8 @@ def _read_document(
             roundtrip.lines(read, contents)
         case "KOS":
             roundtrip.selection(read, contents, context)
+        case "PDF":
+            roundtrip.paper(read, contents, context)
 
 
 def _read(result: ResultObject) -> Dataset:

@@ -78,6 +78,7 @@ class Contents:
         for segmentation in self.segmentations:
             title = " ".join([*(segment.label for segment in segmentation.segments), "contours"])
             forms.append(Form(kind="RTSTRUCT", title=title, finding=segmentation))
+        forms.append(Form(kind="PDF", title=f"{report} report on paper"))
         return tuple(forms)
 
 

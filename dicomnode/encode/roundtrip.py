@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from pydicom import Dataset
 
-from dicomnode.encode import grid, kos, pm, references, rtstruct, sc, sr
+from dicomnode.encode import grid, kos, pdf, pm, references, rtstruct, sc, sr
 from dicomnode.encode.contents import Contents
 from dicomnode.encode.context import Context
 from dicomnode.encode.outlines import Polygon, fill
@@ -170,6 +170,12 @@ def selection(document: Dataset, contents: Contents, context: Context) -> None:
     """Prove that exactly the key images are named."""
     if kos.referenced(document) != set(map(references.key, kos.key_images(contents, context))):
         raise CheckFailed("KOS: the selection does not name the key images")
+
+
+def paper(dataset: Dataset, contents: Contents, context: Context) -> None:
+    """Prove that the document is the one these findings make."""
+    if dataset.EncapsulatedDocument[: dataset.EncapsulatedDocumentLength] != pdf.document(contents, context.work):
+        raise CheckFailed("PDF: the document does not read back as it was made")
 
 
 def report(report: Dataset, segmentations: Sequence[Dataset], contents: Contents, context: Context) -> None:

@@ -140,6 +140,16 @@ def test_dcmtk_decodes_every_picture(kind: str, files: dict[str, Path], tmp_path
     assert picture.stat().st_size
 
 
+def test_dcmtk_takes_the_document_out(files: dict[str, Path], tmp_path: Path, require_tool: Tool) -> None:
+    paper = tmp_path / "report.pdf"
+    assert run(require_tool("dcm2pdf"), files["PDF"], paper).returncode == 0
+    content = paper.read_bytes()
+    assert content.startswith(b"%PDF-")
+    assert content.count(b"/Type /Page\n") == 1
+    assert b"Date" not in content
+    assert not any(word in content for word in (b"Yamada", b"TEST-1", "山田".encode()))
+
+
 def test_a_name_survives_into_every_object(files: dict[str, Path]) -> None:
     read = {name: dcmread(file) for name, file in files.items()}
     assert {(str(d.PatientName), d.SpecificCharacterSet) for d in read.values()} == {(NAME, "ISO_IR 192")}

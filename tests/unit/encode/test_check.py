@@ -210,6 +210,10 @@ def region_elsewhere(dataset: Dataset) -> None:
     dataset.StructureSetROISequence[0].ReferencedFrameOfReferenceUID = "1.2.3"
 
 
+def other_paper(dataset: Dataset) -> None:
+    dataset.EncapsulatedDocument = dataset.EncapsulatedDocument.replace(b"/Width 1240", b"/Width 1241")
+
+
 FAULTS = [
     ("SEG", remove("SegmentSequence"), "SegmentSequence is missing"),
     ("SEG", give("PatientID", "TEST-2"), "PatientID is not that of the source"),
@@ -251,6 +255,7 @@ FAULTS = [
     ("RTSTRUCT", lose_contour, "RTSTRUCT: the mask does not read back"),
     ("RTSTRUCT", rename_region, "RTSTRUCT: numbers or names"),
     ("RTSTRUCT", region_elsewhere, "RTSTRUCT: a frame of reference"),
+    ("PDF", other_paper, "PDF: the document does not read back"),
     ("LABELMAP", other_label, "mask does not read back"),
     ("LABELMAP", swap_left_and_right, "SEG: a frame lies .* mm off"),
     ("LABELMAP", remove("PixelPaddingValue"), "LABELMAP: PixelPaddingValue is missing"),

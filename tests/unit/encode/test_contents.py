@@ -45,6 +45,7 @@ def test_findings_are_sorted_by_kind_and_keep_their_order(task: Work) -> None:
         ("SR-VIEWER", "Fat report in words"),
         ("KOS", "Fat key images"),
         ("RTSTRUCT", "Liver Focus contours"),
+        ("PDF", "Fat report on paper"),
     ]
 
 
