@@ -12,7 +12,9 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, Va
 
 from dicomnode.errors import SettingsError
 
-ResultKind = Literal["SC", "MR", "PM", "PM16", "SEG", "LABELMAP", "REG", "PR", "SR", "SR-VIEWER", "KOS"]
+ResultKind = Literal[
+    "SC", "MR", "PM", "PM16", "SEG", "LABELMAP", "RTSTRUCT", "REG", "PR", "SR", "SR-VIEWER", "KOS", "PDF"
+]
 
 
 def _ae_title(value: str) -> str:
@@ -211,7 +213,7 @@ class PeerSettings(_Section):
     certificates: tuple[Fingerprint, ...] = ()
     """SHA-256 fingerprints, hexadecimal, of the TLS certificates its AE title is bound to; empty binds it to none."""
     receives: tuple[ResultKind, ...] = ()
-    """Which results go to it; empty means none."""
+    """Which results go to it, in the words of ``docs/delivery.md``; empty means none."""
     hours: tuple[Hours, ...] = ()
     """When results may be sent to it, local time, for example ``19:00-07:00``; empty means always."""
     megabytes_per_second: Annotated[float, Field(ge=0)] = 0.0

@@ -57,11 +57,14 @@ class Task:
     state: TaskState
 
 
-ResultKind: TypeAlias = Literal["SC", "MR", "PM", "PM16", "SEG", "LABELMAP", "REG", "PR", "SR", "SR-VIEWER", "KOS"]
+ResultKind: TypeAlias = Literal[
+    "SC", "MR", "PM", "PM16", "SEG", "LABELMAP", "RTSTRUCT", "REG", "PR", "SR", "SR-VIEWER", "KOS", "PDF"
+]
 """The words of a peer's ``receives``, in the order in which objects are sent: what one refers to is there before it."""
 
 STANDS_IN: Mapping[ResultKind, tuple[ResultKind, ...]] = {
     "LABELMAP": ("SEG", "SC"),
+    "RTSTRUCT": ("SEG", "SC"),
     "SEG": ("SC",),
     "PM": ("PM16", "SC"),
     "PM16": ("SC",),

@@ -14,7 +14,7 @@ from pydicom.uid import ExplicitVRLittleEndian
 from dicomnode.domain.identity import SOPInstanceUID
 from dicomnode.domain.stack import Geometry
 from dicomnode.domain.task import ResultKind, ResultObject
-from dicomnode.encode import alignment, grid, roundtrip
+from dicomnode.encode import alignment, grid, roundtrip, rtstruct
 from dicomnode.encode.contents import Contents
 from dicomnode.encode.context import Context
 from dicomnode.encode.series import Series
@@ -50,6 +50,10 @@ REQUIRED: Mapping[ResultKind, tuple[str, ...]] = {
     "PM": (*_EVERY, *_MULTI_FRAME, "ContentCreatorName", "FloatPixelData", "ContentQualification"),
     "SC": (*_EVERY, *_PIXELS, "ConversionType"),
     "MR": (*_EVERY, *_PIXELS, *_PLANE, "ScanningSequence", "SequenceVariant", "SourceImageSequence"),
+    "RTSTRUCT": (
+        *_ALL, "StructureSetLabel", "StructureSetDate", "StructureSetTime", "ReferencedFrameOfReferenceSequence",
+        "StructureSetROISequence", "ROIContourSequence", "RTROIObservationsSequence",
+    ),
     "REG": (*_EVERY, "FrameOfReferenceUID", "ContentLabel", "RegistrationSequence", "ReferencedSeriesSequence"),
     "PR": (
         *_ALL, "ContentLabel", "PresentationCreationDate", "PresentationCreationTime", "ReferencedSeriesSequence",
@@ -58,6 +62,10 @@ REQUIRED: Mapping[ResultKind, tuple[str, ...]] = {
     "SR": (*_EVERY, *_DOCUMENT, "CompletionFlag", "VerificationFlag"),
     "SR-VIEWER": (*_EVERY, *_DOCUMENT, "CompletionFlag", "VerificationFlag"),
     "KOS": (*_EVERY, *_DOCUMENT),
+    "PDF": (
+        *_EVERY, "ConversionType", "BurnedInAnnotation", "DocumentTitle", "MIMETypeOfEncapsulatedDocument",
+        "EncapsulatedDocument", "EncapsulatedDocumentLength",
+    ),
 }  # fmt: skip
 """Attributes that must be there with a value: type 1 of PS3.3, and type 2 that readers insist on."""
 
@@ -133,6 +141,7 @@ def check(results: Sequence[ResultObject], contents: Contents, context: Context,
             *([context.replaces] if context.replaces else []),
         )
     }
+    known[str(context.sources.first.StudyInstanceUID)] = rtstruct.STUDY
     for result in results:
         dataset = datasets[result.sop_instance_uid]
         place = expected[result.sop_instance_uid]
@@ -154,6 +163,8 @@ def _read_back(
             case "SEG" | "LABELMAP", Segmentation() as finding:
                 roundtrip.segmentation(read[0], finding, context)
                 segmentations += read if place.kind == "SEG" else ()
+            case "RTSTRUCT", Segmentation() as finding:
+                roundtrip.contours(read[0], finding, context)
             case "PM", ParametricMap() as finding:
                 roundtrip.parametric_map(read[0], finding, context)
             case "PM16", ParametricMap() as finding:
@@ -167,12 +178,23 @@ def _read_back(
                 alignment.registration(read[0], finding, context)
             case "PR", Presentation() as finding:
                 alignment.presentation(read[0], finding, images)
-            case "SR", None:
-                roundtrip.report(read[0], segmentations, contents, context)
-            case "SR-VIEWER", None:
-                roundtrip.lines(read[0], contents)
-            case "KOS", None:
-                roundtrip.selection(read[0], contents, context)
+            case kind, _:
+                _read_document(kind, read[0], segmentations, contents, context)
+
+
+def _read_document(
+    kind: ResultKind, read: Dataset, segmentations: Sequence[Dataset], contents: Contents, context: Context
+) -> None:
+    """Hold what speaks of the whole task against its findings."""
+    match kind:
+        case "SR":
+            roundtrip.report(read, segmentations, contents, context)
+        case "SR-VIEWER":
+            roundtrip.lines(read, contents)
+        case "KOS":
+            roundtrip.selection(read, contents, context)
+        case "PDF":
+            roundtrip.paper(read, contents, context)
 
 
 def _read(result: ResultObject) -> Dataset:

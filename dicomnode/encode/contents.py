@@ -45,6 +45,8 @@ class Contents:
     captures: tuple[SecondaryCapture, ...]
     derived: tuple[DerivedImage, ...]
     registrations: tuple[Registration, ...]
+    unwritten: tuple[Registration, ...]
+    """Those within one frame of reference: the report and the derived images speak of them."""
     presentations: tuple[Presentation, ...]
     measurements: tuple[Measurement, ...]
     evaluations: tuple[QualitativeEvaluation, ...]
@@ -73,6 +75,10 @@ class Contents:
         forms.append(Form(kind="SR-VIEWER", title=f"{report} report in words"))
         if self.segmentations:
             forms.append(Form(kind="KOS", title=f"{report} key images"))
+        for segmentation in self.segmentations:
+            title = " ".join([*(segment.label for segment in segmentation.segments), "contours"])
+            forms.append(Form(kind="RTSTRUCT", title=title, finding=segmentation))
+        forms.append(Form(kind="PDF", title=f"{report} report on paper"))
         return tuple(forms)
 
 
@@ -84,12 +90,15 @@ def sort(findings: Sequence[Finding], work: Work, sources: Sources) -> Contents:
     EncodingError
         For a label nobody defined, an empty segment, an array that does not fit its grid, a number that is none.
     """
+    registrations = _those(findings, Registration)
+    written = reg.needed(registrations, sources)
     contents = Contents(
         segmentations=_those(findings, Segmentation),
         maps=_those(findings, ParametricMap),
         captures=_those(findings, SecondaryCapture),
         derived=_those(findings, DerivedImage),
-        registrations=reg.needed(_those(findings, Registration), sources),
+        registrations=written,
+        unwritten=tuple(finding for finding in registrations if finding not in written),
         presentations=_those(findings, Presentation),
         measurements=_those(findings, Measurement),
         evaluations=_those(findings, QualitativeEvaluation),

@@ -11,7 +11,7 @@ from pydicom import Dataset
 from dicomnode.domain.identity import SeriesInstanceUID, SOPClassUID, SOPInstanceUID
 from dicomnode.domain.task import ResultKind, ResultObject
 from dicomnode.encode import contents as contents_of
-from dicomnode.encode import kos, mr, pm, pr, reg, sc, seg, sources, sr, times, words
+from dicomnode.encode import kos, mr, pdf, pm, pr, reg, rtstruct, sc, seg, sources, sr, times, words
 from dicomnode.encode.check import check, check_replaced, check_sources
 from dicomnode.encode.contents import Contents
 from dicomnode.encode.context import Context
@@ -102,23 +102,35 @@ def _datasets(place: Series, contents: Contents, context: Context, written: Writ
     match place.kind, place.finding:
         case "SEG" | "LABELMAP", Segmentation() as finding:
             yield seg.build(finding, context, place)
+        case "RTSTRUCT", Segmentation() as finding:
+            yield rtstruct.build(finding, context, place)
         case "PM" | "PM16", ParametricMap() as finding:
             yield pm.build(finding, context, place)
         case "SC", SecondaryCapture() as finding:
             yield from sc.build(finding, context, place)
         case "MR", DerivedImage() as finding:
-            yield from mr.build(finding, context, place)
+            yield from mr.build(finding, context, place, contents.unwritten)
         case "REG", Registration() as finding:
             yield reg.build(finding, context, place)
         case "PR", Presentation() as finding:
             yield pr.build(finding, context, place, _derived(written))
-        case "SR", None:
-            yield sr.build(contents, context, place, [image for other, image in written if other.kind == "SEG"])
-        case "SR-VIEWER", None:
-            yield words.build(contents, context, place)
-        case "KOS", None:
-            yield kos.build(contents, context, place)
-        case kind, _:
+        case _:
+            yield _document(place, contents, context, written)
+
+
+def _document(place: Series, contents: Contents, context: Context, written: Written) -> Dataset:
+    """What speaks of the whole task."""
+    match place.kind:
+        case "SR":
+            segmentations = [image for other, image in written if other.kind == "SEG"]
+            return sr.build(contents, context, place, segmentations)
+        case "SR-VIEWER":
+            return words.build(contents, context, place)
+        case "KOS":
+            return kos.build(contents, context, place)
+        case "PDF":
+            return pdf.build(contents, context, place)
+        case kind:
             raise EncodingError(f"nothing writes {kind}")
 
 

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from copy import deepcopy
 
 import numpy as np
 import numpy.typing as npt
 from pydicom import Dataset
 
-from dicomnode.encode import slices
+from dicomnode.encode import reg, slices
 from dicomnode.encode.context import Context, body_part, coded, stamp
 from dicomnode.encode.series import Series
 from dicomnode.encode.sources import ACQUISITION
-from dicomnode.sdk.findings import DerivedImage
+from dicomnode.sdk.findings import DerivedImage, Registration
 
 SOP_CLASS = "1.2.840.10008.5.1.4.1.1.4"
 _LARGEST = 32767
@@ -22,9 +22,14 @@ _EVEN_WHEN_EMPTY = ("ScanOptions", "MRAcquisitionType", "RepetitionTime", "EchoT
 _NO_UNITS = ("1", "UCUM", "no units")
 
 
-def build(finding: DerivedImage, context: Context, series: Series) -> Iterator[Dataset]:
-    """Write each slice as its own instance, in slice order."""
+def build(
+    finding: DerivedImage, context: Context, series: Series, unwritten: Sequence[Registration]
+) -> Iterator[Dataset]:
+    """Write each slice as its own instance, in slice order; of ``unwritten`` registrations only the image can tell."""
     common = _attributes(finding, context, series)
+    for registration in unwritten:
+        if registration.fixed == finding.on and registration.moving in finding.derived_from:
+            common.DerivationDescription += f". {reg.unwritten(registration)}"
     for number, plane in enumerate(stored_values(finding), start=1):
         image = Dataset()
         image.update(common)

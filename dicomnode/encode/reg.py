@@ -38,6 +38,14 @@ def needed(registrations: Sequence[Registration], sources: Sources) -> tuple[Reg
     )
 
 
+def unwritten(finding: Registration) -> str:
+    """Why a registration within one frame of reference is no object, in words for the reader."""
+    return (
+        f"{finding.moving} was aligned to {finding.fixed}; both share a frame of reference, so no Spatial Registration "
+        "is written: it would contradict that frame."
+    )
+
+
 def build(finding: Registration, context: Context, series: Series) -> Dataset:
     """Write a registration: the frame of reference is that of the fixed input (PS3.3 C.20.2)."""
     fixed, moving = (context.sources.by_role[role] for role in (finding.fixed, finding.moving))

@@ -8,10 +8,11 @@ import numpy as np
 import numpy.typing as npt
 from pydicom import Dataset
 
-from dicomnode.encode import grid, kos, pm, references, sc, sr
+from dicomnode.encode import grid, kos, pdf, pm, references, rtstruct, sc, sr
 from dicomnode.encode.contents import Contents
 from dicomnode.encode.context import Context
-from dicomnode.encode.seg import tracking_uid
+from dicomnode.encode.outlines import Polygon, fill
+from dicomnode.encode.seg import segment_numbers, tracking_uid
 from dicomnode.errors import CheckFailed
 from dicomnode.sdk.findings import Measurement, ParametricMap, SecondaryCapture, Segmentation
 
@@ -43,6 +44,33 @@ def segmentation(dataset: Dataset, finding: Segmentation, context: Context) -> N
         labels[number][plane.astype(bool)] = identification[0].ReferencedSegmentNumber
     if not np.array_equal(labels, finding.labels):
         raise CheckFailed("SEG: the mask does not read back as it was given")
+
+
+def contours(dataset: Dataset, finding: Segmentation, context: Context) -> None:
+    """Prove regions, place and mask of a structure set: the contours are filled anew."""
+    named = [(item.ROINumber, item.ROIName) for item in dataset.StructureSetROISequence]
+    if named != [(number, segment.label) for number, segment in enumerate(finding.segments, start=1)]:
+        raise CheckFailed("RTSTRUCT: numbers or names of the regions are not those of the finding")
+    headers = context.sources.by_role[finding.on]
+    frames = {item.ReferencedFrameOfReferenceUID for item in dataset.StructureSetROISequence}
+    if frames != {headers[0].FrameOfReferenceUID}:
+        raise CheckFailed("RTSTRUCT: a frame of reference is not that of the source")
+    slices = {references.key(header): number for number, header in enumerate(headers)}
+    labels = np.zeros_like(finding.labels)
+    for region in dataset.ROIContourSequence:
+        outlines: dict[int, list[Polygon]] = {}
+        for contour in region.ContourSequence:
+            number = slices.get(_referenced(contour.ContourImageSequence[0]))
+            if number is None:
+                raise CheckFailed("RTSTRUCT: a contour does not name the slice it lies on")
+            polygon, distance = rtstruct.pixels(contour, headers[number])
+            if distance > TOLERANCE:
+                raise CheckFailed(f"RTSTRUCT: a contour lies {distance:.3f} mm off its source slice")
+            outlines.setdefault(number, []).append(polygon)
+        for number, polygons in outlines.items():
+            labels[number][fill(polygons, labels.shape[1:])] = region.ReferencedROINumber
+    if not np.array_equal(labels, finding.labels):
+        raise CheckFailed("RTSTRUCT: the mask does not read back as it was given")
 
 
 def parametric_map(dataset: Dataset, finding: ParametricMap, context: Context) -> None:
@@ -144,6 +172,12 @@ def selection(document: Dataset, contents: Contents, context: Context) -> None:
         raise CheckFailed("KOS: the selection does not name the key images")
 
 
+def paper(dataset: Dataset, contents: Contents, context: Context) -> None:
+    """Prove that the document is the one these findings make."""
+    if dataset.EncapsulatedDocument[: dataset.EncapsulatedDocumentLength] != pdf.document(contents, context.work):
+        raise CheckFailed("PDF: the document does not read back as it was made")
+
+
 def report(report: Dataset, segmentations: Sequence[Dataset], contents: Contents, context: Context) -> None:
     """Prove the numbers, and that each group refers to the segment it tracks."""
     groups = [group for group in _nodes(report) if _name(group) == "125007"]
@@ -159,12 +193,37 @@ def report(report: Dataset, segmentations: Sequence[Dataset], contents: Contents
     }
     for group in groups:
         tracked = _label(group), next(str(node.UID) for node in group.ContentSequence if _name(node) == "112040")
-        for node in group.ContentSequence:
-            if _name(node) == "121191":
-                reference = node.ReferencedSOPSequence[0]
-                key = (str(reference.ReferencedSOPInstanceUID), reference.ReferencedSegmentNumber)
-                if segments.get(key) != tracked:
-                    raise CheckFailed("SR: a measurement group refers to another segment than it tracks")
+        for key in _segments_named(group, segmentations):
+            if segments.get(key) != tracked:
+                raise CheckFailed("SR: a measurement group refers to another segment than it tracks")
+
+
+def _segments_named(group: Dataset, segmentations: Sequence[Dataset]) -> Iterator[tuple[str, int]]:
+    """SEG and segment number that a group refers to, by itself (TID 1411) or by its one frame (TID 1410)."""
+    images = {str(dataset.SOPInstanceUID): dataset for dataset in segmentations}
+    for node in group.ContentSequence:
+        if _name(node) == "121191":
+            reference = node.ReferencedSOPSequence[0]
+            yield str(reference.ReferencedSOPInstanceUID), reference.ReferencedSegmentNumber
+        if _name(node) == "121214":
+            reference = node.ReferencedSOPSequence[0]
+            uid, frame = _referenced(reference)
+            numbers = segment_numbers(images[uid]) if uid in images else []
+            if not 1 <= frame <= len(numbers) or numbers.count(numbers[frame - 1]) != 1:
+                raise CheckFailed("SR: a planar measurement group does not refer to the one frame of a segment")
+            if _sources_of_frame(group) != {_source_of(images[uid], frame)}:
+                raise CheckFailed("SR: a planar measurement group names another slice than its frame lies on")
+            yield uid, numbers[frame - 1]
+
+
+def _sources_of_frame(group: Dataset) -> set[tuple[str, int]]:
+    return {_referenced(node.ReferencedSOPSequence[0]) for node in group.ContentSequence if _name(node) == "121233"}
+
+
+def _source_of(image: Dataset, frame: int) -> tuple[str, int]:
+    """The slice a frame names; :func:`segmentation` has proven that it names one and lies on it."""
+    derivation = image.PerFrameFunctionalGroupsSequence[frame - 1].DerivationImageSequence[0]
+    return _referenced(derivation.SourceImageSequence[0])
 
 
 def lines(report: Dataset, contents: Contents) -> None:

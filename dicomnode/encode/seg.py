@@ -49,6 +49,16 @@ def tracking_uid(label: str, context: Context) -> str:
     return uids.tracking(patient, context.work.spec.name, label)
 
 
+def segment_numbers(image: Dataset) -> list[int]:
+    """Segment of each frame of a binary segmentation."""
+    shared = image.SharedFunctionalGroupsSequence[0]
+    groups = [
+        frame if "SegmentIdentificationSequence" in frame else shared
+        for frame in image.PerFrameFunctionalGroupsSequence
+    ]
+    return [int(group.SegmentIdentificationSequence[0].ReferencedSegmentNumber) for group in groups]
+
+
 def _describe(segment: Segment, number: int, context: Context) -> SegmentDescription:
     return SegmentDescription(
         segment_number=number,

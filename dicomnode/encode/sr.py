@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any, TypeAlias
 
+import numpy as np
 from highdicom.sr import (
     CodeContentItem,
     CodedConcept,
@@ -13,8 +15,11 @@ from highdicom.sr import (
     MeasurementsAndQualitativeEvaluations,
     ObservationContext,
     ObserverContext,
+    PlanarROIMeasurementsAndQualitativeEvaluations,
     ReferencedSegment,
+    ReferencedSegmentationFrame,
     RelationshipTypeValues,
+    SourceImageForSegmentation,
     SourceSeriesForSegmentation,
     TextContentItem,
     TrackingIdentifier,
@@ -23,14 +28,14 @@ from highdicom.sr import (
 from highdicom.sr import Measurement as MeasurementItem
 from pydicom import Dataset
 
-from dicomnode.encode import algorithm, document, library, uids
+from dicomnode.encode import algorithm, document, library, reg, uids
 from dicomnode.encode.algorithm import concept
 from dicomnode.encode.contents import Contents
 from dicomnode.encode.context import MANUFACTURER, Context, stamp
-from dicomnode.encode.seg import tracking_uid
+from dicomnode.encode.seg import segment_numbers, tracking_uid
 from dicomnode.encode.series import Series
 from dicomnode.sdk.codes import Code
-from dicomnode.sdk.findings import Measurement, QualitativeEvaluation, Segment
+from dicomnode.sdk.findings import Measurement, QualitativeEvaluation, Segment, Segmentation
 
 MARK = {
     "research": "Research use only. NOT FOR DIAGNOSTIC USE. Computed by software, not reviewed by a physician.",
@@ -43,6 +48,9 @@ _DEVICE = CodedConcept("121007", "DCM", "Device")
 COMMENT = CodedConcept("121106", "DCM", "Comment")
 _RECOMMENDATION = Code("121075", "DCM", "Recommendation")
 _MAGNETIC_RESONANCE_IMAGING = CodedConcept("113091000", "SCT", "Magnetic resonance imaging")
+_SegmentGroup: TypeAlias = (
+    PlanarROIMeasurementsAndQualitativeEvaluations | VolumetricROIMeasurementsAndQualitativeEvaluations
+)
 
 
 def build(contents: Contents, context: Context, series: Series, segmentations: Sequence[Dataset]) -> Dataset:
@@ -93,35 +101,64 @@ def observer(context: Context) -> ObserverContext:
     return ObserverContext(observer_type=_DEVICE, observer_identifying_attributes=device)
 
 
-def _segment_groups(
-    contents: Contents, context: Context, segmentations: Sequence[Dataset]
-) -> list[VolumetricROIMeasurementsAndQualitativeEvaluations]:
+def _segment_groups(contents: Contents, context: Context, segmentations: Sequence[Dataset]) -> list[_SegmentGroup]:
     return [
-        _segment_group(segment, number, image, contents, context)
+        _segment_group(segment, number, finding, image, contents, context)
         for finding, image in zip(contents.segmentations, segmentations, strict=True)
         for number, segment in enumerate(finding.segments, start=1)
     ]
 
 
 def _segment_group(
-    segment: Segment, number: int, image: Dataset, contents: Contents, context: Context
-) -> VolumetricROIMeasurementsAndQualitativeEvaluations:
-    """Measurements and evaluations of one segment (TID 1411)."""
-    group = VolumetricROIMeasurementsAndQualitativeEvaluations(
-        tracking_identifier=TrackingIdentifier(uid=tracking_uid(segment.label, context), identifier=segment.label),
-        referenced_segment=ReferencedSegment(
-            sop_class_uid=image.SOPClassUID,
-            sop_instance_uid=image.SOPInstanceUID,
-            segment_number=number,
-            source_series=SourceSeriesForSegmentation(image.ReferencedSeriesSequence[0].SeriesInstanceUID),
-        ),
-        finding_type=concept(segment.type),
-        finding_category=concept(segment.category),
-        algorithm_id=algorithm.for_reports(context.work),
-        measurements=_measurements(contents, segment.label),
-    )
+    segment: Segment, number: int, finding: Segmentation, image: Dataset, contents: Contents, context: Context
+) -> _SegmentGroup:
+    """Measurements and evaluations of one segment: planar where it lies on one slice (TID 1410), else TID 1411."""
+    said: dict[str, Any] = {
+        "tracking_identifier": TrackingIdentifier(uid=tracking_uid(segment.label, context), identifier=segment.label),
+        "finding_type": concept(segment.type),
+        "finding_category": concept(segment.category),
+        "algorithm_id": algorithm.for_reports(context.work),
+        "measurements": _measurements(contents, segment.label),
+    }
+    slices = np.flatnonzero((finding.labels == number).any(axis=(1, 2)))
+    group: _SegmentGroup
+    if len(slices) == 1:
+        source = context.sources.by_role[finding.on][int(slices[0])]
+        group = PlanarROIMeasurementsAndQualitativeEvaluations(
+            referenced_segment=_segment_frame(image, number, source), **said
+        )
+    else:
+        group = VolumetricROIMeasurementsAndQualitativeEvaluations(
+            referenced_segment=ReferencedSegment(
+                sop_class_uid=image.SOPClassUID,
+                sop_instance_uid=image.SOPInstanceUID,
+                segment_number=number,
+                source_series=SourceSeriesForSegmentation(image.ReferencedSeriesSequence[0].SeriesInstanceUID),
+            ),
+            **said,
+        )
     group[0].ContentSequence.extend(statements(contents.evaluations, segment.label))
     return group
+
+
+def _segment_frame(image: Dataset, number: int, source: Dataset) -> ReferencedSegmentationFrame:
+    """The one frame that holds a segment, and the slice it lies on.
+
+    Mends highdicom, which names frame and segment, where only one of them may stand (PS3.3 Table 10-3).
+    """
+    frame = 1 + segment_numbers(image).index(number)
+    frames = source.get("ReferencedFrameNumber")
+    reference = ReferencedSegmentationFrame(
+        sop_class_uid=image.SOPClassUID,
+        sop_instance_uid=image.SOPInstanceUID,
+        frame_number=frame,
+        segment_number=number,
+        source_image=SourceImageForSegmentation(
+            source.SOPClassUID, source.SOPInstanceUID, [int(frames)] if frames else None
+        ),
+    )
+    del reference[0].ReferencedSOPSequence[0].ReferencedSegmentNumber
+    return reference
 
 
 def _case_group(contents: Contents, context: Context) -> list[MeasurementsAndQualitativeEvaluations]:
@@ -158,7 +195,8 @@ def _measurements(contents: Contents, label: str) -> list[MeasurementItem]:
 def case_statements(contents: Contents) -> list[ContentItem]:
     """What is advised, and what is said about the whole case."""
     advice = [_statement(_RECOMMENDATION, recommendation.value) for recommendation in contents.recommendations]
-    return [*advice, *statements(contents.evaluations, "")]
+    unwritten = [text(COMMENT, reg.unwritten(registration)) for registration in contents.unwritten]
+    return [*advice, *statements(contents.evaluations, ""), *unwritten]
 
 
 def statements(evaluations: Sequence[QualitativeEvaluation], label: str) -> list[ContentItem]:

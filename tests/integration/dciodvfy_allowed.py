@@ -32,8 +32,9 @@ _BLENDED = (
 )
 
 ALLOWED: dict[str, frozenset[tuple[str, str]]] = {
-    # Segmentation, Comprehensive 3D SR: our own codes are unknown to any tool
+    # Segmentation, RT Structure Set, Comprehensive 3D SR: our own codes are unknown to any tool
     "1.2.840.10008.5.1.4.1.1.66.4": frozenset({_PRIVATE_SCHEME}),
+    "1.2.840.10008.5.1.4.1.1.481.3": frozenset({_PRIVATE_SCHEME}),
     "1.2.840.10008.5.1.4.1.1.88.34": frozenset({_PRIVATE_SCHEME}),
     # Label Map Segmentation came after this tool
     "1.2.840.10008.5.1.4.1.1.66.7": frozenset({("", "Information Object Not found")}),

@@ -21,6 +21,7 @@ from dicomnode.sdk import Finding, Measurement, ParametricMap, Segmentation, cod
 from tests import builders, cases
 from tests.integration.dciodvfy import complaints, news
 from tests.integration.dciodvfy_allowed import ILLEGAL_UID, SIDE_UNKNOWN
+from tests.unit.encode import written
 
 SHAPE = (6, 72, 64)
 NAME = "Yamada^Tarou=山田^太郎"
@@ -139,6 +140,16 @@ def test_dcmtk_decodes_every_picture(kind: str, files: dict[str, Path], tmp_path
     assert picture.stat().st_size
 
 
+def test_dcmtk_takes_the_document_out(files: dict[str, Path], tmp_path: Path, require_tool: Tool) -> None:
+    paper = tmp_path / "report.pdf"
+    assert run(require_tool("dcm2pdf"), files["PDF"], paper).returncode == 0
+    content = paper.read_bytes()
+    assert content.startswith(b"%PDF-")
+    assert content.count(b"/Type /Page\n") == 1
+    assert b"Date" not in content
+    assert not any(word in content for word in (b"Yamada", b"TEST-1", "山田".encode()))
+
+
 def test_a_name_survives_into_every_object(files: dict[str, Path]) -> None:
     read = {name: dcmread(file) for name, file in files.items()}
     assert {(str(d.PatientName), d.SpecificCharacterSet) for d in read.values()} == {(NAME, "ISO_IR 192")}
@@ -200,6 +211,31 @@ def test_dcmqi_reads_the_numbers(
     assert {(g["TrackingIdentifier"], g["TrackingUniqueIdentifier"], g["ReferencedSegment"]) for g in groups[:2]} == {
         (segment.SegmentLabel, segment.TrackingUID, segment.SegmentNumber) for segment in segments
     }
+
+
+def test_a_planar_group_is_valid_and_its_numbers_are_read(
+    task: Work, findings: list[Finding], tmp_path: Path, require_tool: Tool
+) -> None:
+    (finding,) = [finding for finding in findings if isinstance(finding, Segmentation)]
+    labels = finding.labels.copy()
+    labels[:2][labels[:2] == 2] = 0
+    said = [replace(finding, labels=labels), *(f for f in findings if isinstance(f, Measurement))]
+    files = write(encode(said, replace(task, kinds=frozenset({"SR"}))), tmp_path)
+    groups = [node for node in written.nodes(dcmread(files["SR"])) if written.name(node) == "Measurement Group"]
+    assert [group.ContentTemplateSequence[0].TemplateIdentifier for group in groups] == ["1411", "1410", "1501"]
+    assert news(require_tool("dciodvfy"), files["SR"]) == set()
+    dump = run(require_tool("dsrdump"), files["SR"])
+    assert "Referenced Segmentation Frame" in dump.stdout
+    assert {line for line in dump.stderr.splitlines() if line.strip()} <= {
+        "W: The VR checker does not support this Specific Character Set: ISO_IR 192"
+    }
+    program = require_tool("tid1500reader", str(Path(sys.executable).parent))
+    target = tmp_path / "report.json"
+    assert run(program, "--inputDICOM", files["SR"], "--outputMetadata", target).returncode == 0
+    read = json.loads(target.read_text(encoding="utf-8"))["Measurements"]
+    assert ("Focus", [-1.5]) in [
+        (group["TrackingIdentifier"], [float(item["value"]) for item in group["measurementItems"]]) for group in read
+    ]
 
 
 def test_pydicom_reads_the_map_exactly(files: dict[str, Path], findings: list[Finding]) -> None:

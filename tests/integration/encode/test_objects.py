@@ -188,7 +188,24 @@ def test_the_report_says_everything_and_who_says_it(task: Work) -> None:
         for group in groups
     ]
     assert [[float(number) for number in group] for group in numbers] == [[12.35, 1430], [-1.5], [18.3]]
-    assert [group.ContentTemplateSequence[0].TemplateIdentifier for group in groups] == ["1411", "1411", "1501"]
+    assert [group.ContentTemplateSequence[0].TemplateIdentifier for group in groups] == ["1411", "1410", "1501"]
+
+
+def test_a_segment_on_one_slice_is_reported_as_planar_and_named_by_its_frame(task: Work) -> None:
+    results = encode(FINDINGS, task)
+    segmentation, report = of_kind(results, "SEG")[0], of_kind(results, "SR")[0]
+    frames = [
+        frame.SegmentIdentificationSequence[0].ReferencedSegmentNumber
+        for frame in segmentation.PerFrameFunctionalGroupsSequence
+    ]
+    (planar,) = [node for node in nodes(report) if name(node) == "Referenced Segmentation Frame"]
+    (source,) = [node for node in nodes(report) if name(node) == "Source Image for Segmentation"]
+    reference = planar.ReferencedSOPSequence[0]
+    assert reference.ReferencedSOPInstanceUID == segmentation.SOPInstanceUID
+    assert reference.ReferencedFrameNumber == 1 + frames.index(2)
+    assert "ReferencedSegmentNumber" not in reference
+    assert source.ReferencedSOPSequence[0].ReferencedSOPInstanceUID == builders.uid("instance", "study", "in-phase", 1)
+    assert "ReferencedFrameNumber" not in source.ReferencedSOPSequence[0]
 
 
 def test_the_reports_evidence_is_every_input_and_the_segmentation(task: Work) -> None:

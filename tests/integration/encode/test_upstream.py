@@ -142,7 +142,7 @@ def test_a_label_map_describes_its_background(task: Work) -> None:
 
 
 def test_a_reference_to_a_frame_names_the_segment_too() -> None:
-    """PS3.3 Table 10-3 allows one of the two. Mend: ``sr`` refers to whole segments only (TID 1411)."""
+    """PS3.3 Table 10-3 allows one of the two. Mend: ``sr._segment_frame``."""
     source = highdicom.sr.SourceImageForSegmentation("1.2.840.10008.5.1.4.1.1.4", "1.2.3")
     reference = highdicom.sr.ReferencedSegmentationFrame("1.2.840.10008.5.1.4.1.1.66.4", "1.2.4", 1, 1, source)
     item = reference[0].ReferencedSOPSequence[0]

@@ -166,6 +166,54 @@ def wrong_reference(dataset: Dataset) -> None:
     reference.ReferencedSOPSequence[0].ReferencedSegmentNumber = 2
 
 
+def planar_item(dataset: Dataset, title: str) -> Dataset:
+    item: Dataset = next(node for node in nodes(dataset) if name(node) == title).ReferencedSOPSequence[0]
+    return item
+
+
+def frame_of_another_segment(dataset: Dataset) -> None:
+    planar_item(dataset, "Referenced Segmentation Frame").ReferencedFrameNumber = 1
+
+
+def frame_that_is_not(dataset: Dataset) -> None:
+    planar_item(dataset, "Referenced Segmentation Frame").ReferencedFrameNumber = 5
+
+
+def slice_of_another_frame(dataset: Dataset) -> None:
+    item = planar_item(dataset, "Source Image for Segmentation")
+    item.ReferencedSOPInstanceUID = builders.uid("instance", "study", "in-phase", 2)
+
+
+def first_contour(dataset: Dataset) -> Dataset:
+    contour: Dataset = dataset.ROIContourSequence[0].ContourSequence[0]
+    return contour
+
+
+def lift_contour(dataset: Dataset) -> None:
+    points = np.add(np.reshape(first_contour(dataset).ContourData, (-1, 3)).astype(float), (0, 0, 0.02))
+    first_contour(dataset).ContourData = [f"{value:.4f}" for value in points.ravel()]
+
+
+def lose_contour(dataset: Dataset) -> None:
+    del dataset.ROIContourSequence[0].ContourSequence[0]
+
+
+def contour_of_another_slice(dataset: Dataset) -> None:
+    first_contour(dataset).ContourImageSequence = dataset.ROIContourSequence[0].ContourSequence[1].ContourImageSequence
+
+
+def rename_region(dataset: Dataset) -> None:
+    dataset.StructureSetROISequence[0].ROIName = "Spleen"
+
+
+def region_elsewhere(dataset: Dataset) -> None:
+    dataset.StructureSetROISequence[0].ReferencedFrameOfReferenceUID = "1.2.3"
+
+
+def other_paper(dataset: Dataset) -> None:
+    dataset.EncapsulatedDocument = dataset.EncapsulatedDocument.replace(b"/Width 1240", b"/Width 1241")
+
+
 FAULTS = [
     ("SEG", remove("SegmentSequence"), "SegmentSequence is missing"),
     ("SEG", give("PatientID", "TEST-2"), "PatientID is not that of the source"),
@@ -199,6 +247,15 @@ FAULTS = [
     ("SR", other_unit, "numbers do not read back"),
     ("SR", lose_number, "numbers do not read back"),
     ("SR", wrong_reference, "refers to another segment"),
+    ("SR", frame_of_another_segment, "does not refer to the one frame"),
+    ("SR", frame_that_is_not, "does not refer to the one frame"),
+    ("SR", slice_of_another_frame, "names another slice than its frame"),
+    ("RTSTRUCT", lift_contour, "RTSTRUCT: a contour lies 0.020 mm off"),
+    ("RTSTRUCT", contour_of_another_slice, "RTSTRUCT: a contour lies 5.000 mm off"),
+    ("RTSTRUCT", lose_contour, "RTSTRUCT: the mask does not read back"),
+    ("RTSTRUCT", rename_region, "RTSTRUCT: numbers or names"),
+    ("RTSTRUCT", region_elsewhere, "RTSTRUCT: a frame of reference"),
+    ("PDF", other_paper, "PDF: the document does not read back"),
     ("LABELMAP", other_label, "mask does not read back"),
     ("LABELMAP", swap_left_and_right, "SEG: a frame lies .* mm off"),
     ("LABELMAP", remove("PixelPaddingValue"), "LABELMAP: PixelPaddingValue is missing"),

@@ -44,6 +44,8 @@ def test_findings_are_sorted_by_kind_and_keep_their_order(task: Work) -> None:
         ("SC", "Fat fraction in colour"),
         ("SR-VIEWER", "Fat report in words"),
         ("KOS", "Fat key images"),
+        ("RTSTRUCT", "Liver Focus contours"),
+        ("PDF", "Fat report on paper"),
     ]
 
 
