@@ -67,9 +67,9 @@ def _numbers(case: Case, percent: FloatArray, body: Mask, found: Organs, judged:
         return [outline, *readings.of_body(percent, body, in_phase.voxel_volume, found.quality.failed)]
     corrected = bool(case.parameters["t1_correction"])
     return [
-        *foci.findings(case, percent, judged),
         outline,
         *readings.of_liver(percent, found, in_phase, opposed, t1_correction=corrected),
+        *foci.findings(case, percent, judged),
     ]
 
 

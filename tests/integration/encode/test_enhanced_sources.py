@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from pydicom import Dataset, dcmread
 
+from dicomnode.dicom import header
+from dicomnode.dicom.stacks import stacks
 from dicomnode.encode import encode, kos
 from tests import builders, cases
 from tests.enhanced import enhance
-from tests.integration.dciodvfy import news
+from tests.integration.dciodvfy import complaints, news
+from tests.integration.dciodvfy_allowed import ILLEGAL_UID, SIDE_UNKNOWN
 from tests.peers.tools import require_tool
 from tests.unit.encode.written import of_kind
 
@@ -61,3 +65,35 @@ def test_every_kind_names_its_frames_and_passes(tmp_path: Path) -> None:
             path.write_bytes(result.content)
             assert news(program, path) == set(), result.kind
     assert {kind for kind, _ in seen} == cases.EVERY_KIND - {"REG"}
+
+
+@pytest.mark.parametrize(
+    "folder",
+    [
+        "head-philips-elition/dual-echo-gre-enhanced",
+        "head-siemens-xa30-enhanced/gre-fieldmap-mag-2echo",
+    ],
+)
+def test_every_kind_on_two_stacks_of_a_scanner_adds_no_complaint(folder: str, test_data: Path, tmp_path: Path) -> None:
+    paths = {header.read_file(path).sop_instance_uid: path for path in sorted((test_data / folder).iterdir())}
+    found = stacks([header.read_file(path) for path in paths.values()])
+    volumes = [stack for stack in found if stack.geometry is not None and stack.frames]
+    assert len(volumes) > 1
+    chosen = dict(zip(("in-phase", "opposed-phase"), (volumes[0], volumes[-1]), strict=True))
+    inputs = {role: [paths[uid] for uid in stack.instances] for role, stack in chosen.items()}
+    grids = {role: stack.geometry for role, stack in chosen.items() if stack.geometry is not None}
+    numbers = {role: stack.frames for role, stack in chosen.items()}
+    shape = grids["in-phase"].shape
+    work = cases.work(inputs, grids, kinds=cases.EVERY_KIND, frames=numbers)
+    results = encode([*cases.findings(shape), *cases.aligned(shape)], work)
+    source = dcmread(inputs["in-phase"][0], stop_before_pixels=True)
+    program = require_tool("dciodvfy")
+    inherited = complaints(program, inputs["in-phase"][0]) | {SIDE_UNKNOWN}
+    for kind, result in {(result.kind, result.description): result for result in results}.items():
+        path = tmp_path / "result.dcm"
+        path.write_bytes(result.content)
+        written = dcmread(path, stop_before_pixels=True)
+        assert (written.PatientID, written.StudyInstanceUID) == (source.PatientID, source.StudyInstanceUID)
+        added = {line for line in news(program, path) - inherited if not line[1].startswith(ILLEGAL_UID)}
+        assert added == set(), kind
+    assert {result.kind for result in results} >= cases.EVERY_KIND - {"REG"}

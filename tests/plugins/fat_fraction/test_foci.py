@@ -12,7 +12,7 @@ import pytest
 from benchmarks.fat_fraction.exams import examine
 from benchmarks.fat_fraction.figures import called, outline
 from dicomnode.demo.phantom import Exam
-from dicomnode.sdk import Case, Finding, Measurement, QualitativeEvaluation, SecondaryCapture
+from dicomnode.sdk import Case, Finding, Measurement, QualitativeEvaluation, SecondaryCapture, Segmentation
 from dicomnode_plugins.fat_fraction import SPEC, codes, enhancement, foci, roi
 from dicomnode_plugins.fat_fraction.gates import Quality
 from dicomnode_plugins.fat_fraction.organs import Organs
@@ -52,6 +52,14 @@ def test_sparing_is_called_and_measured() -> None:
         assert not (coloured[disc] == colour).all()
     assert (page[0] == (255, 120, 120)).all(-1).sum() > 6, "and seen on the page"
     assert (segment(found, "Low-fat area 1") & one).sum() > 0.9 * one.sum()
+
+
+def test_the_liver_is_read_before_its_areas() -> None:
+    found = findings(spared())
+    labels = [one.label for finding in found if isinstance(finding, Segmentation) for one in finding.segments]
+    assert labels[0] == "Liver, measured part"
+    assert "Low-fat area 1" in labels
+    assert next(finding.of for finding in found if isinstance(finding, Measurement)) == "Liver, measured part"
 
 
 @pytest.mark.parametrize("missing", ["hepatobiliary"])
