@@ -138,7 +138,7 @@ def _quiet(evidence: Evidence, policy: CompletenessSettings) -> _Due:
         return _silence(max(policy.missing_wait, pause), "sender has not released, ")
     if manner.exams < KNOWN_AFTER:
         return _silence(max(policy.exam_quiet, pause), "sender released, but is not known yet; ")
-    due = _silence(policy.series_quiet + pause, "sender released, ")
+    due = _silence(min(policy.series_quiet + pause, policy.longest_wait), "sender released, ")
     if not all(series.regular for series in evidence.series):
         return due
     return _Due(after=due.after, reason=f"{due.reason}, all volumes regular", confidence=Confidence.SUPPORTED)

@@ -15,6 +15,9 @@ from dicomnode.dicom.physics import number
 from dicomnode.domain.instance import InstanceHeader
 from dicomnode.domain.stack import Stack
 
+_FIRST_ARE_MISSING = 3
+"""Numbers that begin at 2 or 3 have lost their first; those that begin later count on from another series."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Count:
@@ -99,4 +102,5 @@ def _instance_numbers(headers: Sequence[InstanceHeader]) -> Iterable[Count]:
     """Instance Numbers that count up without a hole, where every image has its own."""
     numbers = {int(value) for header in headers if (value := number(header.facts, "InstanceNumber")) is not None}
     if numbers and len(numbers) == len(headers):
-        yield Count(name="InstanceNumber", announced=max(numbers) - min(numbers) + 1, there=len(numbers))
+        first = 1 if 1 < min(numbers) <= _FIRST_ARE_MISSING else min(numbers)
+        yield Count(name="InstanceNumber", announced=max(numbers) - first + 1, there=len(numbers))

@@ -70,3 +70,8 @@ def test_instance_numbers_count_up_from_anywhere() -> None:
 def test_files_of_a_concatenation_are_counted() -> None:
     parts = [header(f"1.{n}", ConcatenationUID="1.9", InConcatenationTotalNumber=3) for n in (1, 2)]
     assert found(parts) == {"InConcatenationTotalNumber": (3, 2)}
+
+
+@pytest.mark.parametrize(("numbers", "announced"), [((2, 3, 4), 4), ((3, 4, 5), 5), ((4, 5, 6), 3), ((0, 1, 2), 3)])
+def test_numbers_that_begin_at_2_or_3_have_lost_their_first(numbers: tuple[int, ...], announced: int) -> None:
+    assert found([header(f"1.{n}", InstanceNumber=n) for n in numbers]) == {"InstanceNumber": (announced, 3)}
