@@ -237,6 +237,8 @@ def test_odd_files_raise_nothing_but_named_errors(test_data: Path) -> None:
 
 
 SUBSETS = {
+    "head-ge-pd InstanceNumber 3/1": "one slice of a FLAIR, its third, is in the data set",
+    "single-images-mr InstanceNumber 2/1": "one slice of a series, its second, is in the data set",
     "head-philips-elition InstanceNumber 2761/164": "two volumes of a long diffusion series are in the data set",
     "head-philips-elition PhilipsNumberOfSlices 170/120": "120 of 170 slices are in the data set",
     "head-uih-dwi NumberOfSlices 17/4": "4 of 17 volumes are in the data set",
