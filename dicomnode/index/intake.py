@@ -106,6 +106,8 @@ class Intake:
         brought = SeriesRow.series_instance_uid.in_(series)
         studies = select(SeriesRow.study_instance_uid).where(brought)
         with self._database.write() as session:
+            for study in sorted(session.scalars(studies.distinct())):
+                hold_study(session, StudyInstanceUID(study))  # as arrivals do, else each waits for the other
             session.execute(update(SeriesRow).where(brought).values(released=at))
             rows = session.scalars(
                 select(ExamRow).where(ExamRow.study_instance_uid.in_(studies), ExamRow.state == ExamState.OPEN)

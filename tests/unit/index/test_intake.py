@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import pytest
@@ -219,3 +220,18 @@ def test_a_repetition_shows_that_the_sender_of_an_open_exam_is_not_done(database
     assert intake.record(instance("1.1"), at(30)) is Recorded.DUPLICATE
     with database.read() as session:
         assert evidence.series(session, STUDY)[0].last_arrival == at(9), "an exam that is judged stays as it is"
+
+
+def test_a_release_beside_arrivals_of_the_same_study_stops_neither(database: Database) -> None:
+    intake = Intake(database)
+    intake.record(instance("1.0"), at(0))
+    series = frozenset({SeriesInstanceUID("1.2.3.1")})
+
+    def arrive(number: int) -> Recorded:
+        return intake.record(instance(f"1.{number}"), at(number))
+
+    with ThreadPoolExecutor(8) as threads:
+        arrived = [threads.submit(arrive, number) for number in range(1, 60)]
+        released = [threads.submit(intake.released, AETitle("SCANNER"), series, at(n)) for n in range(1, 60)]
+        assert {future.result() for future in arrived} == {Recorded.STORED}
+        assert [future.result() for future in released] == [None] * 59
