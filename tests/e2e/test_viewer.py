@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -30,6 +31,9 @@ from tests.e2e.reading_room import (
 from tests.e2e.test_orthanc import PM, SC, SEG, SR, frames_of, numbers_of
 from tests.peers import browser
 from tests.plugins.fusion.files import write_pair
+
+long_form = pytest.mark.skipif(not os.environ.get("DICOMNODE_PICTURES"), reason="long form: make pictures")
+"""Opening a real exam costs as long as all others together."""
 
 
 @pytest.fixture(scope="module")
@@ -113,6 +117,7 @@ def test_the_segmentation_lies_on_the_images(liver: ReadingRoom) -> None:
     assert warm / in_colour.sum() == pytest.approx(share, abs=0.03)
 
 
+@long_form
 def test_the_segmentation_of_a_person_lies_on_the_images(patient: ReadingRoom) -> None:
     (segmentation,) = patient.series(SEG, "Liver")
     with patient.opened(segmentation) as page:
