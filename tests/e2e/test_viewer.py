@@ -130,7 +130,7 @@ def test_the_segmentation_of_a_person_lies_on_the_images(patient: ReadingRoom) -
     [
         ("liver", SC, "in colour", 0.05),
         ("liver", MR, "fat fraction", 0.0),
-        ("patient", SC, "in colour", 0.05),
+        pytest.param("patient", SC, "in colour", 0.05, marks=long_form),
         ("head", MR, "CE-MRN on the grid of CE-T1", 0.0),
     ],
 )
