@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import IO
 
 from dicomnode import retention
-from dicomnode.assemble.source_count import SourceInquiry
 from dicomnode.catalog import plugins as catalog
 from dicomnode.deliver.destination import Destinations, DimseDestination, WebDestination
 from dicomnode.delivery import Delivery, Means
@@ -30,6 +29,7 @@ from dicomnode.execute.workers import Workers
 from dicomnode.index import procedure_steps
 from dicomnode.index.database import Database, Transaction
 from dicomnode.index.intake import Intake
+from dicomnode.inquiry import SourceInquiry
 from dicomnode.pipeline import LANES, Parts, Pipeline
 from dicomnode.prefetch import Prefetch, PriorMeans
 from dicomnode.receive.admit import Admission

@@ -7,11 +7,14 @@ reason; it may be called any number of times, and every part of this package cal
 from __future__ import annotations
 
 import logging
+import socket
+from contextlib import suppress
 
 import pydicom.config
 from pynetdicom import AE, _config, register_uid
 from pynetdicom.service_class import StorageServiceClass
 from pynetdicom.sop_class import uid_to_service_class
+from pynetdicom.transport import AssociationSocket
 
 from dicomnode.dimse.contexts import PRIVATE_STORAGE_CLASSES
 from dicomnode.domain.identity import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME, AETitle
@@ -37,6 +40,16 @@ def configure() -> None:
     for keyword, uid in PRIVATE_STORAGE_CLASSES.items():
         if uid_to_service_class(uid) is not StorageServiceClass:
             register_uid(uid, keyword, StorageServiceClass)
+    # Its own leaves a socket open whose peer went first: shutdown() fails there, and close() is never reached.
+    AssociationSocket._shutdown_socket = _close  # type: ignore[assignment, method-assign]  # noqa: SLF001
+
+
+def _close(association: AssociationSocket) -> None:
+    if association.socket is None:
+        return
+    with suppress(OSError):
+        association.socket.shutdown(socket.SHUT_RDWR)
+    association.socket.close()
 
 
 def application_entity(ae_title: AETitle) -> AE:

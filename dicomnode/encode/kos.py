@@ -24,11 +24,8 @@ from dicomnode.encode.sr import observer
 from dicomnode.errors import CheckFailed, EncodingError
 from dicomnode.sdk.codes import Code
 
-# titles of a note on objects to be hidden (CID 7010 in PS3.16; IHE Imaging Object Change Management)
 REJECTED_FOR_QUALITY = Code("113001", "DCM", "Rejected for Quality Reasons")
-REJECTED_FOR_SAFETY = Code("113037", "DCM", "Rejected for Patient Safety Reasons")
-INCORRECT_WORKLIST_ENTRY = Code("113038", "DCM", "Incorrect Modality Worklist Entry")
-RETENTION_EXPIRED = Code("113039", "DCM", "Data Retention Policy Expired")
+"""Title of a note on objects to be hidden (PS3.16 CID 7010; IHE Imaging Object Change Management)."""
 
 _OF_INTEREST = CodedConcept("113000", "DCM", "Of Interest")
 _REJECTION_NUMBER = 99999

@@ -26,8 +26,6 @@ from dicomnode.encode.series import Series
 from dicomnode.encode.slices import frame_of_reference
 from dicomnode.sdk.findings import GRAY, Layer, Presentation
 
-GRAYSCALE = "1.2.840.10008.5.1.4.1.1.11.1"
-PSEUDO_COLOUR = "1.2.840.10008.5.1.4.1.1.11.3"
 ADVANCED_BLENDING = "1.2.840.10008.5.1.4.1.1.11.8"
 _ENTRIES = 256
 

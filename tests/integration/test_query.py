@@ -226,6 +226,7 @@ def test_a_provider_that_never_ends_is_told_to_stop(serve: Serve) -> None:
     def endless(event: evt.Event) -> Iterator[tuple[int, Dataset | None]]:
         while not event.is_cancelled:
             yield 0xFF00, an_answer()
+            time.sleep(0.001)  # pynetdicom's reactor reads only when it has nothing to send
         told.set()
         yield 0xFE00, None
 

@@ -110,9 +110,7 @@ def response(request: Command, context_id: int, status: int, comment: str = "") 
             _element(_ANSWERED, _US.pack(request.message_id)),
             _element(_DATA, _US.pack(_NO_DATA_SET)),
             _element(_STATUS, _US.pack(status)),
-            _element(_COMMENT, _padded(comment[:_LONGEST_COMMENT].encode("ascii", "replace"), b" "))
-            if comment
-            else b"",
+            _comment(comment),
             _uid(_INSTANCE, request.sop_instance_uid),
         )
     )

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import importlib.util
 import logging
+import socket
+from types import SimpleNamespace
 
 import pydicom.config
 from pynetdicom import _config
 from pynetdicom.service_class import StorageServiceClass
 from pynetdicom.sop_class import uid_to_service_class
+from pynetdicom.transport import AssociationSocket
 
 from dicomnode.dimse.contexts import PRIVATE_STORAGE_CLASSES
 from dicomnode.dimse.library import application_entity, configure
@@ -33,6 +37,33 @@ def test_private_classes_are_storage_classes_however_often_it_is_said() -> None:
     configure()
     configure()
     assert {uid_to_service_class(uid) for uid in PRIVATE_STORAGE_CLASSES.values()} == {StorageServiceClass}
+
+
+def never_connected() -> SimpleNamespace:
+    """A socket that refuses ``shutdown()``, as one does whose peer has reset the connection."""
+    return SimpleNamespace(socket=socket.socket())
+
+
+def test_a_socket_is_closed_though_its_peer_went_first() -> None:
+    configure()
+    association = never_connected()
+    AssociationSocket._shutdown_socket(association)  # type: ignore[arg-type]
+    assert association.socket.fileno() == -1
+    association.socket = None
+    AssociationSocket._shutdown_socket(association)  # type: ignore[arg-type]
+
+
+def test_pynetdicom_itself_still_leaves_it_open() -> None:
+    """Fails when they mend it; then ours can go."""
+    spec = importlib.util.find_spec("pynetdicom.transport")
+    assert spec is not None
+    assert spec.loader is not None
+    untouched = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(untouched)
+    association = never_connected()
+    with association.socket:
+        untouched.AssociationSocket._shutdown_socket(association)
+        assert association.socket.fileno() != -1
 
 
 def test_our_name_is_on_every_association() -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from dicomnode.encode import Work, document, encode, kos
 from dicomnode.errors import CheckFailed, EncodingError
+from dicomnode.sdk.codes import Code
 from tests import builders, cases
 from tests.unit.encode.written import nodes, of_kind, read
 
@@ -54,7 +55,8 @@ def test_a_rejection_note_follows_from_what_it_rejects(task: Work, tmp_path: Pat
     files = stale(task, tmp_path / "stale")
     one = kos.reject(files, kos.REJECTED_FOR_QUALITY)
     assert kos.reject(files, kos.REJECTED_FOR_QUALITY) == one
-    others = (kos.reject(files[1:], kos.REJECTED_FOR_QUALITY), kos.reject(files, kos.REJECTED_FOR_SAFETY))
+    safety = Code("113037", "DCM", "Rejected for Patient Safety Reasons")
+    others = (kos.reject(files[1:], kos.REJECTED_FOR_QUALITY), kos.reject(files, safety))
     assert len({one.sop_instance_uid, *(other.sop_instance_uid for other in others)}) == 3
 
 

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from dicomnode.assemble.source_count import SourceInquiry
 from dicomnode.dicom.header import read_file
 from dicomnode.dimse.scu import outgoing, send
 from dicomnode.domain.identity import AETitle, StudyInstanceUID
@@ -15,6 +14,7 @@ from dicomnode.domain.instance import InstanceHeader
 from dicomnode.index import evidence
 from dicomnode.index.database import Database
 from dicomnode.index.intake import Intake
+from dicomnode.inquiry import SourceInquiry
 from dicomnode.settings import PeerSettings
 from tests import builders
 from tests.peers.orthanc import Orthanc
