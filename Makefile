@@ -29,8 +29,8 @@ test: .venv/built  ## the whole suite, linters included
 test-kill: .venv/built  ## the long form of the crash test: kill -9 at 20 random moments
 	DICOMNODE_KILLS=20 $(BIN)/python -m pytest --timeout 3600 tests/e2e/test_crash.py
 
-test-receiver: .venv/built  ## the long form of the receiver's fault tests: 200 kills, 10,000 instances
-	DICOMNODE_KILLS=200 DICOMNODE_INSTANCES=10000 $(BIN)/python -m pytest --timeout 7200 tests/integration/test_receiver_faults.py
+test-receiver: .venv/built  ## the long form of the receiver's fault tests: 200 kills, 20 power cuts, 10,000 instances
+	DICOMNODE_KILLS=200 DICOMNODE_POWER_CUTS=20 DICOMNODE_INSTANCES=10000 $(BIN)/python -m pytest --timeout 7200 tests/integration/test_receiver_faults.py
 
 test-delivery: .venv/built  ## the long form of the delivery faults: 25 tasks to 12 misbehaving destinations
 	DICOMNODE_TASKS=25 $(BIN)/python -m pytest --timeout 3600 tests/integration/test_scripted_pacs.py

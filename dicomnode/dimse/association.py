@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Final
 
 from pynetdicom import evt
 from pynetdicom.association import Association
-from pynetdicom.pdu_primitives import SCP_SCU_RoleSelectionNegotiation
+from pynetdicom.pdu_primitives import A_ASSOCIATE, SCP_SCU_RoleSelectionNegotiation
 from pynetdicom.presentation import PresentationContext
 
 from dicomnode.dimse.library import application_entity
 from dicomnode.domain.identity import AETitle
 from dicomnode.errors import NothingAccepted, Unreachable
 from dicomnode.settings import PeerSettings
+
+_REJECTED: Final = (1, 2)
+"""Permanently, for now (PS3.8 9.3.4)."""
 
 
 @contextmanager
@@ -75,7 +79,8 @@ def opened(
 def _why_not(association: Association, peer: PeerSettings, *, connected: bool) -> str:
     if not connected:
         return f"{peer.name} does not answer at {peer.host}:{peer.port}"
-    answer = association.acceptor.primitive
-    if association.is_rejected and answer is not None:
+    # pynetdicom takes an association that is rejected before it looks for one that never connected
+    answer = association.acceptor.primitive or association.dul.peek_next_pdu()
+    if isinstance(answer, A_ASSOCIATE) and answer.result in _REJECTED:
         return f"{peer.name} rejected the association: {answer.result_str}, {answer.reason_str}"
     return f"{peer.name} aborted the association or did not answer in time"

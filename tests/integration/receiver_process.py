@@ -7,6 +7,8 @@ import re
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -42,6 +44,15 @@ class ReceiverProcess:
     def kill(self) -> None:
         """SIGKILL, no goodbye."""
         self._end(signal.SIGKILL)
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Nothing of it moves meanwhile."""
+        os.kill(self._pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(self._pid, signal.SIGCONT)
 
     def stop(self) -> None:
         """End it as systemd does."""

@@ -14,12 +14,14 @@ from typing import Literal
 
 import pytest
 from pydicom import dcmread
-from pynetdicom import AE
+from pynetdicom import AE, evt
 from pynetdicom.dimse_primitives import C_STORE
 from pynetdicom.presentation import build_context
+from pynetdicom.sop_class import Verification
 from sqlalchemy import select
 
 from dicomnode.dicom.header import data_set_of
+from dicomnode.dimse.association import opened
 from dicomnode.dimse.scp import StorageSCP
 from dicomnode.dimse.scu import echo, outgoing, send
 from dicomnode.domain.identity import AETitle, SeriesInstanceUID
@@ -257,6 +259,16 @@ def test_without_any_peer_nobody_is_heard(transport: Literal["event", "stock"]) 
             echo(PeerSettings(name="node", aet="DICOMNODE", port=scp.port), AETitle("ANYBODY"))
     finally:
         scp.stop()
+
+
+def test_a_rejection_that_comes_at_once_is_heard(node: Node) -> None:
+    peer = PeerSettings(name="node", aet="DICOMNODE", port=node.scp.port)
+    look_late = (evt.EVT_REQUESTED, lambda _: time.sleep(0.3))
+    with (
+        pytest.raises(Unreachable, match="Calling AE title not recognised"),
+        opened(peer, AETitle("ANYBODY"), [build_context(Verification)], 10, handlers=[look_late]),
+    ):
+        pytest.fail("nobody knows ANYBODY")
 
 
 def test_an_address_that_is_taken_is_said_to_be(node: Node, transport: Literal["event", "stock"]) -> None:
