@@ -20,11 +20,11 @@ from scipy.special import expit
 
 from benchmarks.triage.physics import SEQUENCES
 from benchmarks.triage.scans import Exams, exams
+from dicomnode.sdk.intervals import wilson
 from dicomnode_plugins._learning import weights
 from dicomnode_plugins._learning.cutoffs import Cutoffs, Rule, freeze, layered
 from dicomnode_plugins._learning.densenet import SMALL, DenseNet3D
 from dicomnode_plugins._learning.discrimination import Scores, area
-from dicomnode_plugins._learning.intervals import wilson
 from dicomnode_plugins._learning.training import ON_A_PHANTOM, Recipe, Trainer, cases, logits
 from dicomnode_plugins.recurrence_triage.policy import combined
 

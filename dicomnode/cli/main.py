@@ -7,7 +7,7 @@ import sys
 import typer
 
 from dicomnode import __version__
-from dicomnode.cli import config, peers, plugins, quarantine, send, serve, studies, tasks
+from dicomnode.cli import config, models, peers, plugins, quarantine, send, serve, studies, tasks
 from dicomnode.errors import DicomnodeError
 
 app = typer.Typer(
@@ -22,6 +22,7 @@ for name, noun in (
     ("studies", studies.app),
     ("tasks", tasks.app),
     ("plugins", plugins.app),
+    ("models", models.app),
     ("peers", peers.app),
     ("quarantine", quarantine.app),
     ("config", config.app),

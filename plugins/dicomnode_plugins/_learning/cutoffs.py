@@ -8,8 +8,8 @@ from typing import Literal
 
 import numpy as np
 
+from dicomnode.sdk.intervals import wilson
 from dicomnode_plugins._learning.discrimination import Labels, Scores, curve
-from dicomnode_plugins._learning.intervals import wilson
 
 Rule = Literal["lower bound", "point"]
 

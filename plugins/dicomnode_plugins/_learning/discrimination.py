@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import binom, chi2, norm, rankdata
 
-from dicomnode_plugins._learning.intervals import Z95
+from dicomnode.sdk.intervals import Z95
 
 Scores = npt.NDArray[np.float64]
 Labels = npt.NDArray[np.bool_]

@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from dicomnode.sdk.intervals import wilson
 from dicomnode_plugins._learning.cutoffs import CalibrationRefused, Cutoffs, freeze, layered, youden
-from dicomnode_plugins._learning.intervals import wilson
 
 
 def cases(seed: int, n: int = 800) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dicomnode_plugins._learning.intervals import Proportion, wald, wilson, wilson_continuity
+from dicomnode.sdk.intervals import Proportion, wald, wilson, wilson_continuity
 
 # Cohort, reader, TP FN FP TN, method, then sensitivity, specificity, accuracy, and where printed PPV and NPV, each as
 # point, low, high in percent. A star marks a printed point that contradicts its own counts and interval.

@@ -3,8 +3,24 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from dicomnode_plugins.recurrence_triage.economics import burden, cost_per_finding
+from dicomnode.economics import (
+    EXTERNAL as EXTERNAL_GROUPS,
+)
+from dicomnode.economics import (
+    INTERNAL as INTERNAL_GROUPS,
+)
+from dicomnode.economics import (
+    Groups,
+    Prices,
+    burden,
+    cost_per_finding,
+    enhanced_share,
+    prevalence,
+    standardised,
+)
 
 # Exams enhanced, of how many: positive and suspicious groups together.
 INTERNAL, EXTERNAL = (200 + 74, 433), (97 + 18, 202)
@@ -47,6 +63,35 @@ def test_two_ratios_of_the_text_do_not_follow_from_its_own_figures() -> None:
     assert round(100 * ratio, 2) == 105.02  # printed: 100.53 %
     saving = cost_per_finding(12, 433).cost / cost_per_finding(166, 433).cost
     assert round(saving, 2) == 13.68  # printed: 13.4
+
+
+@pytest.mark.parametrize(
+    ("groups", "exams", "recurrences"), [(INTERNAL_GROUPS, 433, 197), (EXTERNAL_GROUPS, 202, 93)], ids=["int", "ext"]
+)
+def test_at_its_own_prevalence_a_cohort_stays_as_it_is(groups: Groups, exams: int, recurrences: int) -> None:
+    assert prevalence(groups) == pytest.approx(recurrences / exams)
+    for name, group in standardised(groups, recurrences / exams).items():
+        assert (group.exams, group.recurrences, group.found) == pytest.approx(
+            (groups[name].exams, groups[name].recurrences, groups[name].found)
+        )
+
+
+@given(st.floats(0, 1))
+def test_at_any_prevalence_nobody_is_lost(wanted: float) -> None:
+    moved = standardised(INTERNAL_GROUPS, wanted)
+    assert sum(group.exams for group in moved.values()) == pytest.approx(433)
+    assert prevalence(moved) == pytest.approx(wanted)
+    # 193 of 197 recurrences and 81 of 236 others get contrast in the paper.
+    assert enhanced_share(moved) == pytest.approx(wanted * 193 / 197 + (1 - wanted) * 81 / 236)
+
+
+def test_prices_that_make_no_sense_are_refused() -> None:
+    with pytest.raises(ValueError, match="enhanced must be more than 0, got -1"):
+        Prices(enhanced=-1)
+    with pytest.raises(ValueError, match="cannot cost less"):
+        Prices(enhanced=2000)
+    with pytest.raises(ValueError, match="a prevalence lies between 0 and 1, not at 40"):
+        standardised(INTERNAL_GROUPS, 40)
 
 
 def test_what_has_no_price_is_refused() -> None:
