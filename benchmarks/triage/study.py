@@ -25,8 +25,8 @@ from dicomnode_plugins._learning import weights
 from dicomnode_plugins._learning.cutoffs import Cutoffs, Rule, freeze, layered
 from dicomnode_plugins._learning.densenet import SMALL, DenseNet3D
 from dicomnode_plugins._learning.discrimination import Scores, area
+from dicomnode_plugins._learning.tiers import combined
 from dicomnode_plugins._learning.training import ON_A_PHANTOM, Recipe, Trainer, cases, logits
-from dicomnode_plugins.recurrence_triage.policy import combined
 
 # Name: how many, and the seed that their patients come from; no patient is in two sets.
 SETS = {"training": (1000, 11), "validation": (250, 12), "calibration": (800, 13), "test": (1000, 14)}

@@ -5,7 +5,7 @@ import math
 import pytest
 
 from dicomnode_plugins._learning.cutoffs import Cutoffs
-from dicomnode_plugins.recurrence_triage.policy import PRESETS, Tier, combined, tier_of, triage
+from dicomnode_plugins._learning.tiers import PRESETS, Tier, combined, tier_of, triage
 
 INTERNAL = Cutoffs(first=0.490, second=0.197, second_reader=0.5)
 
