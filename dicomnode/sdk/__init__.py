@@ -7,6 +7,7 @@ The only package of dicomnode with a promise of stability: it changes by Semanti
 from dicomnode.errors import Unsuitable
 from dicomnode.sdk.case import Case, Context
 from dicomnode.sdk.codes import Code
+from dicomnode.sdk.facts import FactValue
 from dicomnode.sdk.findings import (
     GRAY,
     HOT_IRON,
@@ -34,6 +35,7 @@ __all__ = [
     "Code",
     "Context",
     "DerivedImage",
+    "FactValue",
     "Finding",
     "InputRole",
     "Layer",
