@@ -15,6 +15,9 @@ from dicomnode.errors import SettingsError
 ResultKind = Literal[
     "SC", "MR", "PM", "PM16", "SEG", "LABELMAP", "RTSTRUCT", "REG", "PR", "SR", "SR-VIEWER", "KOS", "PDF"
 ]
+CharacterSet = Literal[
+    "ISO_IR 192", "ISO_IR 100", "ISO_IR 101", "ISO_IR 109", "ISO_IR 110", "ISO_IR 127", "ISO_IR 144", "ISO_IR 148"
+]
 
 
 def _ae_title(value: str) -> str:
@@ -214,6 +217,8 @@ class PeerSettings(_Section):
     """SHA-256 fingerprints, hexadecimal, of the TLS certificates its AE title is bound to; empty binds it to none."""
     receives: tuple[ResultKind, ...] = ()
     """Which results go to it, in the words of ``docs/delivery.md``; empty means none."""
+    character_sets: Annotated[tuple[CharacterSet, ...], Field(min_length=1)] = ("ISO_IR 192",)
+    """How its results are written: in the first set that loses nothing; what none of them can say is not sent."""
     hours: tuple[Hours, ...] = ()
     """When results may be sent to it, local time, for example ``19:00-07:00``; empty means always."""
     megabytes_per_second: Annotated[float, Field(ge=0)] = 0.0

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
-from typing import Protocol
+from typing import BinaryIO, Protocol
 
 from dicomnode.deliver.pace import Pace
+from dicomnode.deliver.wording import choose
+from dicomnode.dicom.recoding import written_in
 from dicomnode.dicomweb.client import Client
 from dicomnode.dimse import commitment, presence, scu
 from dicomnode.dimse.normalized import Request
@@ -50,17 +54,17 @@ class DimseDestination:
         self._report_wait = report_wait
 
     def store(self, peer: PeerSettings, files: Sequence[Path]) -> Iterator[Answer]:
-        """Send files by C-STORE. One that cannot be read keeps none of the others back."""
-        outgoing = [_readable(file) for file in files]
-        answers = scu.send(peer, self._calling_aet, [file for file in outgoing if file is not None])
+        """Send files by C-STORE. One that cannot be read or worded keeps none of the others back."""
+        ready = [_ready(peer, file) for file in files]
+        answers = scu.send(peer, self._calling_aet, [each[0] for each in ready if not isinstance(each, Answer)])
         pace = Pace(peer.megabytes_per_second * 1e6)
-        for file in outgoing:
-            if file is None:
-                yield UNREADABLE
+        for each in ready:
+            if isinstance(each, Answer):
+                yield each
             else:
-                sent = next(answers)
-                yield Answer(status=_NOT_TAKEN if sent.status is None else sent.status, text=sent.text)
-                pace.sent(file.path.stat().st_size)
+                (outgoing, remark), sent = each, next(answers)
+                yield Answer(status=_NOT_TAKEN if sent.status is None else sent.status, text=sent.text, remark=remark)
+                pace.sent(outgoing.path.stat().st_size)
         for _ in answers:  # the end of the iteration is the release of the association
             pass
 
@@ -75,11 +79,21 @@ class DimseDestination:
         return presence.look_for(peer, self._calling_aet, files)
 
 
-def _readable(file: Path) -> scu.Outgoing | None:
+def _ready(peer: PeerSettings, file: Path) -> tuple[scu.Outgoing, str] | Answer:
+    """How a file goes to a peer and what a person should know of that; an answer where it does not go."""
     try:
-        return scu.outgoing(file)
+        outgoing = scu.outgoing(file)
     except (OSError, Refused):
-        return None
+        return UNREADABLE
+    try:
+        wording = choose(file, peer.character_sets)
+    except Refused as error:
+        return Answer(status=None, text=str(error))
+    return replace(outgoing, character_set=wording.character_set), wording.remark
+
+
+def _opened(file: scu.Outgoing) -> BinaryIO:
+    return BytesIO(written_in(file.path, file.character_set)) if file.character_set else file.path.open("rb")
 
 
 class WebDestination:
@@ -90,11 +104,14 @@ class WebDestination:
         pace = Pace(peer.megabytes_per_second * 1e6)
         with _client(peer) as client:
             for file in files:
-                if _readable(file) is None:
-                    yield UNREADABLE
+                ready = _ready(peer, file)
+                if isinstance(ready, Answer):
+                    yield ready
                 else:
-                    status, text = client.store(file)
-                    yield Answer(status=status, text=text)
+                    outgoing, remark = ready
+                    with _opened(outgoing) as content:
+                        status, text = client.store(content)
+                    yield Answer(status=status, text=text, remark=remark)
                     pace.sent(file.stat().st_size)
 
     def commit(

@@ -47,6 +47,8 @@ def attempt(
     except Exception as error:  # last border: what nobody foresaw must wait its turn and be given up, not hang for ever
         log.exception("delivery failed unexpectedly", extra={"peer": peer.name})
         lost = f"unexpected {type(error).__name__}; see the log at this time"
+    if remarks := sum(bool(receipt.reason) for receipt in receipts if receipt.state == DeliveryState.DELIVERED):
+        log.warning("delivered with a remark", extra={"peer": peer.name, "count": remarks})
     receipts += [
         Receipt(delivery_id=parcel.delivery_id, state=DeliveryState.WAITING, status=None, reason=lost)
         for parcel in parcels[len(receipts) :]
@@ -60,7 +62,7 @@ def put_by(parcels: Sequence[Parcel], state: DeliveryState, reason: str) -> list
 
 
 def _receipt(parcel: Parcel, answer: Answer) -> Receipt:
-    reason = "" if answer.status == 0 else answer.text
+    reason = "; ".join(filter(None, ("" if answer.status == 0 else answer.text, answer.remark)))
     return Receipt(delivery_id=parcel.delivery_id, state=judge(answer.status), status=answer.status, reason=reason)
 
 

@@ -8,9 +8,9 @@ import secrets
 import ssl
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
+from io import SEEK_END
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, BinaryIO, Final, Self
 from urllib.parse import urlsplit
 
 from dicomnode.errors import Refused, Unreachable
@@ -57,20 +57,22 @@ class Client:
     ) -> None:
         self._connection.close()
 
-    def store(self, file: Path) -> tuple[int, str]:
-        """Store one DICOM file; the answer as a C-STORE status and in words.
+    def store(self, file: BinaryIO) -> tuple[int, str]:
+        """Store one DICOM file (PS3.10); the answer as a C-STORE status and in words.
 
         Raises
         ------
         Unreachable
             When there is no answer, or one that says nothing about the instance.
         """
+        size = file.seek(0, SEEK_END)
+        file.seek(0)
         boundary = secrets.token_hex(16)
         head = f"--{boundary}\r\nContent-Type: application/dicom\r\n\r\n".encode()
         tail = f"\r\n--{boundary}--\r\n".encode()
         headers = {
             "Content-Type": f'multipart/related; type="application/dicom"; boundary={boundary}',
-            "Content-Length": str(len(head) + file.stat().st_size + len(tail)),
+            "Content-Length": str(len(head) + size + len(tail)),
         }
         with self._asked("POST", "/studies", headers, _body(head, file, tail)) as (code, content):
             if code in _ANSWERED:
@@ -127,11 +129,10 @@ class Client:
         yield answer.status, content
 
 
-def _body(head: bytes, file: Path, tail: bytes) -> Iterator[bytes]:
+def _body(head: bytes, file: BinaryIO, tail: bytes) -> Iterator[bytes]:
     yield head
-    with file.open("rb") as content:
-        while chunk := content.read(_CHUNK):
-            yield chunk
+    while chunk := file.read(_CHUNK):
+        yield chunk
     yield tail
 
 

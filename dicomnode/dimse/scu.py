@@ -17,6 +17,7 @@ from pynetdicom.dsutils import encode, split_dataset
 from pynetdicom.presentation import build_context
 from pynetdicom.status import code_to_category
 
+from dicomnode.dicom.recoding import written_in
 from dicomnode.dimse.association import opened
 from dicomnode.dimse.contexts import VERIFICATION
 from dicomnode.dimse.transport.command import Command
@@ -44,6 +45,8 @@ class Outgoing:
     transfer_syntax_uid: TransferSyntaxUID
     offset: int
     """Where in the file the data set begins."""
+    character_set: str = ""
+    """Its text is sent in this one; empty leaves it as it is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,15 +104,17 @@ def echo(peer: PeerSettings, calling_aet: AETitle, timeout: float = 10.0) -> Non
 def send(peer: PeerSettings, calling_aet: AETitle, files: Sequence[Outgoing], timeout: float = 60.0) -> Iterator[Sent]:
     """Send files in their order and report on each.
 
-    The bytes of every data set leave as they are. Only where a peer takes the one uncompressed little endian syntax
-    and not the other is a data set written anew in that. All files share one association, unless they need more
-    than the 128 presentation contexts that fit into one.
+    The bytes of every data set leave as they are. A data set is written anew only where a peer takes the one
+    uncompressed little endian syntax and not the other, and where its text goes in another character set. All files
+    share one association, unless they need more than the 128 presentation contexts that fit into one.
 
     Raises
     ------
     Unreachable
         When no association comes about, or it ends before all files are answered: those not yet reported were not
         acknowledged.
+    EncodingError
+        When a file's text cannot be written in its character set.
     """
     for batch in _batches(files):
         try:
@@ -135,10 +140,11 @@ def _send_one(association: Requestor, file: Outgoing, number: int, timeout: floa
 
 @contextmanager
 def _data_set(file: Outgoing, transfer_syntax: str) -> Iterator[tuple[BinaryIO, int]]:
-    """A data set and its size: as it lies in the file, or written anew in the other uncompressed syntax."""
-    if transfer_syntax != file.transfer_syntax_uid:
+    """A data set and its size: as it lies in the file, or written anew."""
+    if transfer_syntax != file.transfer_syntax_uid or file.character_set:
         syntax = UID(transfer_syntax)
-        written = encode(dcmread(file.path), syntax.is_implicit_VR, syntax.is_little_endian) or b""
+        source = BytesIO(written_in(file.path, file.character_set)) if file.character_set else file.path
+        written = encode(dcmread(source), syntax.is_implicit_VR, syntax.is_little_endian) or b""
         yield BytesIO(written), len(written)
         return
     with file.path.open("rb") as content:

@@ -52,6 +52,8 @@ class Answer:
     """DIMSE status; None when the object never left, because its own bytes are gone."""
     text: str
     """The status in words."""
+    remark: str = ""
+    """What else a person should know of it, even where all went well."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

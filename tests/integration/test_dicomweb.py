@@ -18,6 +18,7 @@ from dicomnode.settings import PeerSettings
 from tests import builders
 from tests.absence import absent
 from tests.peers.orthanc import Orthanc
+from tests.unit.dicom.test_recoding import written
 
 
 def peer(url: str, authorization: str = "") -> PeerSettings:
@@ -128,3 +129,16 @@ def test_queries_that_fail_are_told_apart(serve: Serve, tmp_path: Path) -> None:
 def test_nobody_there_is_unreachable(tmp_path: Path) -> None:
     with pytest.raises(Unreachable):
         list(WebDestination().store(peer("http://127.0.0.1:1"), images(tmp_path, 1)))
+
+
+def test_orthanc_gets_the_text_in_the_set_it_is_to_have(orthanc: Orthanc, tmp_path: Path) -> None:
+    if not orthanc.configuration()["Plugins"]:
+        absent("orthanc-dicomweb", "install it with 'make peers'")
+    files = [written(tmp_path / name, person) for name, person in (("a", "Buc^Jérôme"), ("b", "山田^太郎"))]
+    to = peer(f"http://127.0.0.1:{orthanc.http_port}/dicom-web/").model_copy(update={"character_sets": ("ISO_IR 100",)})
+    sent = list(WebDestination().store(to, files))
+    assert [(answer.status, answer.remark) for answer in sent] == [(0, ""), (None, "")]
+    assert "PatientName" in sent[1].text
+    assert "山" not in sent[1].text
+    (kept,) = [orthanc.dataset(entry["ID"]) for entry in orthanc.instances()]
+    assert (kept.SpecificCharacterSet, str(kept.PatientName)) == ("ISO_IR 100", "Buc^Jérôme")

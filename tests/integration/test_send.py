@@ -15,6 +15,7 @@ from pydicom import dcmread
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 from pynetdicom import AE, AllStoragePresentationContexts, evt
 
+from dicomnode.deliver.destination import UNREADABLE, DimseDestination
 from dicomnode.dicom.header import data_set_of
 from dicomnode.dimse.probe import probe
 from dicomnode.dimse.scu import echo, outgoing, send
@@ -22,7 +23,8 @@ from dicomnode.domain.identity import AETitle
 from dicomnode.errors import Refused, Unreachable
 from dicomnode.settings import PeerSettings
 from tests import builders
-from tests.datasets import CT_IMAGE, MR_IMAGE, RLE
+from tests.datasets import CT_IMAGE, MR_IMAGE, RLE, SECONDARY_CAPTURE
+from tests.unit.dicom.test_recoding import written
 
 US = AETitle("DICOMNODE")
 
@@ -98,6 +100,26 @@ def test_a_peer_that_knows_implicit_only_gets_the_same_image_in_it(serve: Serve,
     explicit = dcmread(images[0])
     assert explicit.PixelData in content
     assert content != data_set_of(images[0].read_bytes())[0]
+
+
+@pytest.mark.parametrize("syntax", [ExplicitVRLittleEndian, ImplicitVRLittleEndian])
+def test_text_leaves_in_the_character_set_of_the_peer_or_not_at_all(serve: Serve, syntax: str, tmp_path: Path) -> None:
+    archive = serve((SECONDARY_CAPTURE, syntax))
+    people = ("Buc^Jérôme", "山田^太郎", "Plain^Name")
+    files = [written(tmp_path / str(number), person) for number, person in enumerate(people)]
+    old = archive.peer().model_copy(update={"character_sets": ("ISO_IR 100",)})
+    answers = list(DimseDestination(US, 1.0).store(old, [*files, tmp_path / "gone"]))
+    assert [answer.status for answer in answers] == [0, None, 0, None]
+    assert "PatientName" in answers[1].text
+    assert answers[3] == UNREADABLE
+    assert [("Jérôme".encode("latin_1") in content, b"ISO_IR 100" in content) for _, content in archive.data_sets] == [
+        (True, True),
+        (False, True),
+    ]
+    lenient = archive.peer().model_copy(update={"character_sets": ("ISO_IR 100", "ISO_IR 192")})
+    (answer,) = DimseDestination(US, 1.0).store(lenient, [files[1]])
+    assert (answer.status, answer.remark.partition(":")[0]) == (0, "written in ISO_IR 192")
+    assert "山田".encode() in archive.data_sets[-1][1]
 
 
 def test_what_the_peer_takes_in_no_encoding_is_reported_and_the_rest_is_sent(

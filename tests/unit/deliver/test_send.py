@@ -97,6 +97,17 @@ def test_patience_ends_for_what_waits_only() -> None:
     ]
 
 
+def test_a_remark_is_kept_and_warned_of_even_where_all_went_well(caplog: pytest.LogCaptureFixture) -> None:
+    well = Answer(status=0, text="Success 0000", remark="written in ISO_IR 192")
+    warned = Answer(status=0xB000, text="Warning B000", remark="written in ISO_IR 192")
+    assert _attempt(well, warned, _reply(), parcels=3) == [
+        (0, DeliveryState.DELIVERED, "written in ISO_IR 192"),
+        (1, DeliveryState.DELIVERED, "Warning B000; written in ISO_IR 192"),
+        (2, DeliveryState.DELIVERED, ""),
+    ]
+    assert [record.message for record in caplog.records] == ["delivered with a remark"]
+
+
 def test_parking_names_its_reason() -> None:
     assert [(r.delivery_id, r.state, r.reason) for r in put_by(_parcels(2), DeliveryState.PARKED, "why")] == [
         (0, DeliveryState.PARKED, "why"),
