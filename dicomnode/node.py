@@ -33,7 +33,7 @@ from dicomnode.inquiry import SourceInquiry
 from dicomnode.pipeline import LANES, Parts, Pipeline
 from dicomnode.prefetch import Prefetch, PriorMeans
 from dicomnode.receive.admit import Admission
-from dicomnode.receive.recover import recover
+from dicomnode.receive.recover import recover, settle
 from dicomnode.settings import Settings
 from dicomnode.stability import StabilityClock
 from dicomnode.store.filesystem import FileStore
@@ -45,6 +45,7 @@ _OVERDUE_S = 1.0
 _PREFETCHES = 4
 _RECONCILE_S = 60.0
 _RETENTION_S = 3600.0
+_SETTLE_S = 600.0
 _NODE_WORK = ("dicomnode.execute.stage", "dicomnode.encode.encode")
 """Loaded ahead of time in the workers, like what plugins ask for."""
 _EXECUTOR = "node-1"
@@ -101,6 +102,7 @@ class Node:
         self._tend("priors overdue", prefetch.end_overdue, _OVERDUE_S)
         self._tend("reconcile", pipeline.reconcile, _RECONCILE_S)
         self._tend("reconcile deliveries", delivery.reconcile, _RECONCILE_S)
+        self._tend("settle", lambda: settle(self._store, self._intake), _SETTLE_S)
         self._tend("retention", self._retention(submitter).look, _RETENTION_S)
 
         def released(calling_aet: AETitle, series: frozenset[SeriesInstanceUID]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from datetime import UTC, datetime, timedelta
+from zlib import crc32
 
 from dicomnode.domain.exam import Assessment, Chosen, PlannedTask
 from dicomnode.domain.identity import (
@@ -34,6 +35,11 @@ def digest(text: str) -> Digest:
     return Digest(hashlib.sha256(text.encode()).hexdigest())
 
 
+def store_key(uid: str, content: str = "") -> str:
+    """A key on the first shelf."""
+    return f"00000001/{crc32(f'{uid}-{content}'.encode()):08x}.dcm"
+
+
 def instance(
     uid: str,
     *,
@@ -57,7 +63,7 @@ def instance(
             patient=Patient(patient_id=patient, issuer=issuer, name="Phantom^Test", birth_date="19700101", sex="O"),
             facts=all_facts,
         ),
-        stored=StoredObject(key=f"key-{uid}-{content}", size=100, digest=digest(content or uid)),
+        stored=StoredObject(key=store_key(uid, content), size=100, digest=digest(content or uid)),
         calling_aet=AETitle("SENDER"),
     )
 

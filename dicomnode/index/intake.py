@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import func, select, update
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
@@ -126,12 +129,33 @@ class Intake:
         if self._turns is not None:
             self._turns.close()
 
-    def keys(self) -> set[str]:
-        """Store keys that an instance or a result object owns."""
+    def keys(self, shelf: str) -> set[str]:
+        """Store keys on one shelf that an instance or a result object owns."""
+        # no LIKE: neither database searches an index by it whatever its collation
+        first, last = f"{shelf}/{0:08x}.dcm", f"{shelf}/{'f' * 8}.dcm"
         with self._database.read() as session:
-            received = session.scalars(select(InstanceRow.store_key))
-            made = session.scalars(select(ObjectRow.store_key))
+            received = session.scalars(select(InstanceRow.store_key).where(InstanceRow.store_key.between(first, last)))
+            made = session.scalars(select(ObjectRow.store_key).where(ObjectRow.store_key.between(first, last)))
             return {*received, *made}
+
+    def flush(self) -> None:
+        """Return when all that was committed survives a power cut.
+
+        Raises
+        ------
+        OutOfResources
+            When readers or writers do not let it happen now.
+        """
+        if self._turns is None:
+            return  # PostgreSQL answers a commit when it is durable
+        with closing(self._database.engine.raw_connection()) as pooled:  # no transaction: none may be checkpointed in
+            connection: Any = pooled.driver_connection
+            try:
+                busy, pages, written = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+            except sqlite3.Error as error:
+                raise OutOfResources("the index cannot be flushed now") from error
+        if busy or pages != written:
+            raise OutOfResources("the index is too busy to be flushed")
 
 
 def _pause(session: Session, exam: ExamRow) -> float:

@@ -42,8 +42,11 @@ class Intake(Protocol):
     def knows(self, study: StudyInstanceUID) -> bool:
         """Whether instances of the study were recorded before."""
 
-    def keys(self) -> set[str]:
-        """Store keys that have a row."""
+    def keys(self, shelf: str) -> set[str]:
+        """Store keys on this shelf that have a row."""
+
+    def flush(self) -> None:
+        """Return when all that was committed survives a power cut, or raise OutOfResources."""
 
 
 class Quarantine:

@@ -1,8 +1,8 @@
 """Make store and index agree again at start-up, before anything is received.
 
 A file without a row was on its way in, or its row was in doubt, when the node stopped. Its sender has no answer, so
-it may be recorded now, and it must be where the commit did take place unseen. Never run this beside a receiver: it
-would judge files that are only milliseconds from their row.
+it may be recorded now, and it must be where the commit did take place unseen. Never run `recover` beside a receiver:
+it would judge files that are only milliseconds from their row.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class Recovery:
 
 
 def recover(store: FileStore, index: Intake, quarantine: FileStore, clock: Callable[[], datetime]) -> Recovery:
-    """Record, move or remove every file without a row, and name every row without a file.
+    """Record, move or remove every file without a row, and name every row without a file, on shelves not yet settled.
 
     Raises
     ------
@@ -61,15 +61,43 @@ def recover(store: FileStore, index: Intake, quarantine: FileStore, clock: Calla
     OutOfResources
         When the index cannot even say what it holds.
     """
-    on_disk, known = set(store.keys()), index.keys()
     aside = Quarantine(quarantine, index)
-    found = Counter(_settle(key, store, index, aside, clock()) for key in sorted(on_disk - known))
-    missing = tuple(sorted(known - on_disk))
+    found, missing = Counter[Found](), list[str]()
+    for shelf in store.shelves.unsettled():
+        on_disk, known = set(store.keys(shelf)), index.keys(shelf)
+        here = Counter(_settle(key, store, index, aside, clock()) for key in sorted(on_disk - known))
+        if not here[Found.UNDECIDED] and not known - on_disk:
+            try:
+                _mark(shelf, store, index)
+            except OutOfResources as error:
+                logger.warning("recovery: a shelf will be read again at the next start: %s", error)
+        found += here
+        missing += sorted(known - on_disk)
     for what, count in sorted(found.items()):
         logger.warning("recovery: %d files without a row: %s", count, what)
     if missing:
         logger.error("recovery: %d rows have lost their file", len(missing))
-    return Recovery(found=found, missing=missing)
+    return Recovery(found=found, missing=tuple(missing))
+
+
+def settle(store: FileStore, index: Intake) -> None:
+    """Mark the shelves that have been filled since and agree with the index: what the next start need not look at.
+
+    This may run beside a receiver. A file whose row is still on its way leaves its shelf for the next time.
+
+    Raises
+    ------
+    StoreError, OutOfResources
+        When it cannot be done now.
+    """
+    for shelf in store.shelves.unsettled():
+        if set(store.keys(shelf)) <= index.keys(shelf):
+            _mark(shelf, store, index)
+
+
+def _mark(shelf: str, store: FileStore, index: Intake) -> None:
+    index.flush()
+    store.settle(shelf)
 
 
 def _settle(key: str, store: FileStore, index: Intake, aside: Quarantine, now: datetime) -> Found:

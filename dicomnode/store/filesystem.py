@@ -5,8 +5,6 @@ from __future__ import annotations
 import errno
 import logging
 import os
-import re
-import secrets
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -14,19 +12,22 @@ from types import TracebackType
 from typing import Self
 
 from dicomnode.errors import StoreError
+from dicomnode.store.shelves import Shelves, is_key, sync_folder
 
 logger = logging.getLogger(__name__)
 
-_KEY = re.compile(r"[0-9a-f]{2}/[0-9a-f]{32}\.dcm")
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
 class FileStore:
-    """Write-once objects below one folder.
+    """Write-once objects below one folder, on numbered shelves.
 
-    A file is created under its final name. The name is random: it owes nothing to the sender, so nothing on the wire
-    can reach outside the store, and no two writers can meet. A file that was never finished is therefore possible
-    after a crash; the index decides, because a key without a row was never acknowledged.
+    A file is created under its final name. The name is a number: it owes nothing to the sender, so nothing on the wire
+    can reach outside the store. A file that was never finished is therefore possible after a crash; the index decides,
+    because a key without a row was never acknowledged.
+
+    A shelf that is full and agrees with the index is marked as settled: recovery never reads it again, however large
+    the store grows.
 
     Parameters
     ----------
@@ -43,13 +44,10 @@ class FileStore:
     """
 
     def __init__(self, root: Path, *, strict: bool = False) -> None:
-        self._root = root.absolute()
+        self.shelves = Shelves(root.absolute())
         self._strict = strict
         try:
-            _make_folder(self._root)
-            for shelf in range(256):
-                (self._root / f"{shelf:02x}").mkdir(mode=0o700, exist_ok=True)
-            _sync_folder(self._root)
+            _make_folder(self.shelves.root)
         except OSError as error:
             raise StoreError(f"the object store cannot be made: {error.strerror}") from error
 
@@ -82,10 +80,8 @@ class FileStore:
         StoreError
             When the file cannot be made.
         """
-        name = secrets.token_hex(16)
-        key = f"{name[:2]}/{name}.dcm"
         with _said():
-            return Draft(key, self._root / key, strict=self._strict)
+            return Draft(self.shelves, strict=self._strict)
 
     def path(self, key: str) -> Path:
         """Where the object lies.
@@ -95,9 +91,9 @@ class FileStore:
         StoreError
             When the key is not one of ours.
         """
-        if not _KEY.fullmatch(key):
+        if not is_key(key):
             raise StoreError("not a key of this object store")
-        return self._root / key
+        return self.shelves.root / key
 
     def remove(self, key: str) -> None:
         """Forget an object; one that is gone already is no fault.
@@ -124,21 +120,28 @@ class FileStore:
         with _said():
             for path in paths:
                 path.unlink(missing_ok=True)
-            for shelf in sorted({path.parent for path in paths}):
-                _sync_folder(shelf)
+            for shelf in sorted({path.parent for path in paths if path.parent.exists()}):
+                sync_folder(shelf)
 
-    def keys(self) -> Iterator[str]:
-        """All keys, shelf by shelf; files that are not ours are passed over."""
-        for shelf in range(256):
-            with os.scandir(self._root / f"{shelf:02x}") as entries:
-                for entry in entries:
-                    key = f"{shelf:02x}/{entry.name}"
-                    if _KEY.fullmatch(key):
-                        yield key
+    def keys(self, shelf: str = "") -> Iterator[str]:
+        """All keys, or those of one shelf."""
+        for name in [shelf] if shelf else self.shelves.names():
+            yield from self.shelves.keys(name)
+
+    def settle(self, shelf: str) -> None:
+        """Mark a shelf as one that recovery need not look at: it agrees with the index, whose rows are durable.
+
+        Raises
+        ------
+        StoreError
+            When it cannot be marked; it will be looked at again.
+        """
+        with _said():
+            self.shelves.settle(shelf)
 
     def free_bytes(self) -> int:
         """Bytes that may still be written on the store's file system."""
-        stat = os.statvfs(self._root)
+        stat = os.statvfs(self.shelves.root)
         return stat.f_bavail * stat.f_frsize
 
 
@@ -153,13 +156,18 @@ class Draft:
         Bytes written so far.
     """
 
-    def __init__(self, key: str, path: Path, *, strict: bool) -> None:
-        self.key = key
+    def __init__(self, shelves: Shelves, *, strict: bool) -> None:
+        self.key = shelves.claim()
         self.size = 0
-        self._path = path
+        self._shelves = shelves
+        self._path = shelves.file(self.key)
         self._strict = strict
         self._kept = False
-        self._file = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600)
+        try:
+            self._file = os.open(self._path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600)
+        except OSError:
+            shelves.leave(self.key)
+            raise
 
     def __enter__(self) -> Self:
         return self
@@ -171,6 +179,7 @@ class Draft:
             self.discard()
         with suppress(OSError):  # what was kept is flushed already
             os.close(self._file)
+        self._shelves.leave(self.key)
 
     def write(self, *parts: bytes | memoryview) -> None:
         """Append some bytes.
@@ -198,11 +207,11 @@ class Draft:
         with _said():
             os.fsync(self._file)
             if self._strict:
-                _sync_folder(self._path.parent)
+                sync_folder(Path(self._path).parent)
         self._kept = True
 
     def move(self, store: FileStore) -> None:
-        """Make the object durable as one of another store on the same file system; its key stays the same.
+        """Make the object durable as one of another store on the same file system, under a key of that store.
 
         Raises
         ------
@@ -211,9 +220,12 @@ class Draft:
         """
         try:
             with _said():
-                other = store.path(self.key)
-                self._path.rename(other)
-                self._path = other
+                key = store.shelves.claim()
+                self._shelves.leave(self.key)
+                there = store.shelves.file(key)
+                self._shelves, self.key = store.shelves, key
+                Path(self._path).rename(there)
+                self._path = there
             self.keep()
         except StoreError:
             self.discard()
@@ -222,7 +234,7 @@ class Draft:
     def discard(self) -> None:
         """Forget the object, kept or not."""
         try:
-            self._path.unlink(missing_ok=True)
+            Path(self._path).unlink(missing_ok=True)
         except OSError as error:
             # Only tidiness: the leftover has no row in the index.
             logger.error("a file without a row stays behind until recovery: %s", error.strerror)
@@ -244,12 +256,4 @@ def _make_folder(path: Path) -> None:
     missing = [folder for folder in (path, *path.parents) if not folder.exists()]
     for folder in reversed(missing):
         folder.mkdir(mode=0o700, exist_ok=True)
-        _sync_folder(folder.parent)
-
-
-def _sync_folder(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        sync_folder(folder.parent)

@@ -46,7 +46,7 @@ def rows(data: Path) -> dict[str, str]:
 
 
 def files(data: Path) -> set[str]:
-    return {str(path.relative_to(data / "store")) for path in (data / "store").glob("*/*")}
+    return {str(path.relative_to(data / "store")) for path in (data / "store").glob("*/*.dcm")}
 
 
 def check(data: Path, acknowledged: set[int]) -> None:
@@ -176,8 +176,8 @@ def test_flush_then_commit_then_answer(tmp_path: Path, require_tool: Callable[[s
         send(receiver.port, iter(range(100)), acknowledged)
     assert len(acknowledged) == 100
     kinds = (
-        ("create", r"openat\(.*store/../[0-9a-f]{32}\.dcm.*O_CREAT"),
-        ("flush", r"fsync\(\d+<.*store/../[0-9a-f]{32}\.dcm"),
+        ("create", r"openat\(.*store/[0-9a-f]{8}/[0-9a-f]{8}\.dcm.*O_CREAT"),
+        ("flush", r"fsync\(\d+<.*store/[0-9a-f]{8}/[0-9a-f]{8}\.dcm"),
         ("commit", r"pwrite64\(\d+<.*sqlite-wal"),
         ("answer", r"sendto\(\d+<.*\"\\4\\0"),
     )

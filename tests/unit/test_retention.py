@@ -207,5 +207,5 @@ def test_a_file_that_cannot_be_removed_is_tried_again(world: World, monkeypatch:
 def _recovered(world: World) -> dict[str, int]:
     folder = world.parts.settings.node.data
     clock: Callable[[], object] = lambda: world.clock[0]  # noqa: E731
-    recover(world.parts.store, Intake(world.database), FileStore(folder / "quarantine"), clock)  # type: ignore[arg-type]
+    recover(FileStore(world.parts.store.shelves.root), Intake(world.database), FileStore(folder / "quarantine"), clock)  # type: ignore[arg-type]
     return rows(world)

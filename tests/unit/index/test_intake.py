@@ -21,7 +21,7 @@ from dicomnode.index.database import Database
 from dicomnode.index.driver import Driver, Execute
 from dicomnode.index.intake import Intake
 from dicomnode.index.schema import ExamRow, SeriesRow
-from tests.values import SERIES, STUDY, assessment, at, instance, planned, result, stack
+from tests.values import SERIES, STUDY, assessment, at, instance, planned, result, stack, store_key
 
 
 def _open(database: Database) -> list[tuple[int, int]]:
@@ -38,7 +38,8 @@ def test_a_new_instance_is_stored_and_opens_an_exam(database: Database) -> None:
         (series,) = views.series(session, STUDY)
     assert (arrivals.first_arrival, arrivals.last_arrival, arrivals.revision) == (at(0), at(3), 1)
     assert (series["instances"], series["outcome"], series["modality"]) == (2, Outcome.PENDING, "MR")
-    assert intake.keys() == {"key-1.1-", "key-1.2-"}
+    assert intake.keys("00000001") == {store_key("1.1"), store_key("1.2")}
+    assert intake.keys("00000002") == set()
 
 
 def test_the_same_bytes_again_change_nothing(database: Database) -> None:
@@ -56,7 +57,7 @@ def test_other_bytes_under_a_known_uid_are_refused(database: Database, changed: 
     intake.record(instance("1.1"), at(0))
     with pytest.raises(DuplicateInstance):
         intake.record(instance("1.1", **changed), at(1))
-    assert intake.keys() == {"key-1.1-"}
+    assert intake.keys("00000001") == {store_key("1.1")}
 
 
 @pytest.mark.parametrize("other", [{"patient": "P2"}, {"issuer": "HOSPITAL B"}, {"study": "9.9"}])

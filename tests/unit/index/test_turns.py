@@ -20,7 +20,7 @@ from dicomnode.index.database import Database
 from dicomnode.index.driver import Driver, Execute
 from dicomnode.index.intake import Intake
 from dicomnode.index.turns import _Waiting
-from tests.values import at, instance
+from tests.values import at, instance, store_key
 
 
 def test_many_at_once_are_each_recorded_once(database: Database) -> None:
@@ -31,7 +31,7 @@ def test_many_at_once_are_each_recorded_once(database: Database) -> None:
         answers = list(pool.map(lambda one: intake.record(one, at(1)), everything))
     assert answers.count(Recorded.STORED) == 59
     assert answers.count(Recorded.DUPLICATE) == 12
-    assert len(intake.keys()) == 60
+    assert len(intake.keys("00000001")) == 60
 
 
 def test_a_conflict_is_its_own_senders_only(database: Database) -> None:
@@ -116,7 +116,7 @@ def test_none_suffers_for_another_in_the_same_transaction(sqlite: Database, monk
     together = [_Waiting(instance=instance(f"1.{n}"), arrived=at(n)) for n in range(1, 4)]
     turns._commit(together)
     assert [type(one.outcome) for one in together] == [Recorded, OutOfResources, Recorded]
-    assert intake.keys() == {"key-1.1-", "key-1.3-"}
+    assert intake.keys("00000001") == {store_key("1.1"), store_key("1.3")}
 
 
 def test_a_database_that_is_locked_is_asked_once_for_all(sqlite: Database, monkeypatch: pytest.MonkeyPatch) -> None:

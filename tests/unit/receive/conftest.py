@@ -25,6 +25,8 @@ class FakeIndex:
     releases: list[tuple[str, frozenset[SeriesInstanceUID], datetime]] = field(default_factory=list)
     failure: Exception | None = None
     quarantine_failure: Exception | None = None
+    flush_failure: Exception | None = None
+    flushes: int = 0
 
     def record(self, instance: Instance, arrived: datetime) -> Recorded:
         assert arrived == NOON
@@ -63,8 +65,13 @@ class FakeIndex:
     def knows(self, study: StudyInstanceUID) -> bool:
         return any(instance.header.study_instance_uid == study for instance in self.instances.values())
 
-    def keys(self) -> set[str]:
-        return {instance.stored.key for instance in self.instances.values()}
+    def keys(self, shelf: str = "") -> set[str]:
+        return {one.stored.key for one in self.instances.values() if one.stored.key.startswith(shelf)}
+
+    def flush(self) -> None:
+        self.flushes += 1
+        if self.flush_failure is not None:
+            raise self.flush_failure
 
 
 @pytest.fixture

@@ -10,7 +10,8 @@ from dicomnode.domain.identity import AETitle
 from dicomnode.errors import OutOfResources
 from dicomnode.receive.admit import Admission
 from dicomnode.receive.part10 import FileMeta, head
-from dicomnode.receive.recover import Found, Recovery, recover
+from dicomnode.receive.recover import Found, Recovery, recover, settle
+from dicomnode.store import shelves
 from dicomnode.store.filesystem import FileStore
 from tests.datasets import EXPLICIT_LITTLE, MR_IMAGE, mr
 from tests.unit.receive.conftest import NOON, FakeIndex
@@ -28,7 +29,8 @@ def arrived(data_set: bytes, sender: str = "SENDER") -> tuple[bytes, bytes]:
 
 
 def recovered(store: FileStore, index: FakeIndex, quarantine: FileStore) -> Recovery:
-    return recover(store, index, quarantine, lambda: NOON)
+    """What the next start finds: a store object of its own."""
+    return recover(FileStore(store.shelves.root), index, quarantine, lambda: NOON)
 
 
 def test_a_store_that_agrees_is_left_alone(store: FileStore, index: FakeIndex, quarantine: FileStore) -> None:
@@ -105,6 +107,8 @@ def test_a_file_the_index_cannot_take_now_stays(store: FileStore, index: FakeInd
     index.failure = OutOfResources("busy")
     assert recovered(store, index, quarantine).found == {Found.UNDECIDED: 1}
     assert list(store.keys()) == [key]
+    index.failure = None
+    assert recovered(store, index, quarantine).found == {Found.RECORDED: 1}, "its shelf was not settled"
 
 
 def test_rows_that_lost_their_file_are_named(store: FileStore, index: FakeIndex, quarantine: FileStore) -> None:
@@ -112,3 +116,35 @@ def test_rows_that_lost_their_file_are_named(store: FileStore, index: FakeIndex,
     key = index.instances["1.2.3.4"].stored.key
     store.remove(key)
     assert recovered(store, index, quarantine).missing == (key,)
+    assert recovered(store, index, quarantine).missing == (key,), "and again, until somebody has looked into it"
+
+
+def test_what_agrees_is_flushed_and_never_read_again(
+    store: FileStore, index: FakeIndex, quarantine: FileStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Admission(store, index, quarantine, lambda: NOON).admit(request())
+    recovered(store, index, quarantine)
+    assert index.flushes == 1
+    again = FileStore(store.shelves.root)
+    monkeypatch.setattr(again, "keys", lambda shelf: pytest.fail(f"{shelf} was read"))
+    assert recover(again, index, quarantine, lambda: NOON) == Recovery(found=Counter(), missing=())
+
+
+def test_rows_that_a_power_cut_could_take_keep_their_shelf_open(
+    store: FileStore, index: FakeIndex, quarantine: FileStore
+) -> None:
+    Admission(store, index, quarantine, lambda: NOON).admit(request())
+    index.flush_failure = OutOfResources("busy")
+    assert recovered(store, index, quarantine) == Recovery(found=Counter(), missing=())
+    assert FileStore(store.shelves.root).shelves.unsettled() == ["00000001"]
+
+
+def test_a_running_node_settles_what_is_full_and_agrees(
+    store: FileStore, index: FakeIndex, quarantine: FileStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shelves, "_FILES", 1)
+    Admission(store, index, quarantine, lambda: NOON).admit(request())
+    on_its_way, _ = store.put(arrived(mr("1.2.3.5")))
+    store.put(arrived(mr("1.2.3.6")))
+    settle(store, index)
+    assert FileStore(store.shelves.root).shelves.unsettled() == [on_its_way[:8], "00000003"]

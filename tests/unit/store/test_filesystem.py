@@ -13,6 +13,8 @@ import pytest
 from dicomnode.errors import StoreError
 from dicomnode.store.filesystem import FileStore
 
+FIRST = "00000001/00000000.dcm"
+
 
 @pytest.fixture
 def store(tmp_path: Path) -> FileStore:
@@ -20,7 +22,7 @@ def store(tmp_path: Path) -> FileStore:
 
 
 def files(store: FileStore) -> list[Path]:
-    return [path for path in store.path("00/" + "0" * 32 + ".dcm").parents[1].rglob("*") if path.is_file()]
+    return [path for path in store.path(FIRST).parents[1].rglob("*") if path.is_file()]
 
 
 def test_parts_are_stored_one_after_the_other(store: FileStore) -> None:
@@ -48,6 +50,7 @@ def test_the_file_and_when_strict_its_folder_are_synced_before_put_returns(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, strict: bool
 ) -> None:
     store = FileStore(tmp_path / "objects", strict=strict)
+    store.put([b"its shelf is synced when it is made"])
     synced: list[str] = []
     real = os.fsync
 
@@ -103,6 +106,15 @@ def test_a_draft_can_be_looked_at_and_moved_to_another_store(store: FileStore, t
     assert (list(other.keys()), other.path(draft.key).read_bytes(), draft.size) == ([draft.key], b"headbody", 8)
 
 
+def test_what_moves_gets_a_key_of_its_new_store(store: FileStore, tmp_path: Path) -> None:
+    other = FileStore(tmp_path / "other")
+    there, _ = other.put([b"there before"])
+    with store.create() as draft:
+        draft.write(b"moved")
+        draft.move(other)
+    assert {other.path(key).read_bytes() for key in (there, draft.key)} == {b"there before", b"moved"}
+
+
 def test_a_draft_that_cannot_be_moved_is_in_neither_store(
     store: FileStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -110,6 +122,8 @@ def test_a_draft_that_cannot_be_moved_is_in_neither_store(
         raise OSError(errno.EIO, os.strerror(errno.EIO))
 
     other = FileStore(tmp_path / "other")
+    for each in (store, other):
+        each.remove(each.put([b"its shelf is made"])[0])
     monkeypatch.setattr(os, "fsync", fail)
     with store.create() as draft, pytest.raises(StoreError, match="Input/output error"):
         draft.move(other)
@@ -127,8 +141,8 @@ def test_objects_are_gone_for_good_only_when_their_folders_are_synced(
         flush(descriptor)
 
     monkeypatch.setattr(os, "fsync", note)
-    store.remove_all([*keys[:2], "00/" + "0" * 32 + ".dcm"])
-    assert synced == {"00", *(key[:2] for key in keys[:2])}
+    store.remove_all([*keys[:2], "0000ffff/00000000.dcm"])
+    assert synced == {FIRST[:8]}
 
 
 def test_an_object_can_be_removed_twice(store: FileStore) -> None:
@@ -138,7 +152,7 @@ def test_an_object_can_be_removed_twice(store: FileStore) -> None:
     assert files(store) == []
 
 
-@pytest.mark.parametrize("key", ["", "../../etc/passwd", "/etc/passwd", "00/x.dcm", "00/" + "0" * 32 + ".dcm\n"])
+@pytest.mark.parametrize("key", ["", "../../etc/passwd", "/etc/passwd", "00000001/x.dcm", f"{FIRST}\n"])
 def test_foreign_keys_are_refused(store: FileStore, key: str) -> None:
     with pytest.raises(StoreError, match="not a key"):
         store.path(key)
