@@ -2,18 +2,34 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from dicomnode.sdk import Case, Context, Finding, InputRole, Match, Measurement, PluginSpec, Resources, Unsuitable
+from dicomnode.sdk import (
+    Case,
+    Context,
+    Finding,
+    InputRole,
+    Learning,
+    Match,
+    Measurement,
+    Parameter,
+    PluginSpec,
+    Procedure,
+    Resources,
+    Unsuitable,
+)
 from dicomnode.sdk.codes import FAT_FRACTION, PERCENT
+from dicomnode.sdk.cohort import Assignment
 
 
 def spec(function: str, **resources: Any) -> PluginSpec:
@@ -34,6 +50,40 @@ def spec(function: str, **resources: Any) -> PluginSpec:
 
 SPEC = spec("mean")
 NOT_A_SPEC = "text"
+LEARNS = replace(
+    spec("mean"),
+    learning=Learning(
+        prepare="tests.plugin_zoo:prepare",
+        train=Procedure(
+            entry="tests.plugin_zoo:train", parameters=(Parameter(name="epochs", default=2, description="", minimum=1),)
+        ),
+        calibrate=Procedure(entry="tests.plugin_zoo:calibrate"),
+    ),
+)
+"""A plugin that can be taught."""
+
+
+def prepare(case: Case) -> dict[str, np.ndarray[Any, Any]]:
+    """The mean of the image; an image of one value is unsuitable."""
+    array = case.volume("image").array
+    if array.min() == array.max():
+        raise Unsuitable("the image is empty")
+    return {"mean": np.array([array.mean()], np.float32)}
+
+
+def train(assignment: Assignment, context: Context) -> None:
+    """Write down what was given."""
+    context.progress(0.5, "epoch 1")
+    means = {example.part: float(example.array("mean")[0]) for example in assignment.examples}
+    said = {"seed": assignment.seed, "device": assignment.device, "resume": assignment.resume, **assignment.parameters}
+    (assignment.output / "run.json").write_text(json.dumps({**said, **means}))
+
+
+def calibrate(assignment: Assignment, context: Context) -> None:
+    """Refuse fewer than three exams."""
+    if len(assignment.of("calibration")) < 3:
+        raise Unsuitable("calibration needs 3 exams")
+    (assignment.output / "calibration.json").write_text(json.dumps([e.part for e in assignment.examples]))
 
 
 def mean(case: Case, context: Context) -> list[Finding]:

@@ -24,7 +24,17 @@ from dicomnode.sdk.findings import (
     Segment,
     Segmentation,
 )
-from dicomnode.sdk.spec import SDK_VERSION, InputRole, Match, Parameter, PluginSpec, Prior, Resources
+from dicomnode.sdk.spec import (
+    SDK_VERSION,
+    InputRole,
+    Learning,
+    Match,
+    Parameter,
+    PluginSpec,
+    Prior,
+    Procedure,
+    Resources,
+)
 from dicomnode.sdk.volume import Volume
 
 __all__ = [
@@ -39,6 +49,7 @@ __all__ = [
     "Finding",
     "InputRole",
     "Layer",
+    "Learning",
     "Match",
     "Measurement",
     "Parameter",
@@ -46,6 +57,7 @@ __all__ = [
     "PluginSpec",
     "Presentation",
     "Prior",
+    "Procedure",
     "QualitativeEvaluation",
     "Recommendation",
     "Registration",

@@ -1,15 +1,21 @@
-"""Run a plugin on a case directory: what happens in the plugin's own process, and in its author's tests."""
+"""Run a plugin's functions on a case directory or a cohort: what happens in the plugin's own process."""
 
 from __future__ import annotations
 
 import importlib
 import json
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from dicomnode.errors import BrokenPlugin, Unsuitable
+import numpy as np
+
+from dicomnode.errors import BrokenPlugin, PluginFailed, Unsuitable
 from dicomnode.sdk import wire
+from dicomnode.sdk.cohort import Assignment
 
 PROGRESS = "progress.json"
 TRACEBACK = "traceback.txt"
@@ -41,16 +47,64 @@ def run_case(entry: str, directory: Path, threads: int) -> None:
     BadFinding
         When what it returns is not a list of findings.
     """
+    run = _imported(entry)
+    with _traced(directory):
+        findings = run(wire.read_case(directory), RunningContext(threads=threads, directory=directory))
+    wire.write_findings(directory, findings)
+
+
+def prepare_case(entry: str, directory: Path, file: Path) -> None:
+    """Run a plugin's ``prepare`` on a case directory and write the arrays it makes, whole or not at all.
+
+    Raises
+    ------
+    BrokenPlugin
+        When the entry point cannot be imported.
+    Unsuitable
+        The plugin's own verdict.
+    PluginFailed
+        When it makes no arrays.
+    """
+    prepare = _imported(entry)
+    with _traced(directory):
+        arrays = prepare(wire.read_case(directory))
+    if not arrays or not all(isinstance(array, np.ndarray) and array.dtype.kind in "fiub" for array in arrays.values()):
+        raise PluginFailed(f"{entry} made no arrays of numbers")
+    fresh = directory / "prepared.npz"
+    np.savez_compressed(fresh, **arrays)
+    fresh.replace(file)
+
+
+def run_procedure(entry: str, assignment: Assignment, threads: int) -> None:
+    """Run a plugin's training or calibration.
+
+    Raises
+    ------
+    BrokenPlugin
+        When the entry point cannot be imported.
+    Unsuitable
+        Its verdict that these exams will not do.
+    """
+    procedure = _imported(entry)
+    with _traced(assignment.output):
+        procedure(assignment, RunningContext(threads=threads, directory=assignment.output))
+
+
+def _imported(entry: str) -> Any:
     module, _, name = entry.partition(":")
     try:
-        run = getattr(importlib.import_module(module), name)
+        return getattr(importlib.import_module(module), name)
     except (ImportError, AttributeError) as error:
         raise BrokenPlugin(f"entry point {entry} cannot be imported: {error}") from error
+
+
+@contextmanager
+def _traced(directory: Path) -> Iterator[None]:
+    """What a plugin raises, but for its verdict, is left as a file for its author."""
     try:
-        findings = run(wire.read_case(directory), RunningContext(threads=threads, directory=directory))
+        yield
     except Unsuitable:
         raise
     except BaseException:
         (directory / TRACEBACK).write_text(traceback.format_exc())
         raise
-    wire.write_findings(directory, findings)

@@ -109,6 +109,45 @@ class Resources:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Procedure:
+    """Something that is done on labelled exams, outside the node's work: training, calibration.
+
+    The entry is called with a `dicomnode.sdk.cohort.Assignment` and a `Context`, in a process of its own.
+    """
+
+    entry: str
+    """``package.module:function``."""
+    parameters: tuple[Parameter, ...] = ()
+
+    def __post_init__(self) -> None:
+        _check_entry(self.entry)
+
+    def resolve(self, given: Mapping[str, ParameterValue]) -> dict[str, ParameterValue]:
+        """All parameters: the given ones over the defaults, types and bounds checked.
+
+        Raises
+        ------
+        ValueError
+            For an unknown name, a wrong type or a value out of bounds.
+        """
+        return _resolved(self.entry.partition(":")[2], self.parameters, given)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Learning:
+    """How a plugin's models come to be."""
+
+    prepare: str
+    """``package.module:function`` from a case to what its networks see, arrays by name; the plugin itself must run the
+    same. `Unsuitable` leaves an exam out, with its reason."""
+    train: Procedure
+    calibrate: Procedure
+
+    def __post_init__(self) -> None:
+        _check_entry(self.prepare)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PluginSpec:
     """Everything the node needs to know to match, run, document and identify a plugin."""
 
@@ -128,6 +167,8 @@ class PluginSpec:
     resources: Resources = field(default_factory=Resources)
     preload: tuple[str, ...] = ()
     """Modules the warm process imports ahead of time, for example ``scipy.ndimage``."""
+    learning: Learning | None = None
+    """For a plugin with models that a site may train and calibrate (``dicomnode models train``)."""
     sdk: int = SDK_VERSION
 
     def __post_init__(self) -> None:
@@ -135,8 +176,7 @@ class PluginSpec:
             raise ValueError(f"plugin name must be lower-case letters, digits and underscores: {self.name!r}")
         if not 0 < len(self.version) <= _LONGEST_VERSION:
             raise ValueError(f"a version has 1 to {_LONGEST_VERSION} characters: {self.version!r}")
-        if not _ENTRY.fullmatch(self.entry):
-            raise ValueError(f"entry must be 'package.module:function': {self.entry!r}")
+        _check_entry(self.entry)
         if self.sdk > SDK_VERSION:
             raise ValueError(f"plugin needs SDK {self.sdk}, this node has {SDK_VERSION}")
         _check_inputs(self)
@@ -149,13 +189,7 @@ class PluginSpec:
         ValueError
             For an unknown name, a wrong type or a value out of bounds.
         """
-        known = {parameter.name: parameter for parameter in self.parameters}
-        if unknown := sorted(set(given) - set(known)):
-            raise ValueError(f"{self.name} has no parameter {', '.join(unknown)}; it has {', '.join(known) or 'none'}")
-        values = {name: given.get(name, parameter.default) for name, parameter in known.items()}
-        for name, value in values.items():
-            values[name] = _checked(known[name], value)
-        return values
+        return _resolved(self.name, self.parameters, given)
 
     def to_json(self) -> dict[str, Any]:
         """The specification as JSON-safe data."""
@@ -189,6 +223,7 @@ class PluginSpec:
                 "family": Code(**data["family"]),
                 "parameters": tuple(Parameter(**parameter) for parameter in data["parameters"]),
                 "resources": Resources(**data["resources"]),
+                "learning": _learning(data["learning"]) if data.get("learning") else None,
             }
         )
 
@@ -216,9 +251,34 @@ def _check_inputs(spec: PluginSpec) -> None:
         raise ValueError("a plugin of level 'series' runs on each volume alone: its first role cannot take many")
 
 
+def _check_entry(entry: str) -> None:
+    if not _ENTRY.fullmatch(entry):
+        raise ValueError(f"entry must be 'package.module:function': {entry!r}")
+
+
+def _learning(data: Mapping[str, Any]) -> Learning:
+    train, calibrate = (
+        Procedure(
+            entry=data[name]["entry"],
+            parameters=tuple(Parameter(**parameter) for parameter in data[name]["parameters"]),
+        )
+        for name in ("train", "calibrate")
+    )
+    return Learning(prepare=data["prepare"], train=train, calibrate=calibrate)
+
+
 def _match(data: Mapping[str, Any]) -> Match:
     value = data["value"]
     return Match(keyword=data["keyword"], op=data["op"], value=tuple(value) if isinstance(value, list) else value)
+
+
+def _resolved(
+    owner: str, parameters: tuple[Parameter, ...], given: Mapping[str, ParameterValue]
+) -> dict[str, ParameterValue]:
+    known = {parameter.name: parameter for parameter in parameters}
+    if unknown := sorted(set(given) - set(known)):
+        raise ValueError(f"{owner} has no parameter {', '.join(unknown)}; it has {', '.join(known) or 'none'}")
+    return {name: _checked(parameter, given.get(name, parameter.default)) for name, parameter in known.items()}
 
 
 def _checked(parameter: Parameter, value: ParameterValue) -> ParameterValue:

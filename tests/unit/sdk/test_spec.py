@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from dicomnode.sdk import SDK_VERSION, Code, InputRole, Match, Parameter, PluginSpec, Resources
+from dicomnode.sdk import SDK_VERSION, Code, InputRole, Learning, Match, Parameter, PluginSpec, Procedure, Resources
 
 IN_PHASE = InputRole(role="in_phase", match=(Match(keyword="Role", op="eq", value="in-phase"),))
 OPPOSED = InputRole(
@@ -33,11 +33,32 @@ SPEC = PluginSpec(
     ),
     resources=Resources(cpus=2, timeout_s=1.5),
     preload=("numpy",),
+    learning=Learning(
+        prepare="package.learning:prepare",
+        train=Procedure(
+            entry="package.learning:train", parameters=(Parameter(name="epochs", default=3, description=""),)
+        ),
+        calibrate=Procedure(entry="package.learning:calibrate"),
+    ),
 )
 
 
 def test_it_survives_json_unchanged() -> None:
     assert PluginSpec.from_json(json.loads(json.dumps(SPEC.to_json()))) == SPEC
+
+
+def test_a_specification_from_before_models_could_be_taught_is_read() -> None:
+    older = {name: value for name, value in replace(SPEC, learning=None).to_json().items() if name != "learning"}
+    assert PluginSpec.from_json(older) == replace(SPEC, learning=None)
+
+
+def test_a_procedure_names_its_entry_and_its_parameters() -> None:
+    with pytest.raises(ValueError, match="entry must be"):
+        Procedure(entry="train")
+    assert SPEC.learning is not None
+    assert SPEC.learning.train.resolve({"epochs": 7}) == {"epochs": 7}
+    with pytest.raises(ValueError, match="calibrate has no parameter rule; it has none"):
+        SPEC.learning.calibrate.resolve({"rule": "point"})
 
 
 @pytest.mark.parametrize(

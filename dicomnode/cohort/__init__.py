@@ -1,0 +1,1 @@
+"""Labelled exams for a plugin's training and calibration."""

@@ -1,0 +1,70 @@
+"""Training and calibration from the command line: the plugin's own procedures, in a process of their own."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dicomnode.catalog import plugins as catalog
+from dicomnode.catalog.plugins import Installed
+from tests.builders import grid, mr_series
+from tests.plugin_zoo import LEARNS, SPEC
+from tests.unit.cli.conftest import Cli
+
+
+@pytest.fixture
+def exams(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Eight exams, and a table that labels them."""
+    plugins = [
+        Installed(name=name, distribution="", spec=spec) for name, spec in {"zoo": LEARNS, "untaught": SPEC}.items()
+    ]
+    monkeypatch.setattr(catalog, "discover", lambda: tuple(plugins))
+    for n in range(8):
+        array = np.full((3, 8, 8), 10 * n, np.uint16) + np.eye(8, dtype=np.uint16)
+        mr_series(tmp_path / "data" / str(n), geometry=grid((3, 8, 8)), array=array, study=f"s{n}", patient=f"P{n}")
+    parts = ["training", "training", "validation", "validation", "calibration", "calibration", "test", "test"]
+    lines = [f"P{n},{n % 2},{part}" for n, part in enumerate(parts)]
+    (tmp_path / "labels.csv").write_text("\n".join(["patient,label,set", *lines]))
+    return tmp_path
+
+
+def test_train_then_calibrate(cli: Cli, exams: Path) -> None:
+    given = ("--data", str(exams / "data"), "--labels", str(exams / "labels.csv"))
+    out = exams / "models"
+    with_ = ("--with", "epochs=3", "--seed", "5")
+    (report,) = cli("models", "train", "zoo", *given, "--out", str(out), *with_, as_json=True)
+    assert report["sets"] == [
+        {"set": "training", "exams": 2, "positive": 1, "patients": 2},
+        {"set": "validation", "exams": 2, "positive": 1, "patients": 2},
+    ]
+    run = json.loads((out / "run.json").read_text())
+    assert (run["seed"], run["device"], run["resume"], run["epochs"]) == (5, "cpu", False, 3)
+    assert {round(run["training"] - 1 / 8), round(run["validation"] - 1 / 8)} <= {0, 10, 20, 30}
+    again = cli("models", "train", "zoo", *given, "--out", str(out), fails=True)
+    assert again == f"{out} holds a training already: give --resume to go on with it, or another --out"
+    assert "No line was left out" in cli("models", "train", "zoo", *given, "--out", str(out), "--resume")
+    assert json.loads((out / "run.json").read_text())["resume"] is True
+    # the plugin itself refuses two calibration exams
+    assert cli("models", "calibrate", "zoo", *given, "--models", str(out), fails=True) == "calibration needs 3 exams"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("gone", "--data", "."), "no plugin is called 'gone'; 'dicomnode plugins list' shows all"),
+        (("untaught", "--data", "."), "plugin untaught has no models to train; those that have: zoo"),
+        (("zoo",), "say where the exams are: either --data FOLDER or --store"),
+        (("zoo", "--data", ".", "--store"), "say where the exams are: either --data FOLDER or --store"),
+        (("zoo", "--data", ".", "--with", "epochs"), "--with epochs: write it as NAME=VALUE"),
+        (("zoo", "--data", ".", "--with", "epochs=x"), "--with epochs=x: the value must be int"),
+        (("zoo", "--data", ".", "--with", "epochs=0"), "parameter epochs must lie in [1, None], got 0"),
+        (("zoo", "--data", ".", "--with", "rate=1"), "train has no parameter rate; it has epochs"),
+        (("zoo", "--store"), "no node has run in"),
+    ],
+)
+def test_what_is_wrong_is_said(cli: Cli, exams: Path, arguments: tuple[str, ...], says: str) -> None:
+    given = ("--labels", str(exams / "labels.csv"), "--out", str(exams / "models"))
+    assert says in cli("models", "train", *arguments, *given, fails=True)
