@@ -207,6 +207,8 @@ class PeerSettings(_Section):
     """Its address."""
     port: Port = 104
     """Its port."""
+    tls: bool = False
+    """It speaks DICOM over TLS (PS3.15 B.12); we show the certificate of ``[dicom]`` and trust the same authorities."""
     url: Annotated[str, Field(pattern=r"^(https?://[^\s?#]+)?$")] = ""
     """Base of its DICOMweb service, for example ``https://pacs/dicom-web``: results go there, by STOW-RS."""
     authorization: SecretStr = SecretStr("")
@@ -341,6 +343,10 @@ def _check_peers(settings: Settings, path: Path | None, text: str) -> None:
                 where = _where(path, text, ("peers", n, attribute), set())
                 raise SettingsError(f"{where}peers.{n}.{attribute}: {value!r} is used by two peers")
             seen.add(value)
+    for n, peer in enumerate(settings.peers):
+        if peer.tls and not settings.dicom.tls_certificate:
+            where = _where(path, text, ("peers", n, "tls"), set())
+            raise SettingsError(f"{where}peers.{n}.tls: needs dicom.tls_certificate, tls_key and tls_trusted")
 
 
 def _apply(data: dict[str, Any], override: str) -> str:
