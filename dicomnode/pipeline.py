@@ -16,6 +16,7 @@ from typing import Any
 
 from dicomnode.assemble import assess
 from dicomnode.assemble.priors import compares
+from dicomnode.catalog import models
 from dicomnode.catalog.plugins import Enabled
 from dicomnode.deliver import routing
 from dicomnode.delivery import Delivery
@@ -34,6 +35,7 @@ from dicomnode.execute.workers import Workers
 from dicomnode.index import exams, priors, retractions, tasks
 from dicomnode.index.database import DATABASE_AWAY, Database, Transaction
 from dicomnode.prefetch import Prefetch, assess_again_id
+from dicomnode.sdk import wire
 from dicomnode.settings import Settings
 from dicomnode.store.filesystem import FileStore
 
@@ -130,11 +132,14 @@ class Pipeline:
     def _results(self, task: Task) -> tuple[ResultObject, ...]:
         parts = self._parts
         plugin = self._plugin(task)
+        chosen = models.for_task(plugin.filled, task.parameters, parts.now().date())
         directory = _case_directory(parts.settings, task)
         shutil.rmtree(directory, ignore_errors=True)
         directory.mkdir(parents=True, mode=0o700)
         files = {entry.role: tuple(parts.store.path(i.stored.key) for i in entry.instances) for entry in task.inputs}
         self._node_work(stage, task.inputs, files, task.parameters, directory)
+        if plugin.spec.models:
+            wire.write_models(directory, *chosen)
         run(parts.plugin_workers, plugin.spec, directory)
         work = Work(
             task_id=task.task_id,

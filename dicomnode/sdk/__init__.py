@@ -24,6 +24,7 @@ from dicomnode.sdk.findings import (
     Segment,
     Segmentation,
 )
+from dicomnode.sdk.model import Domain, Model, ModelSlot, Weights
 from dicomnode.sdk.spec import (
     SDK_VERSION,
     InputRole,
@@ -45,6 +46,7 @@ __all__ = [
     "Code",
     "Context",
     "DerivedImage",
+    "Domain",
     "FactValue",
     "Finding",
     "InputRole",
@@ -52,6 +54,8 @@ __all__ = [
     "Learning",
     "Match",
     "Measurement",
+    "Model",
+    "ModelSlot",
     "Parameter",
     "ParametricMap",
     "PluginSpec",
@@ -67,4 +71,5 @@ __all__ = [
     "Segmentation",
     "Unsuitable",
     "Volume",
+    "Weights",
 ]
