@@ -77,6 +77,9 @@ class Node:
         self._store = FileStore(data / "store", strict=strict)
         self._quarantine = FileStore(data / "quarantine", strict=strict)
         self.plugins = catalog.enabled(catalog.discover(), settings)
+        for plugin in self.plugins.values():
+            for line in (*plugin.filled.refused, *plugin.filled.warnings):
+                log.error("a model may not speak", extra={"plugin": plugin.spec.name, "problem": line})
         self._stopping = threading.Event()
         self._idle = True
 

@@ -242,6 +242,17 @@ class PluginSettings(_Section):
     """Match and run it."""
     parameters: Mapping[str, float | int | str | bool] = Field(default_factory=dict)
     """Values over the plugin's defaults; checked against its specification."""
+    models: Mapping[str, str] = Field(default_factory=dict)
+    """Card (``id/version``, of ``models.folder``) that fills each slot; in research the plugin's own by default."""
+    candidates: Mapping[str, str] = Field(default_factory=dict)
+    """Cards of models on trial, by slot: they run beside those that speak, and what they say stays in the ledger."""
+
+
+class ModelsSettings(_Section):
+    """The models of this site."""
+
+    folder: str = ""
+    """Folder with model cards (``*.toml``, there or one level below) and the weights they name; empty for none."""
 
 
 class MatchSettings(_Section):
@@ -277,6 +288,7 @@ class Settings(_Section):
     priors: PriorsSettings = Field(default_factory=PriorsSettings)
     peers: tuple[PeerSettings, ...] = ()
     plugins: Mapping[str, PluginSettings] = Field(default_factory=dict)
+    models: ModelsSettings = Field(default_factory=ModelsSettings)
     roles: tuple[RoleSettings, ...] = ()
 
     def peer(self, name: str) -> PeerSettings:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from dicomnode.errors import Unsuitable
+from dicomnode.sdk.model import Model
 from dicomnode.sdk.spec import ParameterValue
 from dicomnode.sdk.volume import Volume
 
@@ -16,6 +18,10 @@ class Case:
 
     volumes: Mapping[str, Volume]
     parameters: Mapping[str, ParameterValue] = field(default_factory=dict)
+    models: Mapping[str, Model] = field(default_factory=dict)
+    """By slot."""
+    candidates: Mapping[str, Model] = field(default_factory=dict)
+    """By slot: models on trial beside those that speak. What they say is a ``Decision`` with ``shadow``."""
 
     def volume(self, role: str) -> Volume:
         """The volume in an input role.
@@ -26,6 +32,18 @@ class Case:
             When the role is optional and nothing fills it; ask ``role in case.volumes`` first.
         """
         return self.volumes[role]
+
+    def model(self, slot: str) -> Model:
+        """The model in a slot.
+
+        Raises
+        ------
+        Unsuitable
+            When nothing fills it.
+        """
+        if slot not in self.models:
+            raise Unsuitable(f"no model fills the slot {slot!r}")
+        return self.models[slot]
 
     def every(self, role: str) -> tuple[Volume, ...]:
         """All volumes in an input role of many, in the order of the series; empty when nothing fills it."""

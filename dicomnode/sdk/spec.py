@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from dicomnode.sdk.codes import Code
+from dicomnode.sdk.model import PARAMETER, ModelSlot
 
 SDK_VERSION = 1
 """Raised when the interface changes so that older plugins break."""
@@ -168,6 +169,8 @@ class PluginSpec:
     resources: Resources = field(default_factory=Resources)
     preload: tuple[str, ...] = ()
     """Modules the warm process imports ahead of time, for example ``scipy.ndimage``."""
+    models: tuple[ModelSlot, ...] = ()
+    """Slots for models; which one fills a slot is a parameter ``model.SLOT`` of every task."""
     learning: Learning | None = None
     """For a plugin with models that a site may train and calibrate (``dicomnode models train``)."""
     sdk: int = SDK_VERSION
@@ -180,6 +183,9 @@ class PluginSpec:
         _check_entry(self.entry)
         if self.sdk > SDK_VERSION:
             raise ValueError(f"plugin needs SDK {self.sdk}, this node has {SDK_VERSION}")
+        slots = [slot.name for slot in self.models]
+        if len(set(slots)) < len(slots) or not all(_ROLE.fullmatch(slot) for slot in slots):
+            raise ValueError(f"model slots must differ and be lower-case letters, digits and hyphens: {slots}")
         _check_inputs(self)
 
     def resolve(self, given: Mapping[str, ParameterValue]) -> dict[str, ParameterValue]:
@@ -190,7 +196,8 @@ class PluginSpec:
         ValueError
             For an unknown name, a wrong type or a value out of bounds.
         """
-        return _resolved(self.name, self.parameters, given)
+        slots = tuple(Parameter(name=PARAMETER + s.name, default="", description=s.description) for s in self.models)
+        return _resolved(self.name, (*self.parameters, *slots), given)
 
     def to_json(self) -> dict[str, Any]:
         """The specification as JSON-safe data."""
@@ -224,6 +231,7 @@ class PluginSpec:
                 "family": Code(**data["family"]),
                 "parameters": tuple(Parameter(**parameter) for parameter in data["parameters"]),
                 "resources": Resources(**data["resources"]),
+                "models": tuple(_slot(slot) for slot in data["models"]),
                 "learning": _learning(data["learning"]) if data.get("learning") else None,
             }
         )
@@ -266,6 +274,10 @@ def _learning(data: Mapping[str, Any]) -> Learning:
         for name in ("train", "calibrate")
     )
     return Learning(prepare=data["prepare"], train=train, calibrate=calibrate)
+
+
+def _slot(data: Mapping[str, Any]) -> ModelSlot:
+    return ModelSlot(**{**data, "files": tuple(data["files"]), "cutoffs": tuple(data["cutoffs"])})
 
 
 def _match(data: Mapping[str, Any]) -> Match:

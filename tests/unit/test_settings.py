@@ -18,7 +18,7 @@ from dicomnode.settings import PeerSettings, PluginSettings, RoleSettings, Setti
 from tests.architecture.house import ROOT
 
 EMBEDDED = ROOT / "config" / "embedded.toml"
-SECTIONS = ("node", "dicom", "limits", "database", "completeness", "delivery", "retention", "priors")
+SECTIONS = ("node", "dicom", "limits", "database", "completeness", "delivery", "retention", "priors", "models")
 
 TWO_PEERS = """\
 [dicom]
