@@ -14,14 +14,15 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from dicomnode.assemble import assess
+from dicomnode.advice import Board
+from dicomnode.assemble import assess, patient_facts
 from dicomnode.assemble.priors import compares
 from dicomnode.catalog.plugins import Enabled
 from dicomnode.deliver import routing
 from dicomnode.delivery import Delivery
 from dicomnode.domain.exam import PlannedTask
 from dicomnode.domain.identity import Digest, digest_of_bytes
-from dicomnode.domain.instance import StoredObject
+from dicomnode.domain.instance import Instance, StoredObject
 from dicomnode.domain.task import ResultObject, Task, TaskState
 from dicomnode.encode import kos
 from dicomnode.encode.encode import encode_case
@@ -31,9 +32,10 @@ from dicomnode.errors import BrokenPlugin, DicomnodeError, Unsuitable
 from dicomnode.execute.run import run
 from dicomnode.execute.stage import stage
 from dicomnode.execute.workers import Workers
-from dicomnode.index import exams, priors, retractions, tasks
+from dicomnode.index import exams, facts, priors, retractions, tasks
 from dicomnode.index.database import DATABASE_AWAY, Database, Transaction
 from dicomnode.prefetch import Prefetch, assess_again_id
+from dicomnode.sdk.facts import FactValue
 from dicomnode.settings import Settings
 from dicomnode.store.filesystem import FileStore
 
@@ -60,6 +62,7 @@ class Parts:
     plugin_workers: Workers
     delivery: Delivery
     prefetch: Prefetch
+    advice: Board
     now: Callable[[], datetime]
 
 
@@ -86,6 +89,12 @@ class Pipeline:
             parts.submitter.submit(session, lane, _execute_id(task_id, attempt), task_id, attempt)
         self._submit_retractions(session, exams.study_of(session, exam_id))
 
+    def known(self, session: Transaction, study: str, instances: Sequence[Instance]) -> dict[str, FactValue]:
+        """What is known of the patient of a study, of all that a plugin may ask for."""
+        by_series = {instance.header.series_instance_uid: instance.header.facts for instance in instances}
+        told = facts.known(session, study)
+        return patient_facts.gathered(list(by_series.values()), told, self._parts.settings.facts)
+
     # -- 2: what is it, and which plugins fit? --
 
     def assess(self, exam_id: int) -> None:
@@ -98,11 +107,15 @@ class Pipeline:
                 return
             earlier = priors.earlier(session, study, parts.settings.priors.studies) if self._compares else []
             searching = parts.prefetch.pending(session, study)
-            assessment = assess.assess(exams.instances(session, study), specs, parts.settings.roles, earlier, searching)
+            instances = exams.instances(session, study)
+            known = self.known(session, study, instances)
+            assessment = assess.assess(instances, specs, parts.settings.roles, earlier, searching, known)
             if assessment.waiting_for_priors:
                 parts.prefetch.begin(session, study)
             exams.write_assessment(session, exam_id, assessment, parts.now())
             self.plan(session, exam_id, assessment.tasks, whole=True)
+        parts.advice.planned(study, assessment.tasks)
+        parts.advice.assessed(study, assessment)
         plugins = ",".join(task.plugin for task in assessment.tasks)
         log.info("exam assessed", extra={"exam": exam_id, "count": len(assessment.stacks), "plugin": plugins})
 
@@ -118,12 +131,15 @@ class Pipeline:
         try:
             self._finish(task, () if made else self._results(task))
         except Unsuitable as verdict:
+            parts.advice.failed(task, str(verdict))
             self._end(task, TaskState.NOT_APPLICABLE, str(verdict))
         except DicomnodeError as error:
+            parts.advice.failed(task, f"the analysis failed ({type(error).__name__})")
             self._end(task, TaskState.FAILED, f"{type(error).__name__}: {error}")
         except DATABASE_AWAY:  # says nothing about the task: the engine runs it again
             raise
         except Exception as error:  # last border: a fault of ours must end this task, not hang it
+            parts.advice.failed(task, "the analysis failed unexpectedly")
             log.exception("task failed unexpectedly", extra={"plugin": task.plugin, "task": task_id[:16]})
             self._end(task, TaskState.FAILED, f"unexpected {type(error).__name__}; see the log at this time")
 
@@ -134,8 +150,8 @@ class Pipeline:
         shutil.rmtree(directory, ignore_errors=True)
         directory.mkdir(parents=True, mode=0o700)
         files = {entry.role: tuple(parts.store.path(i.stored.key) for i in entry.instances) for entry in task.inputs}
-        self._node_work(stage, task.inputs, files, task.parameters, directory)
-        run(parts.plugin_workers, plugin.spec, directory)
+        self._node_work(stage, task.inputs, files, task.parameters, directory, task.facts)
+        parts.advice.found(task, run(parts.plugin_workers, plugin.spec, directory))
         work = Work(
             task_id=task.task_id,
             spec=plugin.spec,

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from dicomnode.sdk.facts import FactValue
 from dicomnode.sdk.spec import ParameterValue
 from dicomnode.sdk.volume import Volume
 
@@ -16,6 +17,8 @@ class Case:
 
     volumes: Mapping[str, Volume]
     parameters: Mapping[str, ParameterValue] = field(default_factory=dict)
+    facts: Mapping[str, FactValue] = field(default_factory=dict)
+    """What is known of the patient, of what the plugin asks for; what has no entry is unknown, not normal."""
 
     def volume(self, role: str) -> Volume:
         """The volume in an input role.

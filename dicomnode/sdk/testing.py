@@ -158,7 +158,7 @@ def _run(spec: PluginSpec, case: Case) -> tuple[list[Finding], dict[str, bytes]]
     """Findings of a run in a directory of its own, and the files it left."""
     with TemporaryDirectory() as name:
         directory = Path(name)
-        wire.write_case(directory, case.volumes, case.parameters)
+        wire.write_case(directory, case.volumes, case.parameters, case.facts)
         run_case(spec.entry, directory, spec.resources.cpus)
         findings = wire.read_findings(directory, case)
         files = {path.name: path.read_bytes() for path in directory.iterdir() if path.name != PROGRESS}

@@ -86,13 +86,18 @@ def _verify(finding: Finding, case: Case, segments: set[str], derived: Mapping[s
             _segment_known(finding.of, segments)
             _words(finding.value)
         case Recommendation():
-            _words(finding.value)
+            _recommended(finding)
         case Registration():
             _registration(finding, case)
         case DerivedImage():
             _derived(finding, case)
         case Presentation():
             _presentation(finding, case, derived)
+
+
+def _recommended(finding: Recommendation) -> None:
+    for said in (finding.value, *filter(None, (finding.reason,)), *finding.cautions):
+        _words(said)
 
 
 def _segmentation(finding: Segmentation, case: Case) -> None:
