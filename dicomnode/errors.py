@@ -33,6 +33,7 @@
      ├ StoreError                     the object store failed
      ├ GeometryError                  instances do not form a volume
      ├ Unsuitable                     a plugin's verdict "not for this input": an outcome, never retried
+     ├ Frozen                         a plugin or model may not speak for now
      ├ PluginError                    a plugin did not do its work
      │  ├ BrokenPlugin                its specification or entry point cannot be loaded
      │  ├ PluginFailed                it raised
@@ -229,6 +230,10 @@ class GeometryError(DicomnodeError):
 
 class Unsuitable(DicomnodeError):
     """Raised by a plugin: "not for this input". Reported as an outcome and never retried."""
+
+
+class Frozen(DicomnodeError):
+    """A plugin or model may not speak for now: the exam ends without its results, and says who froze it and why."""
 
 
 class PluginError(DicomnodeError):

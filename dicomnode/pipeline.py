@@ -20,6 +20,7 @@ from dicomnode.assemble.priors import compares
 from dicomnode.catalog.plugins import Enabled
 from dicomnode.deliver import routing
 from dicomnode.delivery import Delivery
+from dicomnode.domain.decision import LedgerEntry, Model
 from dicomnode.domain.exam import PlannedTask
 from dicomnode.domain.identity import Digest, digest_of_bytes
 from dicomnode.domain.instance import Instance, StoredObject
@@ -28,14 +29,17 @@ from dicomnode.encode import kos
 from dicomnode.encode.encode import encode_case
 from dicomnode.encode.work import Work
 from dicomnode.engine.submitter import Submitter
-from dicomnode.errors import BrokenPlugin, DicomnodeError, Unsuitable
+from dicomnode.errors import BrokenPlugin, DicomnodeError, Frozen, Unsuitable
 from dicomnode.execute.run import run
 from dicomnode.execute.stage import stage
 from dicomnode.execute.workers import Workers
-from dicomnode.index import exams, facts, priors, retractions, tasks
+from dicomnode.index import alarms, exams, facts, priors, retractions, tasks
+from dicomnode.index import ledger as decisions
 from dicomnode.index.database import DATABASE_AWAY, Database, Transaction
+from dicomnode.monitor import ledger
 from dicomnode.prefetch import Prefetch, assess_again_id
 from dicomnode.sdk.facts import FactValue
+from dicomnode.sdk.findings import Finding
 from dicomnode.settings import Settings
 from dicomnode.store.filesystem import FileStore
 
@@ -128,8 +132,14 @@ class Pipeline:
             if not tasks.start(session, key, attempt, parts.now()):
                 return
             task, made = tasks.load(session, key), tasks.has_results(session, key)
+            freezes = alarms.freezes(session, task.plugin)
         try:
-            self._finish(task, () if made else self._results(task))
+            if why := ledger.frozen(freezes, Model(plugin=task.plugin)):
+                raise Frozen(why)
+            self._finish(task, *(((), ()) if made else self._results(task)))
+        except Frozen as stopped:
+            parts.advice.failed(task, f"frozen: {stopped}")
+            self._end(task, TaskState.CANCELLED, f"frozen: {stopped}")
         except Unsuitable as verdict:
             parts.advice.failed(task, str(verdict))
             self._end(task, TaskState.NOT_APPLICABLE, str(verdict))
@@ -143,7 +153,14 @@ class Pipeline:
             log.exception("task failed unexpectedly", extra={"plugin": task.plugin, "task": task_id[:16]})
             self._end(task, TaskState.FAILED, f"unexpected {type(error).__name__}; see the log at this time")
 
-    def _results(self, task: Task) -> tuple[ResultObject, ...]:
+    def _results(self, task: Task) -> tuple[tuple[ResultObject, ...], tuple[LedgerEntry, ...]]:
+        """Run the plugin; its findings as objects, and its decisions.
+
+        Raises
+        ------
+        Frozen
+            When a model that may not speak has decided; that it did is in the ledger then.
+        """
         parts = self._parts
         plugin = self._plugin(task)
         directory = _case_directory(parts.settings, task)
@@ -151,7 +168,9 @@ class Pipeline:
         directory.mkdir(parents=True, mode=0o700)
         files = {entry.role: tuple(parts.store.path(i.stored.key) for i in entry.instances) for entry in task.inputs}
         self._node_work(stage, task.inputs, files, task.parameters, directory, task.facts)
-        parts.advice.found(task, run(parts.plugin_workers, plugin.spec, directory))
+        findings = run(parts.plugin_workers, plugin.spec, directory)
+        made = self._decisions(task, findings)
+        parts.advice.found(task, findings)
         work = Work(
             task_id=task.task_id,
             spec=plugin.spec,
@@ -166,7 +185,18 @@ class Pipeline:
         results: tuple[ResultObject, ...] = self._node_work(encode_case, directory, work)
         if not parts.settings.node.keep_cases:
             shutil.rmtree(directory)
-        return results
+        return results, made
+
+    def _decisions(self, task: Task, findings: Sequence[Finding]) -> tuple[LedgerEntry, ...]:
+        with self._parts.database.read() as session:
+            freezes = alarms.freezes(session, task.plugin)
+        made = ledger.entries(task, findings, self._parts.now(), freezes)
+        withheld = [entry for entry in made if entry.withheld]
+        if withheld:
+            with self._parts.database.write() as session:
+                decisions.record(session, made)
+            raise Frozen(ledger.frozen(freezes, withheld[0].by))
+        return made
 
     def _replaced(self, task: Task, plugin: Enabled) -> Path | None:
         with self._parts.database.read() as session:
@@ -185,14 +215,16 @@ class Pipeline:
             raise BrokenPlugin(f"the task was made for {task.plugin} {task.version}, but {there} enabled here")
         return plugin
 
-    def _finish(self, task: Task, results: Sequence[ResultObject]) -> None:
-        """Store the objects, then commit them with their outbox; what a crash leaves in between recovery removes."""
+    def _finish(self, task: Task, results: Sequence[ResultObject], made: Sequence[LedgerEntry] = ()) -> None:
+        """Store the objects, then commit them with outbox and decisions; recovery removes what a crash leaves."""
         parts = self._parts
         kept = [(result, self._keep(result)) for result in results]
         with parts.database.write() as session:
             routes = routing.routes(parts.settings.peers)
             peers = tasks.finish(session, task.task_id, task.attempt, kept, routes, parts.now())
             parts.delivery.begin(session, task.task_id, task.attempt, peers or ())
+            if peers is not None:
+                decisions.record(session, made)
         if peers is None:  # superseded while it ran
             for _, stored in kept:
                 parts.store.remove(stored.key)

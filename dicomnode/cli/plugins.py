@@ -16,6 +16,7 @@ from dicomnode.errors import SettingsError
 from dicomnode.execute.run import run as run_plugin
 from dicomnode.execute.workers import Workers
 from dicomnode.sdk.findings import (
+    Decision,
     Finding,
     Measurement,
     ParametricMap,
@@ -101,6 +102,9 @@ def _summary(finding: Finding) -> show.Record:
             return {"what": finding.name.meaning, "value": value, "of": finding.of}
         case Recommendation():
             return {"what": "", "value": finding.value if isinstance(finding.value, str) else finding.value.meaning}
+        case Decision():
+            scores = ", ".join(f"{name} {value:.3f}" for name, value in finding.scores.items())
+            return {"what": "decision", "value": f"{finding.tier} ({scores})", "of": finding.model}
         case ParametricMap():
             median = f"median {np.nanmedian(finding.array):.2f} {finding.unit.value}"
             return {"what": finding.title, "value": median, "of": finding.on}

@@ -15,7 +15,7 @@ from dicomnode.domain.identity import Digest, SeriesInstanceUID, StudyInstanceUI
 from dicomnode.domain.instance import StoredObject
 from dicomnode.domain.stack import Geometry
 from dicomnode.domain.task import ENDED, Input, ResultObject, Task, TaskState
-from dicomnode.index import deliveries, retractions
+from dicomnode.index import deliveries, ledger, retractions
 from dicomnode.index.database import Transaction
 from dicomnode.index.exams import hold_study, instance_of, write_verdicts
 from dicomnode.index.schema import (
@@ -59,6 +59,7 @@ def plan(
         if row is None:
             row = _new(session, exam_id, study, task, now)
         elif row.state in (TaskState.SUPERSEDED, TaskState.CANCELLED):
+            ledger.supersede(session, row.task_id, superseded=False)
             _queue_again(row)
         else:
             row.exam, row.notes = exam_id, list(task.notes)
@@ -274,7 +275,9 @@ def _end(session: Transaction, row: TaskRow, state: TaskState, reason: str, now:
     text = f"{row.plugin} {state}: {reason}"
     session.add(EventRow(at=now, study_instance_uid=row.study_instance_uid, subject="task", text=text))
     session.flush()
-    if state != TaskState.SUPERSEDED:
+    if state == TaskState.SUPERSEDED:
+        ledger.supersede(session, row.task_id, superseded=True)
+    else:
         settle(session, Digest(row.task_id))
 
 

@@ -11,6 +11,7 @@ from dicomnode.sdk.facts import FactValue
 from dicomnode.sdk.findings import (
     GRAY,
     HOT_IRON,
+    Decision,
     DerivedImage,
     Finding,
     Layer,
@@ -44,6 +45,7 @@ __all__ = [
     "Case",
     "Code",
     "Context",
+    "Decision",
     "DerivedImage",
     "FactValue",
     "Finding",

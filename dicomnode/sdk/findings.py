@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 import numpy as np
@@ -216,6 +217,31 @@ class Presentation:
     """Of the overlay, 0 to 1."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What a model decided about the case and from what; kept in the node's decision ledger, never written as DICOM.
+
+    One for each model that decided; the node adds the plugin, the scanner and protocol of each input, and the time.
+    """
+
+    model: str = ""
+    """Which model; empty where the plugin decides without one."""
+    version: str = ""
+    """Of the model."""
+    digest: str = ""
+    """SHA-256 of its weights, lower-case hexadecimal."""
+    tier: str
+    """The decision in a word, for example ``positive``, ``suspicious``, ``negative``."""
+    positive: bool | None = None
+    """Whether it says that what is looked for is there; later outcomes are held against it. None: it says neither."""
+    scores: Mapping[str, float] = field(default_factory=dict)
+    """What it was decided by, for example ``{"t1": 0.31, "t2": 0.62}``; drift is looked for in each."""
+    features: Mapping[str, float] = field(default_factory=dict)
+    """Plain statistics of the input images, on a scale that spreads evenly; drift is looked for in each."""
+    shadow: bool = False
+    """A candidate beside the model that speaks: nothing it says leaves the node."""
+
+
 Finding: TypeAlias = (
     Segmentation
     | Measurement
@@ -226,4 +252,5 @@ Finding: TypeAlias = (
     | Registration
     | DerivedImage
     | Presentation
+    | Decision
 )

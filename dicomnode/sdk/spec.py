@@ -25,6 +25,7 @@ FindingKind = Literal[
     "Registration",
     "DerivedImage",
     "Presentation",
+    "Decision",
 ]
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,47}")

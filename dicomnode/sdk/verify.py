@@ -12,6 +12,7 @@ import numpy as np
 from dicomnode.errors import BadFinding
 from dicomnode.sdk.case import Case
 from dicomnode.sdk.findings import (
+    Decision,
     DerivedImage,
     Finding,
     Layer,
@@ -30,6 +31,8 @@ from dicomnode.sdk.spec import PluginSpec
 _LABEL = 64
 _TEXT = 1024
 _CODE_STRING = re.compile(r"[A-Z0-9_ ]{1,16}")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_MOST_NUMBERS = 256
 
 
 def verify(findings: Sequence[Finding], case: Case) -> None:
@@ -78,10 +81,7 @@ def _verify(finding: Finding, case: Case, segments: set[str], derived: Mapping[s
             _capture(finding, case)
         case Measurement():
             _segment_known(finding.of, segments)
-            if not math.isfinite(finding.value):
-                raise BadFinding(f"the value is {finding.value}; what cannot be measured is said in words")
-            if not 0 <= finding.decimals <= 9:
-                raise BadFinding(f"decimals must be 0 to 9, not {finding.decimals}")
+            _measurement(finding)
         case QualitativeEvaluation():
             _segment_known(finding.of, segments)
             _words(finding.value)
@@ -93,6 +93,31 @@ def _verify(finding: Finding, case: Case, segments: set[str], derived: Mapping[s
             _derived(finding, case)
         case Presentation():
             _presentation(finding, case, derived)
+        case Decision():
+            _decision(finding)
+
+
+def _measurement(finding: Measurement) -> None:
+    if not math.isfinite(finding.value):
+        raise BadFinding(f"the value is {finding.value}; what cannot be measured is said in words")
+    if not 0 <= finding.decimals <= 9:
+        raise BadFinding(f"decimals must be 0 to 9, not {finding.decimals}")
+
+
+def _decision(finding: Decision) -> None:
+    _line(finding.tier, "the tier")
+    for text, name in ((finding.model, "the model"), (finding.version, "the model's version")):
+        if text:
+            _line(text, name)
+    if finding.digest and not _SHA256.fullmatch(finding.digest):
+        raise BadFinding("the digest is no SHA-256 in lower-case hexadecimal")
+    for values, what in ((finding.scores, "score"), (finding.features, "feature")):
+        if len(values) > _MOST_NUMBERS:
+            raise BadFinding(f"{len(values)} {what}s are too many; {_MOST_NUMBERS} is the most")
+        for name, value in values.items():
+            _line(name, f"the name of a {what}")
+            if not math.isfinite(value):
+                raise BadFinding(f"the {what} {name!r} is {value}; leave out what cannot be computed")
 
 
 def _recommended(finding: Recommendation) -> None:

@@ -159,6 +159,8 @@ def _built(wanted: Any, value: Any, directory: Path) -> Any:
     if origin is tuple and isinstance(value, list):
         kinds = parts[:1] * len(value) if parts[-1] is Ellipsis else parts
         return tuple(_built(kind, part, directory) for kind, part in zip(kinds, value, strict=True))
+    if origin is Mapping and isinstance(value, dict):
+        return {_built(parts[0], name, directory): _built(parts[1], part, directory) for name, part in value.items()}
     if origin is UnionType:
         wanted = next((kind for kind in parts if is_dataclass(kind) == isinstance(value, dict)), None)
         return None if value is None and type(None) in parts else _built(wanted, value, directory)

@@ -10,11 +10,13 @@ import pytest
 from sqlalchemy.exc import OperationalError
 
 from dicomnode.catalog.plugins import Enabled
+from dicomnode.domain.decision import Freeze
 from dicomnode.domain.exam import Outcome
 from dicomnode.domain.task import ResultObject, TaskState
 from dicomnode.errors import PluginCrashed, Unsuitable
-from dicomnode.index import exams, tasks, views
+from dicomnode.index import alarms, exams, ledger, tasks, views
 from dicomnode.pipeline import Pipeline, retry
+from dicomnode.sdk import Decision
 from tests.plugin_zoo import spec
 from tests.values import STUDY, at, result
 from tests.world import TASK, World, a_world, arrived, queued
@@ -104,6 +106,57 @@ def test_a_retried_task_delivers_what_was_made_without_running_again(
         f"execute-{TASK.task_id}-2",
         f"deliver-{TASK.task_id}-2-pacs/0-1",
     ]
+
+
+DECISION = Decision(model="m", tier="negative", scores={"p": 0.1})
+
+
+def _decided(
+    world: World, monkeypatch: pytest.MonkeyPatch, *said: Decision, attempt: int = 1
+) -> list[tuple[str, bool]]:
+    """Run the task; the ledger then, as model and whether it was withheld."""
+    world.workers.answer = (result("7.1", "SR"),)
+    monkeypatch.setattr("dicomnode.pipeline.run", lambda *_: list(said))
+    world.pipeline.execute(TASK.task_id, attempt)
+    with world.database.read() as session:
+        return [(entry.by.model, entry.withheld) for entry in ledger.newest(session)]
+
+
+def test_decisions_are_in_the_ledger_once_with_the_results(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    queued(world)
+    assert _decided(world, monkeypatch, DECISION) == [("m", False)]
+    retry(world.database, world.parts.submitter, TASK.task_id, at(9))
+    assert _decided(world, monkeypatch, replace(DECISION, model="other"), attempt=2) == [("m", False)]
+    assert world.series()[0] == Outcome.DONE
+
+
+@pytest.mark.parametrize(
+    ("model", "ledgered", "why"),
+    [("", [], "plugin zoo by Dr. A: a recall"), ("m", [("m", True)], "model m by Dr. A: a recall")],
+)
+def test_what_is_frozen_ends_in_a_stated_outcome_until_it_is_let_go(
+    world: World, monkeypatch: pytest.MonkeyPatch, model: str, ledgered: list[tuple[str, bool]], why: str
+) -> None:
+    queued(world)
+    with world.database.write() as session:
+        assert alarms.freeze(session, Freeze(plugin="zoo", model=model, by="Dr. A", reason="a recall"), at(1))
+    assert _decided(world, monkeypatch, DECISION) == ledgered
+    assert world.series() == (Outcome.REFUSED, f"zoo cancelled: frozen: {why}")
+    assert world.submitted.calls == []
+    with world.database.write() as session:
+        assert alarms.unfreeze(session, "zoo", model, "Dr. A", at(2))
+    retry(world.database, world.parts.submitter, TASK.task_id, at(9))
+    assert _decided(world, monkeypatch, DECISION, attempt=2) == [("m", False)]
+    assert world.series()[0] == Outcome.DONE
+
+
+def test_a_frozen_shadow_changes_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    queued(world)
+    with world.database.write() as session:
+        alarms.freeze(session, Freeze(plugin="zoo", model="new", by="Dr. A", reason="a recall"), at(1))
+    said = (DECISION, replace(DECISION, model="new", shadow=True))
+    assert _decided(world, monkeypatch, *said) == [("new", False), ("m", False)]
+    assert world.series()[0] == Outcome.DONE
 
 
 def test_reconcile_leaves_living_work_alone(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,11 +9,13 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
 from dicomnode.errors import SettingsError
+from dicomnode.index import schema_monitor
 from dicomnode.index.database import Database
 from dicomnode.index.schema import Table
 
 
 def test_migrations_and_tables_agree(database: Database) -> None:
+    assert schema_monitor.DecisionRow.__table__.name in Table.metadata.tables
     with database.engine.connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), Table.metadata) == []
 

@@ -13,7 +13,8 @@ from dicomnode.sdk import Finding, Layer
 from dicomnode.sdk.verify import verify
 from tests.unit.sdk.test_wire import SHAPE, case, findings
 
-SEGMENTATION, MAP, CAPTURE, MEASUREMENT, EVALUATION, WORDS, ADVICE, REGISTRATION, DERIVED, PRESENTATION = range(10)
+SEGMENTATION, MAP, CAPTURE, MEASUREMENT, EVALUATION, WORDS, ADVICE, REGISTRATION, DERIVED = range(9)
+PRESENTATION, DECISION = 9, 10
 BASE = Layer(image="image", window=(1.0, 2.0))
 
 
@@ -75,6 +76,11 @@ def test_good_findings_pass() -> None:
         (PRESENTATION, {"base": replace(BASE, window=(1.0, -1.0))}, "window must have a width"),
         (PRESENTATION, {"overlay": replace(BASE, image="other")}, "not in the base's frame of reference"),
         (PRESENTATION, {"opacity": 1.5}, "opacity must be 0 to 1"),
+        (DECISION, {"tier": ""}, "tier has 1 to 64"),
+        (DECISION, {"digest": "AB" * 32}, "no SHA-256"),
+        (DECISION, {"scores": {"t1": float("nan")}}, "score 't1' is nan"),
+        (DECISION, {"features": {"": 1.0}}, "name of a feature has 1 to 64"),
+        (DECISION, {"features": {f"f{n}": 0.0 for n in range(257)}}, "257 features are too many"),
     ],
 )
 def test_a_broken_rule_is_named_with_its_finding(which: int, changes: dict[str, Any], says: str) -> None:

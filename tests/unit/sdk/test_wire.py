@@ -19,6 +19,7 @@ from dicomnode.sdk import (
     HOT_IRON,
     Case,
     Code,
+    Decision,
     DerivedImage,
     Finding,
     Layer,
@@ -96,6 +97,17 @@ def findings() -> list[Finding]:
             overlay=Layer(image="Resampled", window=(3.0, 4.0), colours=HOT_IRON),
             opacity=0.25,
         ),
+        Decision(
+            model="darndest",
+            version="1.0",
+            digest="ab" * 32,
+            tier="suspicious",
+            positive=True,
+            scores={"t1": np.float32(0.5)},  # type: ignore[dict-item]
+            features={"t1_noise": -3.25, "t2_noise": -2.0},
+            shadow=True,
+        ),
+        Decision(tier="negative"),
     ]
 
 
