@@ -176,7 +176,7 @@ class Board:
         if not name or len(name) > _LONGEST_NAME or not name.isprintable():
             raise ValueError(f"say who acknowledges, in 1 to {_LONGEST_NAME} printable characters")
         now = self._now()
-        text = f"acknowledged: {kind.value}"
+        text = f"acknowledged: {kind.value} by {name}"
         return self._change(study, lambda one: rules.acknowledge(one, kind, name, now), text) is not None
 
     # -- what the console shows --

@@ -154,6 +154,16 @@ class Node:
         """The port associations are taken on."""
         return self._scp.port
 
+    def check(self) -> None:
+        """Ask whether the node can do its work.
+
+        Raises
+        ------
+        SettingsError
+            When the database does not answer.
+        """
+        self._database.check()
+
     def look(self) -> AbstractContextManager[Transaction]:
         """Open a read-only transaction on the index, for those who watch."""
         return self._database.read()

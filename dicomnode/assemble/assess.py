@@ -47,14 +47,12 @@ def assess(
         All that the index holds of the study, in any order.
     specs : sequence of (PluginSpec, parameters)
         The enabled plugins with this site's parameters.
-    rules : sequence of RoleSettings
-        This site's own rules for what a volume is.
+    rules, facts
+        This site's own rules for what a volume is; what is known of the patient.
     earlier : sequence of Instance
         Of the patient's earlier studies, for roles from a prior.
     searching : str
         Why plugins that compare have to wait for priors: those that could run otherwise are held.
-    facts : Mapping, optional
-        Of the patient.
 
     Returns
     -------
