@@ -18,8 +18,7 @@ from pydicom.dataset import FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian
 
 from dicomnode.dimse import scu
-from dicomnode.domain.identity import AETitle
-from dicomnode.settings import PeerSettings
+from dicomnode.settings import DicomSettings, PeerSettings
 
 IMAGES, SIDE, ROUNDS = 200, 256, 5
 
@@ -44,8 +43,9 @@ def write(folder: Path) -> list[Path]:
 
 def ours(port: int, files: list[Path]) -> float:
     peer = PeerSettings(name="pacs", aet="PACS", port=port)
+    local = DicomSettings(aet="US")
     begun = time.perf_counter()
-    assert all(sent.status == 0 for sent in scu.send(peer, AETitle("US"), [scu.outgoing(file) for file in files]))
+    assert all(sent.status == 0 for sent in scu.send(peer, local, [scu.outgoing(file) for file in files]))
     return time.perf_counter() - begun
 
 

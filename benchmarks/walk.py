@@ -19,7 +19,6 @@ from tempfile import TemporaryDirectory
 from dicomnode.demo.pacs import AET, StandInPACS
 from dicomnode.demo.phantom import Exam, write_liver_exam
 from dicomnode.dimse import scu
-from dicomnode.domain.identity import AETitle
 from dicomnode.index import views
 from dicomnode.node import Node
 from dicomnode.settings import DicomSettings, NodeSettings, PeerSettings, Settings
@@ -39,7 +38,7 @@ def walk(seed: int, slices: int) -> dict[str, float]:
             files = [scu.outgoing(path) for path in sorted((folder / "exam").glob("*.dcm"))]
             start = time.time()
             for sent in scu.send(
-                PeerSettings(name="node", aet="DICOMNODE", port=node.port), AETitle("MODALITY"), files
+                PeerSettings(name="node", aet="DICOMNODE", port=node.port), DicomSettings(aet="MODALITY"), files
             ):
                 if sent.status != 0:
                     raise SystemExit(f"not taken: {sent.text}")

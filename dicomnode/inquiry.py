@@ -9,11 +9,11 @@ from typing import Final
 
 from dicomnode.dimse.query import Limits, find
 from dicomnode.domain.exam import Arrivals
-from dicomnode.domain.identity import AETitle, SeriesInstanceUID, StudyInstanceUID
+from dicomnode.domain.identity import SeriesInstanceUID, StudyInstanceUID
 from dicomnode.errors import LimitExceeded, Refused, Unreachable
 from dicomnode.index import evidence, exams
 from dicomnode.index.database import Database
-from dicomnode.settings import PeerSettings
+from dicomnode.settings import DicomSettings, PeerSettings
 
 log = logging.getLogger(__name__)
 
@@ -27,8 +27,8 @@ class SourceInquiry:
     ----------
     peer : PeerSettings
         Who is asked, by C-FIND.
-    calling_aet : AETitle
-        Our title.
+    local : DicomSettings
+        Who asks.
     quiet : float
         Seconds without a new instance after which a sender that has not released is asked about, too.
     answered : callable
@@ -39,14 +39,14 @@ class SourceInquiry:
         self,
         database: Database,
         peer: PeerSettings,
-        calling_aet: AETitle,
+        local: DicomSettings,
         quiet: float,
         now: Callable[[], datetime],
         answered: Callable[[], None],
     ) -> None:
         self._database = database
         self._peer = peer
-        self._calling_aet = calling_aet
+        self._local = local
         self._quiet = timedelta(seconds=quiet)
         self._now = now
         self._answered = answered
@@ -69,7 +69,7 @@ class SourceInquiry:
     def _ask(self, study: StudyInstanceUID) -> None:
         keys = {"StudyInstanceUID": study, "SeriesInstanceUID": "", "NumberOfSeriesRelatedInstances": ""}
         try:
-            found = list(find(self._peer, self._calling_aet, "SERIES", keys, _LIMITS))
+            found = list(find(self._peer, self._local, "SERIES", keys, _LIMITS))
         except (Unreachable, Refused, LimitExceeded) as error:
             log.warning("%s was not asked for its counts: %s", self._peer.name, type(error).__name__)
             return

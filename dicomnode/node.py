@@ -105,8 +105,7 @@ class Node:
         self._tend("stability clock", clock.look, _SWEEP_S, clock.wake)
         if settings.completeness.source:
             source, quiet = settings.peer(settings.completeness.source), settings.completeness.series_quiet
-            title = AETitle(settings.dicom.aet)
-            inquiry = SourceInquiry(self._database, source, title, quiet, _now, clock.wake.set)
+            inquiry = SourceInquiry(self._database, source, settings.dicom, quiet, _now, clock.wake.set)
             self._tend("source counts", inquiry.ask, _SWEEP_S)
         self._tend("priors overdue", prefetch.end_overdue, _OVERDUE_S)
         self._tend("reconcile", pipeline.reconcile, _RECONCILE_S)
@@ -190,7 +189,7 @@ class Node:
                 submitter=submitter,
                 path=self._store.path,
                 destination=Destinations(
-                    DimseDestination(AETitle(settings.dicom.aet), settings.delivery.report_wait), WebDestination()
+                    DimseDestination(settings.dicom, settings.delivery.report_wait), WebDestination()
                 ),
                 new_uid=commitment.new_transaction_uid,
                 now=_now,
@@ -209,7 +208,7 @@ class Node:
                 settings=self._settings,
                 database=self._database,
                 submitter=submitter,
-                archive=DimseArchive(AETitle(self._settings.dicom.aet), storing.answer),
+                archive=DimseArchive(self._settings.dicom, storing.answer),
                 plugins=tuple(self.plugins.values()),
                 now=_now,
             )

@@ -249,6 +249,8 @@ class PeerSettings(_Section):
     """Its address."""
     port: Port = 104
     """Its port."""
+    tls: bool = False
+    """It speaks DICOM over TLS (PS3.15 B.12); we show the certificate of ``[dicom]`` and trust the same authorities."""
     url: Annotated[str, Field(pattern=r"^(https?://[^\s?#]+)?$")] = ""
     """Base of its DICOMweb service, for example ``https://pacs/dicom-web``: results go there, by STOW-RS."""
     authorization: SecretStr = SecretStr("")
@@ -386,3 +388,7 @@ def _check_peers(settings: Settings, path: Path | None, text: str) -> None:
                 place = where(path, text, ("peers", n, attribute), set())
                 raise SettingsError(f"{place}peers.{n}.{attribute}: {value!r} is used by two peers")
             seen.add(value)
+    for n, peer in enumerate(settings.peers):
+        if peer.tls and not settings.dicom.tls_certificate:
+            place = where(path, text, ("peers", n, "tls"), set())
+            raise SettingsError(f"{place}peers.{n}.tls: needs dicom.tls_certificate, tls_key and tls_trusted")

@@ -1,11 +1,12 @@
-"""Register phantom pairs and print one JSON row for each; with --summary, tell what rows say.
+"""Register phantom pairs and keep one JSON row for each; with --summary, tell what rows say.
 
-    python -m benchmarks.fusion.figures KIND:MAKER:FIRST:LAST... >> rows.jsonl
-    python -m benchmarks.fusion.figures --summary rows.jsonl
+    python -m benchmarks.fusion.figures ROWS [KIND:MAKER:FIRST:LAST...]
+    python -m benchmarks.fusion.figures --summary ROWS...
 
-KIND is ``true`` (20 degrees and 30 mm on each axis at most) or one of those in
-:data:`benchmarks.fusion.pairs.NEGATIVES`; LAST is not made. A pair costs about 2.5 CPU seconds to register, and 1
-(Philips) or 4 (Siemens) to paint."""
+Without ranges, the whole sweep: 300 true pairs and 153 that must be refused, both makers. KIND is ``true`` (20 degrees
+and 30 mm on each axis at most) or one of those in :data:`benchmarks.fusion.pairs.NEGATIVES`; LAST is not made. Rows are
+appended one by one, and a pair that has its row is not made again: a sweep that was cut short goes on where it stood.
+A pair costs about 2.5 CPU seconds to register, and 1 (Philips) or 4 (Siemens) to paint."""
 
 from __future__ import annotations
 
@@ -14,7 +15,7 @@ import resource
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,9 @@ from benchmarks.fusion import pairs
 from dicomnode_plugins._imaging.registration import register
 from dicomnode_plugins._imaging.resampling import onto
 from dicomnode_plugins.fusion import contrast, gates
+
+_FIRST = 2000
+"""Seed of the sweep; the limits of the gates were set with lower ones in view."""
 
 
 def row(kind: str, maker: str, seed: int) -> dict[str, Any]:
@@ -69,14 +73,49 @@ def summary(rows: Sequence[dict[str, Any]]) -> None:
             print(f"{name} [{low:g}, {high:g}]: true {ends[0]}, others {ends[1]}")
 
 
-def main(arguments: Sequence[str]) -> None:
-    if arguments[0] == "--summary":
-        summary([json.loads(line) for path in arguments[1:] for line in Path(path).read_text().splitlines()])
-        return
+def sweep() -> Iterator[tuple[str, str, int]]:
+    """Kind, maker and seed of every pair, mixed so that the first rows already say something of each kind."""
+    for block in range(15):
+        for maker in pairs.MAKERS:
+            yield from (("true", maker, seed) for seed in range(_FIRST + 10 * block, _FIRST + 10 * block + 10))
+        for maker, count in (("philips", 9), ("siemens", 8)):
+            yield from ((kind, maker, _FIRST + block) for kind in pairs.NEGATIVES if block < count)
+
+
+def ranges(arguments: Sequence[str]) -> Iterator[tuple[str, str, int]]:
+    """Kind, maker and seed of every pair in ``KIND:MAKER:FIRST:LAST``."""
     for argument in arguments:
         kind, maker, first, last = argument.split(":")
-        for seed in range(int(first), int(last)):
-            print(json.dumps(row(kind, maker, seed)), flush=True)
+        yield from ((kind, maker, seed) for seed in range(int(first), int(last)))
+
+
+def read(path: Path) -> list[dict[str, Any]]:
+    """The whole rows of a file; a last line that was cut short is none."""
+    rows = []
+    for line in path.read_text().splitlines() if path.exists() else ():
+        try:
+            rows.append(json.loads(line))
+        except json.JSONDecodeError:
+            print(f"{path}: a row was cut short and is made again", file=sys.stderr)
+    return rows
+
+
+def keep(path: Path, entry: dict[str, Any]) -> None:
+    """Append a row, on a line of its own even after one that was cut short."""
+    whole = not path.exists() or path.read_bytes()[-1:] in (b"", b"\n")
+    with path.open("a") as file:
+        file.write(("" if whole else "\n") + json.dumps(entry) + "\n")
+
+
+def main(arguments: Sequence[str]) -> None:
+    if arguments[0] == "--summary":
+        summary([entry for path in arguments[1:] for entry in read(Path(path))])
+        return
+    path = Path(arguments[0])
+    made = {(entry["kind"], entry["maker"], entry["seed"]) for entry in read(path)}
+    for asked in ranges(arguments[1:]) if arguments[1:] else sweep():
+        if asked not in made:
+            keep(path, row(*asked))
 
 
 if __name__ == "__main__":

@@ -11,7 +11,8 @@ import numpy.typing as npt
 
 from benchmarks.triage.anatomy import Ellipsoid, Vector
 from benchmarks.triage.patients import Difficulty, Patient, draw
-from benchmarks.triage.physics import PROTOCOLS, SEQUENCES, TISSUES, Protocol
+from benchmarks.triage.physics import PROTOCOLS, SEQUENCES, TISSUES, Protocol, Sequence
+from dicomnode.sdk import Volume
 from dicomnode_plugins._learning.preparation import normalised
 
 _OVERSAMPLING = 2  # thin slices averaged to one
@@ -41,6 +42,8 @@ CROP = Grid(shape=(14, 40, 40), spacing=(5.0, 2.0, 2.0), centre=(0.0, 1.0, -6.0)
 """What the small networks see."""
 WHOLE = Grid(shape=(28, 256, 256), spacing=(5.0, 0.9, 0.9), centre=(0.0, 12.0, -6.0))
 """What a scanner writes."""
+COARSE = Grid(shape=(28, 128, 128), spacing=(5.0, 1.8, 1.8), centre=(0.0, 12.0, -6.0))
+"""The same field of view in a quarter of the time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -69,6 +72,30 @@ def _exam(seed: int, protocol: Protocol, difficulty: Difficulty, number: int) ->
     patient = draw(np.random.default_rng((seed, number)), difficulty)
     seen = acquire(render(patient, CROP, protocol), CROP, protocol, np.random.default_rng((seed, number, 1)))
     return np.stack([normalised(volume.astype(np.float32)) for volume in seen]), patient.kind
+
+
+def exam(
+    number: int, seed: int, protocol: str = "base", grid: Grid = WHOLE, difficulty: Difficulty | None = None
+) -> tuple[dict[Sequence, Volume], str]:
+    """The series of one patient of a cohort as a plugin is given them, and what the patient has."""
+    settings = PROTOCOLS[protocol]
+    patient = draw(np.random.default_rng((seed, number)), difficulty or Difficulty())
+    seen = acquire(render(patient, grid, settings), grid, settings, np.random.default_rng((seed, number, 1)))
+    z, y, x = grid.axes()
+    affine = np.diag([*grid.spacing[::-1], 1.0])
+    affine[:3, 3] = x[0], y[0], z[0]
+    volumes = {
+        name: Volume(array=stored.astype(np.float32), affine=affine, frame="A")
+        for name, stored in zip(SEQUENCES, seen, strict=True)
+    }
+    return volumes, patient.kind
+
+
+def nasopharynx_of(number: int, seed: int, difficulty: Difficulty | None = None) -> Vector:
+    """The middle of that patient's nasopharynx, LPS mm: what a landmark should find."""
+    patient = draw(np.random.default_rng((seed, number)), difficulty or Difficulty())
+    centre = np.array(CROP.centre) @ np.linalg.inv(patient.pose.T) + patient.shift
+    return centre.astype(np.float32)
 
 
 def render(patient: Patient, grid: Grid, protocol: Protocol) -> Vector:

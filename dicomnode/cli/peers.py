@@ -12,7 +12,6 @@ from dicomnode.cli.options import ConfigOption, JsonOption, SetOption, open_inde
 from dicomnode.deliver import profiles
 from dicomnode.dimse import scu
 from dicomnode.dimse.probe import probe as probe_peer
-from dicomnode.domain.identity import AETitle
 from dicomnode.errors import DeliveryError, SettingsError
 from dicomnode.index import commitments
 from dicomnode.index import profiles as found_profiles
@@ -65,7 +64,7 @@ def probe(
     with open_index(settings) as database:
         for peer in (settings.peer(name),) if name else [peer for peer in settings.peers if peer.receives]:
             try:
-                found = probe_peer(peer, AETitle(settings.dicom.aet), classes)
+                found = probe_peer(peer, settings.dicom, classes)
             except DeliveryError as error:
                 unasked = True
                 rows.append({"name": peer.name, "text": str(error), "takes": None, "lacks": None})
@@ -93,7 +92,7 @@ def echo(
     rows = []
     for peer in (settings.peer(name),) if name else settings.peers:
         try:
-            scu.echo(peer, AETitle(settings.dicom.aet))
+            scu.echo(peer, settings.dicom)
             answer = "answers"
         except DeliveryError as error:
             answer = str(error)

@@ -7,15 +7,15 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from pydantic import ValidationError
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from dicomnode.cli import show
 from dicomnode.cli.options import ConfigOption, JsonOption, SetOption, read_settings
-from dicomnode.dimse import scu
-from dicomnode.domain.identity import AETitle
-from dicomnode.errors import Refused
-from dicomnode.settings import PeerSettings, Settings
+from dicomnode.dimse import scu, tls
+from dicomnode.errors import Refused, SettingsError
+from dicomnode.settings import DicomSettings, PeerSettings, Settings
 
 
 def send(
@@ -36,7 +36,7 @@ def send(
     columns = (TextColumn("sending"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), disable=as_json) as progress:
         bar = progress.add_task("sending", total=len(files))
-        for sent in scu.send(peer, AETitle(calling or settings.dicom.aet), files):
+        for sent in scu.send(peer, _caller(settings, calling), files):
             progress.advance(bar)
             rows.append({"file": str(sent.outgoing.path), "status": sent.status, "text": sent.text})
     refused = [row for row in rows if row["status"] != 0 and row["file"] not in map(str, skipped)]
@@ -52,9 +52,26 @@ def send(
         raise typer.Exit(1)
 
 
+def _caller(settings: Settings, title: str) -> DicomSettings:
+    if not title:
+        return settings.dicom
+    try:
+        return DicomSettings.model_validate({**settings.dicom.model_dump(), "aet": title})
+    except ValidationError as error:
+        raise SettingsError(f"--calling {title}: {error.errors()[0]['msg']}") from error
+
+
 def _ourselves(settings: Settings) -> PeerSettings:
     host = "127.0.0.1" if settings.dicom.host in ("0.0.0.0", "::") else settings.dicom.host  # noqa: S104 - a comparison
-    return PeerSettings(name="this-node", aet=settings.dicom.aet, host=host, port=settings.dicom.port)
+    known = (tls.fingerprint(Path(settings.dicom.tls_certificate)),) if settings.dicom.tls_certificate else ()
+    return PeerSettings(
+        name="this-node",
+        aet=settings.dicom.aet,
+        host=host,
+        port=settings.dicom.port,
+        tls=bool(known),
+        certificates=known,
+    )
 
 
 def _files(paths: list[Path]) -> tuple[list[scu.Outgoing], list[Path]]:

@@ -15,9 +15,9 @@ from dicomnode.dicomweb.client import Client
 from dicomnode.dimse import commitment, presence, scu
 from dicomnode.dimse.normalized import Request
 from dicomnode.domain.delivery import Answer, Reference
-from dicomnode.domain.identity import AETitle, SOPInstanceUID
+from dicomnode.domain.identity import SOPInstanceUID
 from dicomnode.errors import Refused
-from dicomnode.settings import PeerSettings
+from dicomnode.settings import DicomSettings, PeerSettings
 
 UNREADABLE = Answer(status=None, text="its file is gone or damaged")
 _NOT_TAKEN = 0x0122
@@ -43,20 +43,20 @@ class DimseDestination:
 
     Parameters
     ----------
-    calling_aet : AETitle
-        Our title.
+    local : DicomSettings
+        Who we are.
     report_wait : float
         Seconds to wait for a commitment report on the association that asks for it.
     """
 
-    def __init__(self, calling_aet: AETitle, report_wait: float) -> None:
-        self._calling_aet = calling_aet
+    def __init__(self, local: DicomSettings, report_wait: float) -> None:
+        self._local = local
         self._report_wait = report_wait
 
     def store(self, peer: PeerSettings, files: Sequence[Path]) -> Iterator[Answer]:
         """Send files by C-STORE. One that cannot be read or worded keeps none of the others back."""
         ready = [_ready(peer, file) for file in files]
-        answers = scu.send(peer, self._calling_aet, [each[0] for each in ready if not isinstance(each, Answer)])
+        answers = scu.send(peer, self._local, [each[0] for each in ready if not isinstance(each, Answer)])
         pace = Pace(peer.megabytes_per_second * 1e6)
         for each in ready:
             if isinstance(each, Answer):
@@ -72,11 +72,11 @@ class DimseDestination:
         self, peer: PeerSettings, transaction_uid: str, references: Sequence[Reference], take: Callable[[Request], None]
     ) -> None:
         """Ask for storage commitment by N-ACTION."""
-        commitment.ask(peer, self._calling_aet, transaction_uid, references, take, wait=self._report_wait)
+        commitment.ask(peer, self._local, transaction_uid, references, take, wait=self._report_wait)
 
     def look_for(self, peer: PeerSettings, files: Sequence[Path]) -> Collection[SOPInstanceUID]:
         """Ask by C-FIND for the series these instances are in."""
-        return presence.look_for(peer, self._calling_aet, files)
+        return presence.look_for(peer, self._local, files)
 
 
 def _ready(peer: PeerSettings, file: Path) -> tuple[scu.Outgoing, str] | Answer:

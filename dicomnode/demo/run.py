@@ -18,13 +18,12 @@ from dicomnode.demo import contact_sheet, results
 from dicomnode.demo.pacs import AET, StandInPACS
 from dicomnode.demo.phantom import Exam, Truth, write_liver_exam
 from dicomnode.dimse import scu
-from dicomnode.domain.identity import AETitle
 from dicomnode.errors import DicomnodeError
 from dicomnode.index import views
 from dicomnode.node import Node
 from dicomnode.settings import CompletenessSettings, DicomSettings, NodeSettings, PeerSettings, Settings
 
-_MODALITY = AETitle("MODALITY")
+_MODALITY = DicomSettings(aet="MODALITY")
 _PATIENCE_S = 120.0
 _LOOK_S = 0.1
 
@@ -84,7 +83,7 @@ def _pacs(folder: Path) -> Iterator[int]:
 @contextmanager
 def _node(data: Path, pacs_port: int) -> Iterator[Node]:
     pacs = PeerSettings(name="pacs", aet=AET, port=pacs_port, receives=("SEG", "SR", "SC", "PM"))
-    modality = PeerSettings(name="modality", aet=_MODALITY, may_store=True)
+    modality = PeerSettings(name="modality", aet=_MODALITY.aet, may_store=True)
     node = Node(
         Settings(
             node=NodeSettings(data=data),

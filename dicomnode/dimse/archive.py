@@ -8,9 +8,9 @@ from typing import Final
 from dicomnode.dimse import query
 from dicomnode.dimse.query import Keys, Level, Limits, Match
 from dicomnode.dimse.storing import Answer
-from dicomnode.domain.identity import AETitle, SOPClassUID
+from dicomnode.domain.identity import SOPClassUID
 from dicomnode.domain.instance import Received
-from dicomnode.settings import PeerSettings
+from dicomnode.settings import DicomSettings, PeerSettings
 
 IMAGE_CLASSES: Final = tuple(
     SOPClassUID(uid)
@@ -28,22 +28,22 @@ class DimseArchive:
 
     Parameters
     ----------
-    aet : AETitle
-        Our title, to which a C-MOVE brings them.
+    local : DicomSettings
+        Who asks, and to whom a C-MOVE brings them.
     take : callable
         Admits what a C-GET brings; the answer is that of a C-STORE.
     """
 
-    def __init__(self, aet: AETitle, take: Callable[[Received], Answer]) -> None:
-        self._aet, self._take = aet, take
+    def __init__(self, local: DicomSettings, take: Callable[[Received], Answer]) -> None:
+        self._local, self._take = local, take
 
     def find(self, peer: PeerSettings, level: Level, keys: Keys, limits: Limits) -> Iterator[Match]:
         """Matches of a C-FIND; raises as :func:`dicomnode.dimse.query.find`."""
-        return query.find(peer, self._aet, level, keys, limits)
+        return query.find(peer, self._local, level, keys, limits)
 
     def retrieve(self, peer: PeerSettings, keys: Keys, limits: Limits, arrived: Callable[[], int]) -> None:
         """Have these instances come in; raises as :func:`dicomnode.dimse.query.get`."""
         if peer.retrieve == "move":
-            query.move(peer, self._aet, "IMAGE", keys, limits, arrived=arrived)
+            query.move(peer, self._local, "IMAGE", keys, limits, arrived=arrived)
         else:
-            query.get(peer, self._aet, "IMAGE", keys, IMAGE_CLASSES, self._take, limits)
+            query.get(peer, self._local, "IMAGE", keys, IMAGE_CLASSES, self._take, limits)

@@ -18,7 +18,7 @@ from dicomnode.dimse.storing import SUCCESS, response
 from dicomnode.domain.delivery import CommitmentReport, Reference
 from dicomnode.domain.identity import AETitle
 from dicomnode.errors import InvalidArgument, NoSuchEvent, NoSuchInstance, NothingAccepted, Refused, Unreachable
-from dicomnode.settings import PeerSettings
+from dicomnode.settings import DicomSettings, PeerSettings
 
 PUSH_MODEL: Final = "1.2.840.10008.1.20.1"
 _WELL_KNOWN_INSTANCE: Final = "1.2.840.10008.1.20.1.1"
@@ -48,7 +48,7 @@ def service(callers: Collection[str], take: Take) -> Service:
 
 def ask(
     peer: PeerSettings,
-    calling_aet: AETitle,
+    local: DicomSettings,
     transaction_uid: str,
     references: Sequence[Reference],
     take: Take,
@@ -76,7 +76,7 @@ def ask(
     try:
         with opened(
             peer,
-            calling_aet,
+            local,
             [build_context(PUSH_MODEL)],
             timeout,
             handlers=[

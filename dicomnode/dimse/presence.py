@@ -10,9 +10,9 @@ from typing import Final
 from pydicom import dcmread
 
 from dicomnode.dimse import query
-from dicomnode.domain.identity import AETitle, SOPInstanceUID
+from dicomnode.domain.identity import SOPInstanceUID
 from dicomnode.errors import LimitExceeded, NothingAccepted, Refused, Unreachable
-from dicomnode.settings import PeerSettings
+from dicomnode.settings import DicomSettings, PeerSettings
 
 _PLACE: Final = ["StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID"]
 _SPARE: Final = 1000
@@ -20,7 +20,7 @@ _SPARE: Final = 1000
 
 
 def look_for(
-    peer: PeerSettings, calling_aet: AETitle, files: Sequence[Path], timeout: float = 60.0
+    peer: PeerSettings, local: DicomSettings, files: Sequence[Path], timeout: float = 60.0
 ) -> frozenset[SOPInstanceUID]:
     """Those of these files' instances that the peer has.
 
@@ -38,7 +38,7 @@ def look_for(
         keys = {"StudyInstanceUID": study, "SeriesInstanceUID": series, "SOPInstanceUID": ""}
         limits = query.Limits(number=len(instances) + _SPARE, seconds=timeout)
         try:
-            for match in query.find(peer, calling_aet, "IMAGE", keys, limits):
+            for match in query.find(peer, local, "IMAGE", keys, limits):
                 found |= instances & {SOPInstanceUID(match.get("SOPInstanceUID", ""))}
         except NothingAccepted as error:
             raise Refused("no queries are answered") from error

@@ -9,16 +9,15 @@ from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 from pynetdicom.presentation import build_context
 
 from dicomnode.dimse.association import opened
-from dicomnode.domain.identity import AETitle
 from dicomnode.errors import NothingAccepted
-from dicomnode.settings import PeerSettings
+from dicomnode.settings import DicomSettings, PeerSettings
 
 SYNTAXES: Final = (str(ExplicitVRLittleEndian), str(ImplicitVRLittleEndian))
 """Those that results can be sent in."""
 
 
 def probe(
-    peer: PeerSettings, calling_aet: AETitle, classes: Iterable[str], timeout: float = 10.0
+    peer: PeerSettings, local: DicomSettings, classes: Iterable[str], timeout: float = 10.0
 ) -> dict[tuple[str, str], bool]:
     """Propose each class in each syntax, in one association, and say which the peer accepts.
 
@@ -32,7 +31,7 @@ def probe(
     offers = [(uid, syntax) for uid in dict.fromkeys(classes) for syntax in SYNTAXES]
     accepted: set[tuple[str, str]] = set()
     try:
-        with opened(peer, calling_aet, [build_context(*offer) for offer in offers], timeout) as association:
+        with opened(peer, local, [build_context(*offer) for offer in offers], timeout) as association:
             accepted = {(str(c.abstract_syntax), str(c.transfer_syntax[0])) for c in association.accepted_contexts}
     except NothingAccepted:
         pass

@@ -24,7 +24,7 @@ from dicomnode.dimse.storing import Answer, received, response
 from dicomnode.domain.identity import AETitle, SOPClassUID, SOPInstanceUID
 from dicomnode.domain.instance import Received
 from dicomnode.errors import LimitExceeded, Refused, Unreachable
-from dicomnode.settings import PeerSettings
+from dicomnode.settings import DicomSettings, PeerSettings
 
 Level: TypeAlias = Literal["PATIENT", "STUDY", "SERIES", "IMAGE"]
 """Query/Retrieve Level (0008,0052)."""
@@ -81,7 +81,7 @@ class Retrieved:
 
 
 def find(
-    peer: PeerSettings, calling_aet: AETitle, level: Level, keys: Keys, limits: Limits, *, root: Root = "STUDY"
+    peer: PeerSettings, local: DicomSettings, level: Level, keys: Keys, limits: Limits, *, root: Root = "STUDY"
 ) -> Iterator[Match]:
     """Matches, one by one as the peer sends them. Who stops early aborts the association.
 
@@ -89,6 +89,8 @@ def find(
     ----------
     peer : PeerSettings
         Whom to ask.
+    local : DicomSettings
+        Who asks.
     level : {"PATIENT", "STUDY", "SERIES", "IMAGE"}
         Of what there is one match each. The unique keys of the levels above must be among the keys.
     keys : mapping of keyword to value
@@ -105,7 +107,7 @@ def find(
     LimitExceeded
         When there is more than a limit allows. The matches before are sound; they are not all.
     """
-    with opened(peer, calling_aet, [build_context(_FIND[root])], min(limits.seconds, _CONNECT_SECONDS)) as association:
+    with opened(peer, local, [build_context(_FIND[root])], min(limits.seconds, _CONNECT_SECONDS)) as association:
         deadline = _Deadline(association, limits)
         responses = association.send_c_find(_identifier(level, keys), _FIND[root], _MESSAGE)
         for number, (status, identifier) in enumerate(deadline.over(responses, "C-FIND"), 1):
@@ -120,7 +122,7 @@ def find(
 
 def get(
     peer: PeerSettings,
-    calling_aet: AETitle,
+    local: DicomSettings,
     level: Level,
     keys: Keys,
     classes: Sequence[SOPClassUID],
@@ -147,7 +149,7 @@ def get(
     inbound = _Inbound(take, limits)
     with opened(
         peer,
-        calling_aet,
+        local,
         [build_context(_GET[root]), *contexts],
         min(limits.seconds, _CONNECT_SECONDS),
         roles=[build_role(uid, scp_role=True) for uid in classes],
@@ -171,7 +173,7 @@ def get(
 
 def move(
     peer: PeerSettings,
-    calling_aet: AETitle,
+    local: DicomSettings,
     level: Level,
     keys: Keys,
     limits: Limits,
@@ -191,9 +193,9 @@ def move(
     Unreachable, Refused, LimitExceeded
         As :func:`find`. What has arrived until then is there.
     """
-    with opened(peer, calling_aet, [build_context(_MOVE[root])], min(limits.seconds, _CONNECT_SECONDS)) as association:
+    with opened(peer, local, [build_context(_MOVE[root])], min(limits.seconds, _CONNECT_SECONDS)) as association:
         deadline = _Deadline(association, limits)
-        responses = association.send_c_move(_identifier(level, keys), calling_aet, _MOVE[root], _MESSAGE)
+        responses = association.send_c_move(_identifier(level, keys), local.aet, _MOVE[root], _MESSAGE)
         for status, identifier in deadline.over(responses, "C-MOVE"):
             if int(status.Status) not in _PENDING:
                 _judge(status, "C-MOVE")
@@ -260,7 +262,7 @@ class _Inbound:
             connection = event.assoc.dul.socket
             if connection is not None and connection.socket is not None:
                 with suppress(OSError):  # the peer may have closed it
-                    connection.socket.shutdown(socket.SHUT_RDWR)
+                    socket.socket.shutdown(connection.socket, socket.SHUT_RDWR)
 
 
 def _beyond(number: int, size: int, limits: Limits) -> str:

@@ -23,9 +23,9 @@ from dicomnode.dimse.contexts import VERIFICATION
 from dicomnode.dimse.transport.command import Command
 from dicomnode.dimse.transport.requestor import Encoding, Requestor, requested
 from dicomnode.dimse.transport.wire import Interrupted
-from dicomnode.domain.identity import AETitle, SOPClassUID, SOPInstanceUID, TransferSyntaxUID
+from dicomnode.domain.identity import SOPClassUID, SOPInstanceUID, TransferSyntaxUID
 from dicomnode.errors import NothingAccepted, Refused, Unreachable
-from dicomnode.settings import PeerSettings
+from dicomnode.settings import DicomSettings, PeerSettings
 
 _MOST_CONTEXTS: Final = 128  # PS3.8 7.1.1.13: identifiers are odd and one byte
 _OTHER_NATIVE: Final[dict[str, str]] = {
@@ -83,7 +83,7 @@ def outgoing(path: Path) -> Outgoing:
         raise Refused("not a DICOM file with complete file meta information (PS3.10 7.1)") from error
 
 
-def echo(peer: PeerSettings, calling_aet: AETitle, timeout: float = 10.0) -> None:
+def echo(peer: PeerSettings, local: DicomSettings, timeout: float = 10.0) -> None:
     """Ask whether a peer is there and speaks with us (C-ECHO).
 
     Raises
@@ -93,7 +93,7 @@ def echo(peer: PeerSettings, calling_aet: AETitle, timeout: float = 10.0) -> Non
     Refused
         When it answers, but not with success.
     """
-    with opened(peer, calling_aet, [build_context(VERIFICATION)], timeout) as association:
+    with opened(peer, local, [build_context(VERIFICATION)], timeout) as association:
         answer = association.send_c_echo()
         if "Status" not in answer:
             raise Unreachable(f"C-ECHO was not answered within {timeout:g} s")
@@ -101,7 +101,7 @@ def echo(peer: PeerSettings, calling_aet: AETitle, timeout: float = 10.0) -> Non
             raise Refused(f"C-ECHO was answered with status {answer.Status:04X}")
 
 
-def send(peer: PeerSettings, calling_aet: AETitle, files: Sequence[Outgoing], timeout: float = 60.0) -> Iterator[Sent]:
+def send(peer: PeerSettings, local: DicomSettings, files: Sequence[Outgoing], timeout: float = 60.0) -> Iterator[Sent]:
     """Send files in their order and report on each.
 
     The bytes of every data set leave as they are. A data set is written anew only where a peer takes the one
@@ -118,7 +118,7 @@ def send(peer: PeerSettings, calling_aet: AETitle, files: Sequence[Outgoing], ti
     """
     for batch in _batches(files):
         try:
-            with requested(peer, calling_aet, _offers(batch), timeout) as association:
+            with requested(peer, local, _offers(batch), timeout) as association:
                 for number, file in zip(count(1), batch, strict=False):
                     yield _send_one(association, file, number % 0x10000, timeout)
         except NothingAccepted:

@@ -15,9 +15,8 @@ from pydicom import dcmread
 
 from dicomnode.demo.phantom import Exam, write_liver_exam
 from dicomnode.dimse import scu
-from dicomnode.domain.identity import AETitle
 from dicomnode.errors import Unreachable
-from dicomnode.settings import PeerSettings
+from dicomnode.settings import DicomSettings, PeerSettings
 from tests.e2e.node_process import NodeProcess, until
 from tests.e2e.test_orthanc import peers_of
 from tests.peers.orthanc import Orthanc
@@ -35,7 +34,7 @@ def _send(node: NodeProcess, files: list[Path], acknowledged: set[Path]) -> None
     peer = PeerSettings(name="node", aet="DICOMNODE", port=node.port)
     left = [scu.outgoing(path) for path in files if path not in acknowledged]
     try:
-        for sent in scu.send(peer, AETitle("SCANNER"), left, timeout=20):
+        for sent in scu.send(peer, DicomSettings(aet="SCANNER"), left, timeout=20):
             if sent.status == 0:
                 acknowledged.add(sent.outgoing.path)
     except Unreachable:

@@ -14,13 +14,13 @@ import SimpleITK as sitk  # noqa: N813
 from pydicom import Dataset, dcmread
 
 from benchmarks.fusion import pairs
+from benchmarks.fusion.files import series
 from benchmarks.fusion.pairs import Pair
 from tests.e2e.node_process import NodeProcess, until
 from tests.e2e.test_orthanc import shuffled_over_two_associations
 from tests.integration.dciodvfy import unexpected
 from tests.peers.orthanc import Orthanc, orthanc
 from tests.peers.tools import free_port, require_tool
-from tests.plugins._imaging.real import series
 from tests.plugins.fusion.files import TIMINGS, write_pair
 
 KINDS = {

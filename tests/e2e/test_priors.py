@@ -10,8 +10,7 @@ from typing import Any
 import pytest
 
 from dicomnode.dimse.scu import outgoing, send
-from dicomnode.domain.identity import AETitle
-from dicomnode.settings import PeerSettings
+from dicomnode.settings import DicomSettings, PeerSettings
 from tests import builders
 from tests.e2e.node_process import NodeProcess, until
 from tests.peers.orthanc import Orthanc
@@ -62,7 +61,7 @@ def study(folder: Path, name: str, date: str, slices: int, **attributes: Any) ->
 
 
 def store(peer: PeerSettings, files: tuple[Path, ...]) -> None:
-    assert {sent.status for sent in send(peer, AETitle("SCANNER"), [outgoing(file) for file in files])} == {0}
+    assert {sent.status for sent in send(peer, DicomSettings(aet="SCANNER"), [outgoing(file) for file in files])} == {0}
 
 
 def started(folder: Path, pacs: Orthanc, retrieve: str) -> NodeProcess:

@@ -16,7 +16,7 @@ from dicomnode.dimse.normalized import Request
 from dicomnode.dimse.scp import StorageSCP
 from dicomnode.dimse.storing import Answer
 from dicomnode.domain.delivery import CommitmentReport, Reference
-from dicomnode.domain.identity import AETitle, SeriesInstanceUID
+from dicomnode.domain.identity import SeriesInstanceUID
 from dicomnode.domain.instance import Received
 from dicomnode.errors import InvalidArgument, OutOfResources, Refused, Unreachable
 from dicomnode.settings import DicomSettings, PeerSettings
@@ -24,7 +24,7 @@ from tests import builders
 from tests.datasets import MR_IMAGE
 from tests.peers.orthanc import Orthanc
 
-US = AETitle("DICOMNODE")
+US = DicomSettings(aet="DICOMNODE")
 ITS_INSTANCE = "1.2.840.10008.1.20.1.1"
 
 
@@ -73,7 +73,7 @@ def test_orthanc_commits_itself_to_what_it_has_and_says_what_it_has_not(
     missing = Reference(sop_class_uid=MR_IMAGE, sop_instance_uid="1.2.3.4.5")
     reports = Reports()
     with listening(reports, transport) as port:
-        orthanc.introduce(US, port)
+        orthanc.introduce(US.aet, port)
         ask(peer, "2.25.1", there, reports, wait=0.1)
         assert reports.came.wait(20), "Orthanc opens an association of its own"
         reports.came.clear()
@@ -90,7 +90,7 @@ def test_orthanc_commits_itself_to_what_it_has_and_says_what_it_has_not(
 
 
 def test_orthanc_says_by_query_what_it_has(orthanc: Orthanc, tmp_path: Path) -> None:
-    orthanc.introduce(US, 1)
+    orthanc.introduce(US.aet, 1)
     files = builders.mr_series(tmp_path / "series", geometry=builders.grid((4, 8, 8)))
     peer = PeerSettings(name="pacs", aet=orthanc.aet, port=orthanc.dicom_port)
     sent = [scu.outgoing(file) for file in files]

@@ -15,13 +15,13 @@ from dicomnode.index import evidence
 from dicomnode.index.database import Database
 from dicomnode.index.intake import Intake
 from dicomnode.inquiry import SourceInquiry
-from dicomnode.settings import PeerSettings
+from dicomnode.settings import DicomSettings, PeerSettings
 from tests import builders
 from tests.peers.orthanc import Orthanc
 from tests.slices import stored
 from tests.values import at
 
-US = AETitle("DICOMNODE")
+US = DicomSettings(aet="DICOMNODE")
 
 
 @pytest.fixture
@@ -61,7 +61,7 @@ def test_an_archive_that_has_more_is_heard_once_the_exam_rests(
     assert (_missing(database, study), answers) == ([2], [at(3)])
     for one in stored(headers[4:]):
         Intake(database).record(one, at(4))
-    Intake(database).released(US, frozenset({headers[0].series_instance_uid}), at(5))
+    Intake(database).released(AETitle(US.aet), frozenset({headers[0].series_instance_uid}), at(5))
     assert _missing(database, study) == [0]
     inquiry.ask()
     assert answers == [at(3), at(3)], "a release is as good as a rest"

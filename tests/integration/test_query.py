@@ -19,7 +19,7 @@ from dicomnode.dimse.query import _FIND, _GET, _MOVE, Limits, find, get, move
 from dicomnode.dimse.scp import StorageSCP
 from dicomnode.dimse.scu import outgoing, send
 from dicomnode.dimse.storing import Answer
-from dicomnode.domain.identity import AETitle, SeriesInstanceUID, SOPClassUID
+from dicomnode.domain.identity import SeriesInstanceUID, SOPClassUID
 from dicomnode.domain.instance import Received
 from dicomnode.errors import LimitExceeded, Refused, Unreachable
 from dicomnode.settings import DicomSettings, PeerSettings
@@ -27,7 +27,7 @@ from tests import builders
 from tests.datasets import MR_IMAGE
 from tests.peers.orthanc import Orthanc
 
-US = AETitle("DICOMNODE")
+US = DicomSettings(aet="DICOMNODE")
 MR = (SOPClassUID(MR_IMAGE),)
 LIMITS = Limits(number=100, seconds=20)
 
@@ -142,11 +142,11 @@ def test_orthanc_moves_what_we_ask_for_to_our_own_receiver(
     peer, images = archive
     shelf = Shelf()
     study = {"StudyInstanceUID": dcmread(images[0]).StudyInstanceUID}
-    settings = DicomSettings(aet=US, host="127.0.0.1", port=0)
+    settings = DicomSettings(aet=US.aet, host="127.0.0.1", port=0)
     scp = StorageSCP(settings, [peer.model_copy(update={"may_store": True})], shelf.admit, lambda *_: None)
     scp.start()
     try:
-        orthanc.introduce(US, scp.port)
+        orthanc.introduce(US.aet, scp.port)
         assert move(peer, US, "STUDY", study, LIMITS).completed == 6
         with pytest.raises(LimitExceeded, match="pacs sends more than 5 instances"):
             move(peer, US, "STUDY", study, Limits(number=5, seconds=20))
@@ -163,7 +163,7 @@ def test_a_move_to_a_title_the_peer_does_not_know_is_an_error(
     peer, images = archive
     study = {"StudyInstanceUID": dcmread(images[0]).StudyInstanceUID}
     with pytest.raises(Unreachable, match="without a final answer to C-MOVE"):  # Orthanc has no other words for it
-        move(peer, AETitle("STRANGER"), "STUDY", study, LIMITS)
+        move(peer, DicomSettings(aet="STRANGER"), "STUDY", study, LIMITS)
 
 
 Serve = Callable[..., PeerSettings]

@@ -164,7 +164,7 @@ def part10(path: Path, data_set: bytes, instance: str) -> Path:
 def as_they_are(node: Node, *files: Path) -> list[str]:
     """Send files byte for byte with our own user side, which DCMTK cannot: it writes every data set anew."""
     peer = PeerSettings(name="node", aet="DICOMNODE", port=node.scp.port)
-    answers = send(peer, AETitle("SCANNER"), [outgoing(file) for file in files], timeout=30.0)
+    answers = send(peer, DicomSettings(aet="SCANNER"), [outgoing(file) for file in files], timeout=30.0)
     return [f"{answer.status:04x}" for answer in answers if answer.status is not None]
 
 
@@ -256,7 +256,7 @@ def test_without_any_peer_nobody_is_heard(transport: Literal["event", "stock"]) 
     scp.start()
     try:
         with pytest.raises(Unreachable, match="rejected"):
-            echo(PeerSettings(name="node", aet="DICOMNODE", port=scp.port), AETitle("ANYBODY"))
+            echo(PeerSettings(name="node", aet="DICOMNODE", port=scp.port), DicomSettings(aet="ANYBODY"))
     finally:
         scp.stop()
 
@@ -358,7 +358,8 @@ def test_a_request_without_instance_uid_is_aborted_not_ignored(node: Node) -> No
 
 def test_the_sender_reads_why(node: Node, tmp_path: Path) -> None:
     file = outgoing(part10(tmp_path / "file", mr("1.2.3.5"), "1.2.3.4"))
-    (answer,) = send(PeerSettings(name="node", aet="DICOMNODE", port=node.scp.port), AETitle("SCANNER"), [file])
+    peer = PeerSettings(name="node", aet="DICOMNODE", port=node.scp.port)
+    (answer,) = send(peer, DicomSettings(aet="SCANNER"), [file])
     assert answer.text == "Failure A900: SOP Instance UID of data set and command differ"
 
 

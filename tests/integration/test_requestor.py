@@ -16,13 +16,12 @@ from pynetdicom.presentation import PresentationContext
 
 from dicomnode.dimse.scu import Outgoing, outgoing, send
 from dicomnode.dimse.transport.command import parse, response
-from dicomnode.domain.identity import AETitle
 from dicomnode.errors import Unreachable
-from dicomnode.settings import PeerSettings
+from dicomnode.settings import DicomSettings, PeerSettings
 from tests import builders
 from tests.peers.rude import ABORT, RELEASE, command, pdu, values
 
-US = AETitle("DICOMNODE")
+US = DicomSettings(aet="DICOMNODE")
 Script = Callable[[socket.socket], None]
 
 

@@ -22,7 +22,7 @@ from dicomnode.deliver.profiles import CLASSES
 from dicomnode.delivery import Delivery, Means
 from dicomnode.dimse import commitment
 from dicomnode.dimse.scp import StorageSCP
-from dicomnode.domain.identity import AETitle, Digest, SeriesInstanceUID, SOPClassUID, SOPInstanceUID, digest_of_bytes
+from dicomnode.domain.identity import Digest, SeriesInstanceUID, SOPClassUID, SOPInstanceUID, digest_of_bytes
 from dicomnode.domain.instance import Received, StoredObject
 from dicomnode.domain.task import ResultKind, ResultObject
 from dicomnode.engine.runner import Runner, Workflow
@@ -170,7 +170,7 @@ def _node(folder: Path, port: int, pacs: dict[str, ScriptedPACS], closing: ExitS
             database=database,
             submitter=submitter,
             path=store.path,
-            destination=DimseDestination(AETitle("DICOMNODE"), policy.report_wait),
+            destination=DimseDestination(DicomSettings(aet="DICOMNODE"), policy.report_wait),
             new_uid=commitment.new_transaction_uid,
             now=lambda: datetime.now(UTC),
         )

@@ -19,14 +19,13 @@ from dicomnode.deliver.destination import UNREADABLE, DimseDestination
 from dicomnode.dicom.header import data_set_of
 from dicomnode.dimse.probe import probe
 from dicomnode.dimse.scu import echo, outgoing, send
-from dicomnode.domain.identity import AETitle
 from dicomnode.errors import Refused, Unreachable
-from dicomnode.settings import PeerSettings
+from dicomnode.settings import DicomSettings, PeerSettings
 from tests import builders
 from tests.datasets import CT_IMAGE, MR_IMAGE, RLE, SECONDARY_CAPTURE
 from tests.unit.dicom.test_recoding import written
 
-US = AETitle("DICOMNODE")
+US = DicomSettings(aet="DICOMNODE")
 
 
 @dataclass

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import ssl
 import time
@@ -10,12 +11,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from dicomnode.cli.main import app
+from dicomnode.dicom.header import data_set_of
 from dicomnode.dimse.scp import StorageSCP
 from dicomnode.domain.identity import AETitle, SeriesInstanceUID
 from dicomnode.domain.instance import Received
 from dicomnode.errors import SettingsError
 from dicomnode.settings import DicomSettings, LimitsSettings, PeerSettings
+from tests import builders
 from tests.datasets import mr
 from tests.peers.certificates import Certificate, authority, issued
 from tests.peers.rude import RudePeer, associate
@@ -52,6 +57,7 @@ def papers(tmp_path_factory: pytest.TempPathFactory) -> Papers:
     )
 
 
+TLS_FILES = ("tls_certificate", "tls_key", "tls_trusted")
 TAKEN: list[bytes] = []
 
 
@@ -145,6 +151,18 @@ def test_ciphers_without_forward_secrecy_or_authentication_are_refused(papers: P
     context.set_ciphers(ciphers)
     with pytest.raises((ssl.SSLError, ConnectionError)):
         RudePeer(port, context)
+
+
+def test_files_are_sent_to_a_node_that_speaks_tls(papers: Papers, port: int, tmp_path: Path) -> None:
+    (file,) = builders.mr_series(tmp_path, geometry=builders.grid((1, 8, 8)))
+    settings = speaking(papers, aet="DICOMNODE").model_dump() | {"port": port}
+    changes = [f"dicom.{key}={json.dumps(settings[key])}" for key in ("host", "port", *TLS_FILES)]
+    TAKEN.clear()
+    arguments = ["send", str(file), "--calling", "OTHER", *(word for one in changes for word in ("--set", one))]
+    result = CliRunner().invoke(app, arguments)
+    assert (result.exit_code, result.stdout) == (0, "1 of 1 instances taken by this-node, 0 files skipped\n")
+    assert [data_set_of(file.read_bytes())[0]] == TAKEN
+    assert CliRunner().invoke(app, ["send", str(file), "--calling", "no title at all"]).exit_code != 0
 
 
 def test_plain_dicom_is_not_answered(port: int) -> None:

@@ -31,10 +31,10 @@ def authority(folder: Path, name: str) -> Certificate:
     return made
 
 
-def issued(folder: Path, name: str, by: Certificate) -> Certificate:
-    """A certificate that `by` vouches for, good for this machine."""
+def issued(folder: Path, name: str, by: Certificate, hosts: str = "DNS:localhost,IP:127.0.0.1") -> Certificate:
+    """A certificate that `by` vouches for, good for this machine unless other hosts are named."""
     made, request, names = _in(folder, name), folder / f"{name}.csr", folder / f"{name}.txt"
-    names.write_text("subjectAltName=DNS:localhost,IP:127.0.0.1")
+    names.write_text(f"subjectAltName={hosts}")
     _openssl("req", *_NEW_KEY, "-keyout", made.key, "-out", request, "-subj", f"/CN={name}")
     signer = ("-CA", by.certificate, "-CAkey", by.key, "-CAcreateserial", "-extfile", names)
     _openssl("x509", "-req", "-in", request, *signer, "-out", made.certificate, "-days", "2")

@@ -7,9 +7,10 @@ import io
 import json
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from pydicom import Dataset, dcmread
@@ -35,8 +36,8 @@ class Orthanc:
     aet = "ORTHANC"
     host = "127.0.0.1"
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, further: Mapping[str, object]) -> None:
+        self._folder, self._further = folder, further
         self.dicom_port, self.http_port = free_port(), free_port()
 
     def rest(self, path: str, method: str = "GET", body: object = None) -> Any:
@@ -59,9 +60,10 @@ class Orthanc:
         """The stored instance of an ID."""
         return dcmread(io.BytesIO(self.file(instance)))
 
-    def introduce(self, aet: str, port: int) -> None:
+    def introduce(self, aet: str, port: int, *, tls: bool = False) -> None:
         """Tell it where the modality DICOMNODE listens."""
-        self._call("/modalities/DICOMNODE", "PUT", {"AET": aet, "Host": "127.0.0.1", "Port": port})
+        modality = {"AET": aet, "Host": "127.0.0.1", "Port": port, "UseDicomTls": tls}
+        self._call("/modalities/DICOMNODE", "PUT", modality)
 
     def route(self, port: int, aet: str = "DICOMNODE") -> None:
         """Send everything it holds to a node, as a PACS with a routing rule does."""
@@ -80,6 +82,7 @@ class Orthanc:
             "HttpPort": self.http_port,
             "RemoteAccessAllowed": False,
             "Plugins": [str(web)] if web.is_file() else [],
+            **self._further,
         }
 
     def _call(self, path: str, method: str, body: object) -> bytes:
@@ -96,10 +99,10 @@ class Orthanc:
 
 
 @contextmanager
-def orthanc(folder: Path) -> Iterator[Orthanc]:
-    """A running Orthanc that keeps everything in a folder."""
+def orthanc(folder: Path, further: Mapping[str, object] = MappingProxyType({})) -> Iterator[Orthanc]:
+    """A running Orthanc that keeps everything in a folder; what is configured further goes before."""
     program = require_tool("Orthanc")
-    server = Orthanc(folder)
+    server = Orthanc(folder, further)
     settings = folder / "orthanc.json"
     settings.write_text(json.dumps(server.configuration(), indent=2))
     with (folder / "orthanc.log").open("wb") as log:

@@ -210,6 +210,7 @@ def test_a_wrong_override_is_named_as_such(tmp_path: Path) -> None:
             "node.toml:14: peers.1.receives.1: Input should be 'SC', 'MR', 'PM', 'PM16', 'SEG'",
         ),
         (TWO_PEERS.replace("archive", "pacs"), "node.toml:9: peers.1.name: 'pacs' is used by two peers"),
+        (TWO_PEERS + "tls = true\n", "node.toml:15: peers.1.tls: needs dicom.tls_certificate, tls_key and tls_trusted"),
         (TWO_PEERS.replace("ARCHIVE", "ORTHANC"), "node.toml:10: peers.1.aet: 'ORTHANC' is used by two peers"),
         ("[dicom\n", "node.toml: not TOML: "),
     ],

@@ -21,14 +21,15 @@ from pynetdicom.pdu_primitives import (
 )
 from pynetdicom.presentation import build_context
 
+from dicomnode.dimse import tls
 from dicomnode.dimse.transport import command as commands
 from dicomnode.dimse.transport import pdu
 from dicomnode.dimse.transport.command import Command
 from dicomnode.dimse.transport.pdu import Inbox, Kind, Reason, Violation
-from dicomnode.dimse.transport.wire import Interrupted, Stream
-from dicomnode.domain.identity import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME, AETitle
+from dicomnode.dimse.transport.wire import Interrupted, Stream, TLSStream
+from dicomnode.domain.identity import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from dicomnode.errors import NothingAccepted, Unreachable
-from dicomnode.settings import PeerSettings
+from dicomnode.settings import DicomSettings, PeerSettings
 
 _APPLICATION_CONTEXT: Final = UID("1.2.840.10008.3.1.1.1")
 _LONGEST_ANSWER: Final = 1 << 18
@@ -58,7 +59,7 @@ class Agreement:
 
 @contextmanager
 def requested(
-    peer: PeerSettings, calling_aet: AETitle, offers: Sequence[Encoding], timeout: float
+    peer: PeerSettings, local: DicomSettings, offers: Sequence[Encoding], timeout: float
 ) -> Iterator[Requestor]:
     """Open an association; it is released at the end, aborted when the block raises.
 
@@ -69,6 +70,7 @@ def requested(
     NothingAccepted
         When one would, but the peer takes nothing of what is offered.
     """
+    context = tls.context_for(peer, local)
     where = f"{peer.name} does not answer at {peer.host}:{peer.port}"
     try:
         connected = socket.create_connection((peer.host, peer.port), timeout)
@@ -76,13 +78,15 @@ def requested(
         raise Unreachable(f"the address of {peer.name} is not known: {error.strerror}") from error
     except OSError as error:
         raise Unreachable(where) from error
-    stream = Stream(connected)
+    stream = TLSStream(connected, context, peer.host) if context else Stream(connected)
     try:
         requestor = Requestor(stream, timeout)
         try:
-            requestor.associate(peer, calling_aet, offers)
+            stream.open(monotonic() + timeout)
+            requestor.associate(peer, local, offers)
         except Interrupted as error:
-            raise Unreachable(f"{peer.name} aborted the association or did not answer in time") from error
+            otherwise = f"{peer.name} aborted the association or did not answer in time"
+            raise Unreachable(tls.blamed(peer, context, otherwise)) from error
         try:
             yield requestor
         except BaseException:
@@ -101,9 +105,9 @@ class Requestor:
         self._timeout = timeout
         self._inbox = Inbox(stream, timeout)
 
-    def associate(self, peer: PeerSettings, calling_aet: AETitle, offers: Sequence[Encoding]) -> None:
+    def associate(self, peer: PeerSettings, local: DicomSettings, offers: Sequence[Encoding]) -> None:
         """Negotiate; see :func:`requested`."""
-        self._send(_request(peer, calling_aet, offers))
+        self._send(_request(peer, local, offers))
         kind, raw = self._hear((Kind.ASSOCIATE_AC, Kind.ASSOCIATE_RJ, Kind.ABORT), _LONGEST_ANSWER)
         if kind is Kind.ASSOCIATE_RJ:
             rejected = A_ASSOCIATE_RJ()
@@ -188,7 +192,7 @@ class Requestor:
         self._stream.send(data, monotonic() + self._timeout)
 
 
-def _request(peer: PeerSettings, calling_aet: AETitle, offers: Sequence[Encoding]) -> bytes:
+def _request(peer: PeerSettings, local: DicomSettings, offers: Sequence[Encoding]) -> bytes:
     contexts = [build_context(*offer) for offer in offers]
     for place, context in enumerate(contexts):
         context.context_id = 2 * place + 1
@@ -199,7 +203,7 @@ def _request(peer: PeerSettings, calling_aet: AETitle, offers: Sequence[Encoding
     version.implementation_version_name = IMPLEMENTATION_VERSION_NAME
     request = A_ASSOCIATE()
     request.application_context_name = _APPLICATION_CONTEXT
-    request.calling_ae_title, request.called_ae_title = calling_aet, peer.aet
+    request.calling_ae_title, request.called_ae_title = local.aet, peer.aet
     request.presentation_context_definition_list = contexts
     request.user_information = [length, implementation, version]
     return bytes(A_ASSOCIATE_RQ(request).encode())

@@ -157,12 +157,17 @@ class Stream:
 
 
 class TLSStream(Stream):
-    """The same over TLS; the handshake too runs in the connection's own thread, under a deadline."""
+    """The same over TLS; the handshake too runs in the connection's own thread, under a deadline.
 
-    def __init__(self, connected: socket.socket, context: ssl.SSLContext) -> None:
+    We are the server, unless the one that we have called is named.
+    """
+
+    def __init__(self, connected: socket.socket, context: ssl.SSLContext, server: str | None = None) -> None:
         super().__init__(connected)
         connected.setblocking(False)
-        self._tls = context.wrap_socket(connected, server_side=True, do_handshake_on_connect=False)
+        self._tls = context.wrap_socket(
+            connected, server_side=server is None, do_handshake_on_connect=False, server_hostname=server
+        )
         self._socket = self._tls
 
     def open(self, deadline: float) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 import numpy as np
 
@@ -67,6 +68,19 @@ def agreement(tries: Sequence[Array], pivot: Array, spots: Array) -> dict[str, f
     best = in_patient(tries[0], pivot)
     away = [distance(in_patient(pose, pivot), best, spots) for pose in tries]
     return {AGREEMENT: float(np.mean(np.array(away) < 3.0)), SPREAD: float(np.median(away))}
+
+
+SOUND: Mapping[str, tuple[float, float]] = MappingProxyType(
+    {
+        SCORE: (0.36, 1.0),
+        FALL: (0.36, 1.0),
+        MIRROR: (0.0, 0.85),
+        INVERSE: (0.0, 1.0),
+        HALVES: (0.0, 1.0),
+        OVERLAP: (0.3, 1.0),
+    }
+)
+"""Least and largest value of the figures of a registration that may be believed."""
 
 
 def outside(figures: Mapping[str, float], limits: Mapping[str, tuple[float, float]]) -> tuple[str, ...]:

@@ -12,12 +12,7 @@ from dicomnode_plugins._imaging.examination import outside
 from dicomnode_plugins.fusion import contrast
 
 LIMITS: Mapping[str, tuple[float, float]] = {
-    examination.SCORE: (0.36, 1.0),
-    examination.FALL: (0.36, 1.0),
-    examination.MIRROR: (0.0, 0.85),
-    examination.INVERSE: (0.0, 1.0),
-    examination.HALVES: (0.0, 1.0),
-    examination.OVERLAP: (0.3, 1.0),
+    **examination.SOUND,
     examination.GAIN: (-0.005, 1.0),
     contrast.FLUID: (0.0, 0.8),
     contrast.FAT: (0.0, 0.35),

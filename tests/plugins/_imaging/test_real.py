@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmarks.fusion.files import nifti, series
 from dicomnode.sdk import Volume
 from dicomnode_plugins._imaging import examination
 from dicomnode_plugins._imaging.grids import Image
 from dicomnode_plugins._imaging.pose import distance, turn_and_shift
 from dicomnode_plugins._imaging.registration import register
 from dicomnode_plugins._imaging.resampling import onto
-from tests.plugins._imaging.real import nifti, series
 
 
 def test_echo_planar_images_lie_near_where_the_scanner_says(test_data: Path) -> None:

@@ -9,8 +9,7 @@ import pytest
 
 from dicomnode.deliver.destination import UNREADABLE, DimseDestination
 from dicomnode.dimse import scu
-from dicomnode.domain.identity import AETitle
-from dicomnode.settings import PeerSettings
+from dicomnode.settings import DicomSettings, PeerSettings
 from tests import builders
 
 PEER = PeerSettings(name="pacs", aet="PACS")
@@ -20,7 +19,7 @@ def test_answers_come_in_the_order_of_the_files(tmp_path: Path, monkeypatch: pyt
     first, second = builders.mr_series(tmp_path, geometry=builders.grid((2, 8, 8)))
     released: list[bool] = []
 
-    def send(_: PeerSettings, _aet: AETitle, files: Sequence[scu.Outgoing]) -> Iterator[scu.Sent]:
+    def send(_: PeerSettings, _local: DicomSettings, files: Sequence[scu.Outgoing]) -> Iterator[scu.Sent]:
         for number, file in enumerate(files):
             yield scu.Sent(outgoing=file, status=number, text=file.path.name)
         released.append(True)
@@ -28,7 +27,7 @@ def test_answers_come_in_the_order_of_the_files(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr(scu, "send", send)
     (tmp_path / "text").write_text("no DICOM file")
     files = [tmp_path / "gone", first, tmp_path / "text", second]
-    answers = list(DimseDestination(AETitle("US"), 1.0).store(PEER, files))
+    answers = list(DimseDestination(DicomSettings(aet="US"), 1.0).store(PEER, files))
     assert answers[0] == answers[2] == UNREADABLE
     assert [(a.status, a.text) for a in (answers[1], answers[3])] == [(0, first.name), (1, second.name)]
     assert released == [True]
