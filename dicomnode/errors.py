@@ -39,7 +39,8 @@
      │  ├ PluginFailed                it raised
      │  ├ PluginTimedOut              it ran over its time
      │  ├ PluginCrashed               its process died
-     │  └ BadFinding                  what it returned is not a finding the node can write
+     │  ├ BadFinding                  what it returned is not a finding the node can write
+     │  └ ModelRefused                a model that may not speak here: status, expiry, digest, format
      ├ EncodingError                  a finding cannot be expressed as a DICOM object
      ├ CheckFailed                    a finished object must not be sent
      ├ LimitExceeded                  a peer holds more, or takes longer, than a limit of ours allows
@@ -258,6 +259,10 @@ class PluginCrashed(PluginError):
 
 class BadFinding(PluginError):
     """The plugin returned something that is not a finding the node can write."""
+
+
+class ModelRefused(PluginError):
+    """A model may not speak here; the text says which, and what is wrong with its card or files."""
 
 
 class EncodingError(DicomnodeError):

@@ -82,6 +82,9 @@ class Node:
         self.plugins = catalog.enabled(catalog.discover(), settings)
         advising = [name for name, plugin in self.plugins.items() if plugin.spec.advises]
         self.advice = Board(settings.advice, self._database, advising, _now)
+        for plugin in self.plugins.values():
+            for line in (*plugin.filled.refused, *plugin.filled.warnings):
+                log.error("a model may not speak", extra={"plugin": plugin.spec.name, "problem": line})
         self._stopping = threading.Event()
         self._idle = True
 

@@ -17,6 +17,7 @@ from typing import Any
 from dicomnode.advice import Board
 from dicomnode.assemble import assess, patient_facts
 from dicomnode.assemble.priors import compares
+from dicomnode.catalog import models
 from dicomnode.catalog.plugins import Enabled
 from dicomnode.deliver import routing
 from dicomnode.delivery import Delivery
@@ -38,6 +39,7 @@ from dicomnode.index import ledger as decisions
 from dicomnode.index.database import DATABASE_AWAY, Database, Transaction
 from dicomnode.monitor import ledger
 from dicomnode.prefetch import Prefetch, assess_again_id
+from dicomnode.sdk import wire
 from dicomnode.sdk.facts import FactValue
 from dicomnode.sdk.findings import Finding
 from dicomnode.settings import Settings
@@ -163,11 +165,14 @@ class Pipeline:
         """
         parts = self._parts
         plugin = self._plugin(task)
+        chosen = models.for_task(plugin.filled, task.parameters, parts.now().date())
         directory = _case_directory(parts.settings, task)
         shutil.rmtree(directory, ignore_errors=True)
         directory.mkdir(parents=True, mode=0o700)
         files = {entry.role: tuple(parts.store.path(i.stored.key) for i in entry.instances) for entry in task.inputs}
         self._node_work(stage, task.inputs, files, task.parameters, directory, task.facts)
+        if plugin.spec.models:
+            wire.write_models(directory, *chosen)
         findings = run(parts.plugin_workers, plugin.spec, directory)
         made = self._decisions(task, findings)
         parts.advice.found(task, findings)

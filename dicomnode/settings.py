@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 
 from dicomnode.errors import SettingsError
+from dicomnode.setting_types import AETitleText, Days, Fingerprint, Hours, Port, Seconds
 from dicomnode.toml_places import apply, where
 
 ResultKind = Literal[
@@ -19,28 +19,6 @@ ResultKind = Literal[
 CharacterSet = Literal[
     "ISO_IR 192", "ISO_IR 100", "ISO_IR 101", "ISO_IR 109", "ISO_IR 110", "ISO_IR 127", "ISO_IR 144", "ISO_IR 148"
 ]
-
-
-def _ae_title(value: str) -> str:
-    """PS3.5 Table 6.2-1, VR AE; leading and trailing spaces carry no meaning and are refused here."""
-    if not re.fullmatch(r"[!-\[\]-~](?:[ -\[\]-~]{0,14}[!-\[\]-~])?", value):
-        raise ValueError("an AE title has 1 to 16 printable ASCII characters, no backslash, no outer spaces")
-    return value
-
-
-def _fingerprint(value: str) -> str:
-    digits = value.replace(":", "").lower()
-    if not re.fullmatch(r"[0-9a-f]{64}", digits):
-        raise ValueError("a SHA-256 fingerprint has 64 hexadecimal digits, with or without colons")
-    return digits
-
-
-AETitleText = Annotated[str, AfterValidator(_ae_title)]
-Fingerprint = Annotated[str, AfterValidator(_fingerprint)]
-Hours = Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d$")]
-Port = Annotated[int, Field(ge=0, le=65535)]
-Seconds = Annotated[float, Field(gt=0, le=366 * 86400)]
-Days = Annotated[float, Field(ge=0, le=36600)]
 
 
 class _Section(BaseModel):
@@ -284,6 +262,17 @@ class PluginSettings(_Section):
     """Match and run it."""
     parameters: Mapping[str, float | int | str | bool] = Field(default_factory=dict)
     """Values over the plugin's defaults; checked against its specification."""
+    models: Mapping[str, str] = Field(default_factory=dict)
+    """Card (``id/version``, of ``models.folder``) that fills each slot; in research the plugin's own by default."""
+    candidates: Mapping[str, str] = Field(default_factory=dict)
+    """Cards of models on trial, by slot: they run beside those that speak, and what they say stays in the ledger."""
+
+
+class ModelsSettings(_Section):
+    """The models of this site."""
+
+    folder: str = ""
+    """Folder with model cards (``*.toml``, there or one level below) and the weights they name; empty for none."""
 
 
 class RoleSettings(_Section):
@@ -321,6 +310,7 @@ class Settings(_Section):
     web: WebSettings = Field(default_factory=WebSettings)
     peers: tuple[PeerSettings, ...] = ()
     plugins: Mapping[str, PluginSettings] = Field(default_factory=dict)
+    models: ModelsSettings = Field(default_factory=ModelsSettings)
     roles: tuple[RoleSettings, ...] = ()
     facts: tuple[FactSettings, ...] = ()
 

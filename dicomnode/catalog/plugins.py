@@ -7,11 +7,16 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
 from typing import Any
 
+from dicomnode.catalog import models
+from dicomnode.catalog.models import Filled
 from dicomnode.errors import SettingsError
+from dicomnode.sdk.model import PARAMETER
 from dicomnode.sdk.spec import ParameterValue, PluginSpec
 from dicomnode.settings import PluginSettings, Settings
 
@@ -28,6 +33,8 @@ class Installed:
     """Name and version of the distribution that brings it."""
     spec: PluginSpec | None
     problem: str = ""
+    folder: Path | None = None
+    """Where its package is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +43,8 @@ class Enabled:
 
     spec: PluginSpec
     parameters: Mapping[str, ParameterValue]
+    """With the model of each slot."""
+    filled: Filled = field(default_factory=Filled)
 
 
 def discover() -> tuple[Installed, ...]:
@@ -67,21 +76,29 @@ def enabled(installed: Sequence[Installed], settings: Settings) -> dict[str, Ena
         if plugin.spec is None:
             if site is not None:
                 raise SettingsError(f"plugins.{name}: cannot be enabled: {plugin.problem}")
-        elif entry := _enable(plugin.spec, site, settings):
+        elif entry := _enable(plugin.spec, site, settings, plugin.folder):
             chosen[name] = entry
     return chosen
 
 
-def _enable(spec: PluginSpec, site: PluginSettings | None, settings: Settings) -> Enabled | None:
-    """A plugin that settings do not name runs in research mode only, never unasked on patients."""
-    if settings.node.mode == "clinical" and spec.status != "validated":
+def _enable(spec: PluginSpec, site: PluginSettings | None, settings: Settings, folder: Path | None) -> Enabled | None:
+    """A plugin that settings do not name runs in research mode only, never unasked on patients.
+
+    A plugin with slots for models is as valid as the models in them.
+    """
+    if settings.node.mode == "clinical" and (site is None or (spec.status != "validated" and not spec.models)):
         if site is None:
             return None
         raise SettingsError(
             f"plugins.{spec.name}: its status is {spec.status!r}; clinical mode runs validated plugins only"
         )
+    given = site.parameters if site else {}
+    if taken := [name for name in given if name.startswith(PARAMETER)]:
+        raise SettingsError(f"plugins.{spec.name}.parameters.{taken[0]}: say it as plugins.{spec.name}.models")
+    filled = models.fill(spec, folder, site, settings, datetime.now(UTC).date()) if spec.models else Filled()
+    slots = {PARAMETER + name: found.model.name for name, found in filled.models.items()}
     try:
-        return Enabled(spec=spec, parameters=spec.resolve(site.parameters if site else {}))
+        return Enabled(spec=spec, parameters=spec.resolve({**given, **slots}), filled=filled)
     except ValueError as error:
         raise SettingsError(f"plugins.{spec.name}.parameters: {error}") from error
 
@@ -89,7 +106,8 @@ def _enable(spec: PluginSpec, site: PluginSettings | None, settings: Settings) -
 def _judge(point: EntryPoint, answer: Mapping[str, Any], claims: int) -> Installed:
     distribution = f"{point.dist.name} {point.dist.version}" if point.dist else "unknown"
     spec, problem = _read(point.name, answer, claims)
-    return Installed(name=point.name, distribution=distribution, spec=spec, problem=problem)
+    folder = Path(answer["folder"]) if answer.get("folder") else None
+    return Installed(name=point.name, distribution=distribution, spec=spec, problem=problem, folder=folder)
 
 
 def _read(name: str, answer: Mapping[str, Any], claims: int) -> tuple[PluginSpec | None, str]:

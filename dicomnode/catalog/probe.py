@@ -9,6 +9,7 @@ import importlib
 import json
 import os
 import sys
+from pathlib import Path
 
 from dicomnode.sdk.spec import PluginSpec
 
@@ -17,12 +18,14 @@ def probe(entry: str) -> dict[str, object]:
     """The specification at ``module:attribute``, or what is wrong with it."""
     module, _, attribute = entry.partition(":")
     try:
-        spec = getattr(importlib.import_module(module), attribute)
+        imported = importlib.import_module(module)
+        spec = getattr(imported, attribute)
     except Exception as error:  # noqa: BLE001 - the last border: whatever a plugin's import raises is its problem
         return {"entry": entry, "problem": f"{type(error).__name__}: {error}"}
     if not isinstance(spec, PluginSpec):
         return {"entry": entry, "problem": f"{attribute} is a {type(spec).__name__}, not a PluginSpec"}
-    return {"entry": entry, "spec": spec.to_json()}
+    folder = str(Path(imported.__file__).parent) if imported.__file__ else ""
+    return {"entry": entry, "spec": spec.to_json(), "folder": folder}
 
 
 def main() -> None:

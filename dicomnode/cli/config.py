@@ -57,6 +57,15 @@ def _warnings(settings: Any, enabled: Any) -> list[str]:
         found.append("no peer receives results: they stay in this node")
     if not enabled:
         found.append("no plugin is enabled: nothing will run")
+    found += [
+        f"plugins.{name}: {line}: {outcome}"
+        for name, plugin in enabled.items()
+        for lines, outcome in (
+            (plugin.filled.refused, "its exams end as failed"),
+            (plugin.filled.warnings, "it is not tried"),
+        )
+        for line in lines
+    ]
     known = {*KEYWORDS, "Role", "NumberOfSlices"}
     found += [
         f"role rule {number}: {match.keyword} is no attribute the node reads: it is always absent"

@@ -1,12 +1,14 @@
-"""``dicomnode models``: the models of plugins, how they come to be, and what they are worth."""
+"""``dicomnode models``: the models of plugins, which may speak here, how they come to be, and what they are worth."""
 
 from __future__ import annotations
 
 import typer
 
-from dicomnode.cli import economics, learning
+from dicomnode.cli import economics, learning, registry
 
-app = typer.Typer(help="The models of plugins: how they come to be, and what they are worth.")
+app = typer.Typer(help="The models of plugins: which may speak here, how they come to be, what they are worth.")
+app.command("list")(registry.list_)
+app.command("verify")(registry.verify)
 app.command("train")(learning.train)
 app.command("calibrate")(learning.calibrate)
 app.command("economics")(economics.economics)

@@ -25,6 +25,7 @@ from dicomnode.sdk.findings import (
     Segment,
     Segmentation,
 )
+from dicomnode.sdk.model import Domain, Model, ModelSlot, Weights
 from dicomnode.sdk.spec import (
     SDK_VERSION,
     InputRole,
@@ -47,6 +48,7 @@ __all__ = [
     "Context",
     "Decision",
     "DerivedImage",
+    "Domain",
     "FactValue",
     "Finding",
     "InputRole",
@@ -54,6 +56,8 @@ __all__ = [
     "Learning",
     "Match",
     "Measurement",
+    "Model",
+    "ModelSlot",
     "Parameter",
     "ParametricMap",
     "PluginSpec",
@@ -69,4 +73,5 @@ __all__ = [
     "Segmentation",
     "Unsuitable",
     "Volume",
+    "Weights",
 ]

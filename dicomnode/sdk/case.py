@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from dicomnode.errors import Unsuitable
 from dicomnode.sdk.facts import FactValue
+from dicomnode.sdk.model import Model
 from dicomnode.sdk.spec import ParameterValue
 from dicomnode.sdk.volume import Volume
 
@@ -19,6 +21,10 @@ class Case:
     parameters: Mapping[str, ParameterValue] = field(default_factory=dict)
     facts: Mapping[str, FactValue] = field(default_factory=dict)
     """What is known of the patient, of what the plugin asks for; what has no entry is unknown, not normal."""
+    models: Mapping[str, Model] = field(default_factory=dict)
+    """By slot."""
+    candidates: Mapping[str, Model] = field(default_factory=dict)
+    """By slot: models on trial beside those that speak. What they say is a ``Decision`` with ``shadow``."""
 
     def volume(self, role: str) -> Volume:
         """The volume in an input role.
@@ -29,6 +35,18 @@ class Case:
             When the role is optional and nothing fills it; ask ``role in case.volumes`` first.
         """
         return self.volumes[role]
+
+    def model(self, slot: str) -> Model:
+        """The model in a slot.
+
+        Raises
+        ------
+        Unsuitable
+            When nothing fills it.
+        """
+        if slot not in self.models:
+            raise Unsuitable(f"no model fills the slot {slot!r}")
+        return self.models[slot]
 
     def every(self, role: str) -> tuple[Volume, ...]:
         """All volumes in an input role of many, in the order of the series; empty when nothing fills it."""

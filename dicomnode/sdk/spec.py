@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from dicomnode.sdk.codes import Code
 from dicomnode.sdk.facts import FACTS
+from dicomnode.sdk.model import PARAMETER, ModelSlot
 
 SDK_VERSION = 1
 """Raised when the interface changes so that older plugins break."""
@@ -173,6 +174,8 @@ class PluginSpec:
     """It recommends what to do while the patient is still on the table; needs the express lane."""
     preload: tuple[str, ...] = ()
     """Modules the warm process imports ahead of time, for example ``scipy.ndimage``."""
+    models: tuple[ModelSlot, ...] = ()
+    """Slots for models; which one fills a slot is a parameter ``model.SLOT`` of every task."""
     learning: Learning | None = None
     """For a plugin with models that a site may train and calibrate (``dicomnode models train``)."""
     sdk: int = SDK_VERSION
@@ -189,6 +192,9 @@ class PluginSpec:
             raise ValueError(f"there is no fact {', '.join(unknown)}; there are {', '.join(FACTS)}")
         if self.advises and (self.resources.lane != "express" or "Recommendation" not in self.produces):
             raise ValueError("a plugin that advises runs in the express lane and produces a Recommendation")
+        slots = [slot.name for slot in self.models]
+        if len(set(slots)) < len(slots) or not all(_ROLE.fullmatch(slot) for slot in slots):
+            raise ValueError(f"model slots must differ and be lower-case letters, digits and hyphens: {slots}")
         _check_inputs(self)
 
     def resolve(self, given: Mapping[str, ParameterValue]) -> dict[str, ParameterValue]:
@@ -199,7 +205,8 @@ class PluginSpec:
         ValueError
             For an unknown name, a wrong type or a value out of bounds.
         """
-        return _resolved(self.name, self.parameters, given)
+        slots = tuple(Parameter(name=PARAMETER + s.name, default="", description=s.description) for s in self.models)
+        return _resolved(self.name, (*self.parameters, *slots), given)
 
     def to_json(self) -> dict[str, Any]:
         """The specification as JSON-safe data."""
@@ -234,6 +241,7 @@ class PluginSpec:
                 "family": Code(**data["family"]),
                 "parameters": tuple(Parameter(**parameter) for parameter in data["parameters"]),
                 "resources": Resources(**data["resources"]),
+                "models": tuple(_slot(slot) for slot in data["models"]),
                 "learning": _learning(data["learning"]) if data.get("learning") else None,
             }
         )
@@ -276,6 +284,10 @@ def _learning(data: Mapping[str, Any]) -> Learning:
         for name in ("train", "calibrate")
     )
     return Learning(prepare=data["prepare"], train=train, calibrate=calibrate)
+
+
+def _slot(data: Mapping[str, Any]) -> ModelSlot:
+    return ModelSlot(**{**data, "files": tuple(data["files"]), "cutoffs": tuple(data["cutoffs"])})
 
 
 def _match(data: Mapping[str, Any]) -> Match:

@@ -159,6 +159,8 @@ def _run(spec: PluginSpec, case: Case) -> tuple[list[Finding], dict[str, bytes]]
     with TemporaryDirectory() as name:
         directory = Path(name)
         wire.write_case(directory, case.volumes, case.parameters, case.facts)
+        if case.models or case.candidates:
+            wire.write_models(directory, case.models, case.candidates)
         run_case(spec.entry, directory, spec.resources.cpus)
         findings = wire.read_findings(directory, case)
         files = {path.name: path.read_bytes() for path in directory.iterdir() if path.name != PROGRESS}

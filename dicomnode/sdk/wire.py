@@ -16,11 +16,13 @@ from dicomnode.errors import BadFinding
 from dicomnode.sdk.case import Case
 from dicomnode.sdk.facts import FactValue, checked
 from dicomnode.sdk.findings import Finding
+from dicomnode.sdk.model import Model
 from dicomnode.sdk.spec import SDK_VERSION, ParameterValue
 from dicomnode.sdk.verify import verify
 from dicomnode.sdk.volume import Volume
 
 CASE = "case.json"
+MODELS = "models.json"
 FINDINGS = "findings.json"
 
 _LARGEST_ARRAY = 4 << 30
@@ -55,6 +57,12 @@ def write_case(
     _write(directory / CASE, case)
 
 
+def write_models(directory: Path, models: Mapping[str, Model], candidates: Mapping[str, Model]) -> None:
+    """Add the models of a case: ``models.json``, which names files of weights and their digests."""
+    said = {"models": models, "candidates": candidates}
+    _write(directory / MODELS, {kind: {slot: m.to_json() for slot, m in found.items()} for kind, found in said.items()})
+
+
 def read_case(directory: Path) -> Case:
     """Read what :func:`write_case` wrote.
 
@@ -75,7 +83,21 @@ def read_case(directory: Path) -> Case:
         for role, entry in data["volumes"].items()
     }
     facts = {name: checked(name, value) for name, value in data.get("facts", {}).items()}
-    return Case(volumes=volumes, parameters=data["parameters"], facts=facts)
+    models = _models(directory / MODELS)
+    return Case(
+        volumes=volumes,
+        parameters=data["parameters"],
+        facts=facts,
+        models=models.get("models", {}),
+        candidates=models.get("candidates", {}),
+    )
+
+
+def _models(file: Path) -> dict[str, dict[str, Model]]:
+    if not file.exists():
+        return {}
+    said = json.loads(file.read_text(encoding="utf-8"))
+    return {kind: {slot: Model.from_json(model) for slot, model in found.items()} for kind, found in said.items()}
 
 
 def write_findings(directory: Path, findings: Sequence[Finding]) -> None:

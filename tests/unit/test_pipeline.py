@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy.exc import OperationalError
 
+from dicomnode.catalog.models import Filled
 from dicomnode.catalog.plugins import Enabled
 from dicomnode.domain.decision import Freeze
 from dicomnode.domain.exam import Outcome
@@ -189,3 +190,12 @@ def test_a_database_that_goes_away_is_no_failure_of_the_task(world: World) -> No
         world.pipeline.execute(TASK.task_id, 1)
     with world.database.read() as session:
         assert [task["state"] for task in views.tasks(session, STUDY)] == [TaskState.RUNNING]
+
+
+def test_a_task_whose_model_may_not_speak_ends_with_the_reason_and_runs_nothing(world: World) -> None:
+    queued(world)
+    refused = Filled(refused=("slot main: npc/1 (card.toml): it expired on 2026-01-01",))
+    world.parts = replace(world.parts, plugins={"zoo": replace(world.parts.plugins["zoo"], filled=refused)})
+    Pipeline(world.parts).execute(TASK.task_id, 1)
+    reason = "zoo failed: ModelRefused: slot main: npc/1 (card.toml): it expired on 2026-01-01"
+    assert world.series() == (Outcome.FAILED, reason)

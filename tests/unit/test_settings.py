@@ -18,7 +18,19 @@ from dicomnode.settings import FactSettings, PeerSettings, PluginSettings, RoleS
 from tests.architecture.house import ROOT
 
 EMBEDDED = ROOT / "config" / "embedded.toml"
-SECTIONS = ("node", "dicom", "limits", "database", "completeness", "delivery", "retention", "priors", "advice", "web")
+SECTIONS = (
+    "node",
+    "dicom",
+    "limits",
+    "database",
+    "completeness",
+    "delivery",
+    "retention",
+    "priors",
+    "advice",
+    "web",
+    "models",
+)
 
 TWO_PEERS = """\
 [dicom]

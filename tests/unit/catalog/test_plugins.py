@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from dicomnode.catalog.plugins import Installed, discover, enabled
 from dicomnode.errors import SettingsError
+from dicomnode.sdk.model import ModelSlot
 from dicomnode.sdk.spec import Parameter, PluginSpec
 from dicomnode.settings import NodeSettings, PluginSettings, Settings
 from tests.plugin_zoo import SPEC
@@ -157,3 +159,15 @@ def test_the_example_plugin_is_found_where_it_is_installed(tmp_path: Path, monke
     assert found.problem == ""
     assert found.spec is not None
     assert found.spec.title == "Signal statistics"
+
+
+def test_a_plugin_with_slots_is_as_valid_as_its_models(tmp_path: Path) -> None:
+    slotted = replace(SPEC, models=(ModelSlot(name="main", description="speaks", files=("t1",)),))
+    installed = [Installed(name="zoo", distribution="tests", spec=slotted, folder=tmp_path)]
+    clinical = Settings(node=NodeSettings(mode="clinical"))
+    assert enabled(installed, clinical) == {}
+    named = clinical.model_copy(update={"plugins": {"zoo": PluginSettings()}})
+    assert "no model is named" in enabled(installed, named)["zoo"].filled.refused[0]
+    smuggled = Settings(plugins={"zoo": PluginSettings(parameters={"model.main": "x"})})
+    with pytest.raises(SettingsError, match=r"say it as plugins\.zoo\.models"):
+        enabled(installed, smuggled)
