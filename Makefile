@@ -55,8 +55,8 @@ peers:  ## install the systems that interoperability tests talk to (Debian), and
 	.ci/peers
 	$(PYTHON) -m tests.peers.ohif
 
-pictures: .venv/built  ## take the pictures of docs/pictures again: the results as OHIF shows them
-	DICOMNODE_PICTURES=docs/pictures $(BIN)/python -m pytest tests/e2e/test_viewer.py
+pictures: .venv/built  ## take the pictures of docs/pictures again: the results as OHIF shows them, the console page
+	DICOMNODE_PICTURES=docs/pictures $(BIN)/python -m pytest tests/e2e/test_viewer.py tests/integration/test_console_page.py
 
 bench: .venv/built  ## every benchmark, with its ratios
 	@set -e; found=no; for file in benchmarks/[a-z]*.py; do \

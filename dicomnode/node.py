@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import IO
 
 from dicomnode import retention
+from dicomnode.advice import Board
+from dicomnode.assemble import patient_facts
 from dicomnode.catalog import plugins as catalog
 from dicomnode.deliver.destination import Destinations, DimseDestination, WebDestination
 from dicomnode.delivery import Delivery, Means
@@ -76,7 +78,10 @@ class Node:
         self._closing.callback(self._intake.close)
         self._store = FileStore(data / "store", strict=strict)
         self._quarantine = FileStore(data / "quarantine", strict=strict)
+        patient_facts.check(settings.facts)
         self.plugins = catalog.enabled(catalog.discover(), settings)
+        advising = [name for name, plugin in self.plugins.items() if plugin.spec.advises]
+        self.advice = Board(settings.advice, self._database, advising, _now)
         for plugin in self.plugins.values():
             for line in (*plugin.filled.refused, *plugin.filled.warnings):
                 log.error("a model may not speak", extra={"plugin": plugin.spec.name, "problem": line})
@@ -95,7 +100,11 @@ class Node:
         parts = self._parts(submitter, delivery, prefetch)
         pipeline = Pipeline(parts)
         clock = StabilityClock(parts, pipeline)
+        self.advice.start()
+        self._closing.callback(self.advice.stop)
         self._run(pipeline, delivery, prefetch)
+        if self.advice.in_force:
+            self._tend("advice", self.advice.watch, _SWEEP_S)
         self._tend("stability clock", clock.look, _SWEEP_S, clock.wake)
         if settings.completeness.source:
             source, quiet = settings.peer(settings.completeness.source), settings.completeness.series_quiet
@@ -146,6 +155,16 @@ class Node:
     def port(self) -> int:
         """The port associations are taken on."""
         return self._scp.port
+
+    def check(self) -> None:
+        """Ask whether the node can do its work.
+
+        Raises
+        ------
+        SettingsError
+            When the database does not answer.
+        """
+        self._database.check()
 
     def look(self) -> AbstractContextManager[Transaction]:
         """Open a read-only transaction on the index, for those who watch."""
@@ -217,6 +236,7 @@ class Node:
             plugin_workers=plugin_workers,
             delivery=delivery,
             prefetch=prefetch,
+            advice=self.advice,
             now=_now,
         )
 

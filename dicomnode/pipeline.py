@@ -14,7 +14,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from dicomnode.assemble import assess
+from dicomnode.advice import Board
+from dicomnode.assemble import assess, patient_facts
 from dicomnode.assemble.priors import compares
 from dicomnode.catalog import models
 from dicomnode.catalog.plugins import Enabled
@@ -23,7 +24,7 @@ from dicomnode.delivery import Delivery
 from dicomnode.domain.decision import LedgerEntry, Model
 from dicomnode.domain.exam import PlannedTask
 from dicomnode.domain.identity import Digest, digest_of_bytes
-from dicomnode.domain.instance import StoredObject
+from dicomnode.domain.instance import Instance, StoredObject
 from dicomnode.domain.task import ResultObject, Task, TaskState
 from dicomnode.encode import kos
 from dicomnode.encode.encode import encode_case
@@ -33,12 +34,13 @@ from dicomnode.errors import BrokenPlugin, DicomnodeError, Frozen, Unsuitable
 from dicomnode.execute.run import run
 from dicomnode.execute.stage import stage
 from dicomnode.execute.workers import Workers
-from dicomnode.index import alarms, exams, priors, retractions, tasks
+from dicomnode.index import alarms, exams, facts, priors, retractions, tasks
 from dicomnode.index import ledger as decisions
 from dicomnode.index.database import DATABASE_AWAY, Database, Transaction
 from dicomnode.monitor import ledger
 from dicomnode.prefetch import Prefetch, assess_again_id
 from dicomnode.sdk import wire
+from dicomnode.sdk.facts import FactValue
 from dicomnode.sdk.findings import Finding
 from dicomnode.settings import Settings
 from dicomnode.store.filesystem import FileStore
@@ -66,6 +68,7 @@ class Parts:
     plugin_workers: Workers
     delivery: Delivery
     prefetch: Prefetch
+    advice: Board
     now: Callable[[], datetime]
 
 
@@ -92,6 +95,12 @@ class Pipeline:
             parts.submitter.submit(session, lane, _execute_id(task_id, attempt), task_id, attempt)
         self._submit_retractions(session, exams.study_of(session, exam_id))
 
+    def known(self, session: Transaction, study: str, instances: Sequence[Instance]) -> dict[str, FactValue]:
+        """What is known of the patient of a study, of all that a plugin may ask for."""
+        by_series = {instance.header.series_instance_uid: instance.header.facts for instance in instances}
+        told = facts.known(session, study)
+        return patient_facts.gathered(list(by_series.values()), told, self._parts.settings.facts)
+
     # -- 2: what is it, and which plugins fit? --
 
     def assess(self, exam_id: int) -> None:
@@ -104,11 +113,15 @@ class Pipeline:
                 return
             earlier = priors.earlier(session, study, parts.settings.priors.studies) if self._compares else []
             searching = parts.prefetch.pending(session, study)
-            assessment = assess.assess(exams.instances(session, study), specs, parts.settings.roles, earlier, searching)
+            instances = exams.instances(session, study)
+            known = self.known(session, study, instances)
+            assessment = assess.assess(instances, specs, parts.settings.roles, earlier, searching, known)
             if assessment.waiting_for_priors:
                 parts.prefetch.begin(session, study)
             exams.write_assessment(session, exam_id, assessment, parts.now())
             self.plan(session, exam_id, assessment.tasks, whole=True)
+        parts.advice.planned(study, assessment.tasks)
+        parts.advice.assessed(study, assessment)
         plugins = ",".join(task.plugin for task in assessment.tasks)
         log.info("exam assessed", extra={"exam": exam_id, "count": len(assessment.stacks), "plugin": plugins})
 
@@ -127,14 +140,18 @@ class Pipeline:
                 raise Frozen(why)
             self._finish(task, *(((), ()) if made else self._results(task)))
         except Frozen as stopped:
+            parts.advice.failed(task, f"frozen: {stopped}")
             self._end(task, TaskState.CANCELLED, f"frozen: {stopped}")
         except Unsuitable as verdict:
+            parts.advice.failed(task, str(verdict))
             self._end(task, TaskState.NOT_APPLICABLE, str(verdict))
         except DicomnodeError as error:
+            parts.advice.failed(task, f"the analysis failed ({type(error).__name__})")
             self._end(task, TaskState.FAILED, f"{type(error).__name__}: {error}")
         except DATABASE_AWAY:  # says nothing about the task: the engine runs it again
             raise
         except Exception as error:  # last border: a fault of ours must end this task, not hang it
+            parts.advice.failed(task, "the analysis failed unexpectedly")
             log.exception("task failed unexpectedly", extra={"plugin": task.plugin, "task": task_id[:16]})
             self._end(task, TaskState.FAILED, f"unexpected {type(error).__name__}; see the log at this time")
 
@@ -153,11 +170,12 @@ class Pipeline:
         shutil.rmtree(directory, ignore_errors=True)
         directory.mkdir(parents=True, mode=0o700)
         files = {entry.role: tuple(parts.store.path(i.stored.key) for i in entry.instances) for entry in task.inputs}
-        self._node_work(stage, task.inputs, files, task.parameters, directory)
+        self._node_work(stage, task.inputs, files, task.parameters, directory, task.facts)
         if plugin.spec.models:
             wire.write_models(directory, *chosen)
         findings = run(parts.plugin_workers, plugin.spec, directory)
         made = self._decisions(task, findings)
+        parts.advice.found(task, findings)
         work = Work(
             task_id=task.task_id,
             spec=plugin.spec,

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 
 from dicomnode.errors import SettingsError
+from dicomnode.setting_types import AETitleText, Days, Fingerprint, Hours, Port, Seconds
+from dicomnode.toml_places import apply, where
 
 ResultKind = Literal[
     "SC", "MR", "PM", "PM16", "SEG", "LABELMAP", "RTSTRUCT", "REG", "PR", "SR", "SR-VIEWER", "KOS", "PDF"
@@ -18,28 +19,6 @@ ResultKind = Literal[
 CharacterSet = Literal[
     "ISO_IR 192", "ISO_IR 100", "ISO_IR 101", "ISO_IR 109", "ISO_IR 110", "ISO_IR 127", "ISO_IR 144", "ISO_IR 148"
 ]
-
-
-def _ae_title(value: str) -> str:
-    """PS3.5 Table 6.2-1, VR AE; leading and trailing spaces carry no meaning and are refused here."""
-    if not re.fullmatch(r"[!-\[\]-~](?:[ -\[\]-~]{0,14}[!-\[\]-~])?", value):
-        raise ValueError("an AE title has 1 to 16 printable ASCII characters, no backslash, no outer spaces")
-    return value
-
-
-def _fingerprint(value: str) -> str:
-    digits = value.replace(":", "").lower()
-    if not re.fullmatch(r"[0-9a-f]{64}", digits):
-        raise ValueError("a SHA-256 fingerprint has 64 hexadecimal digits, with or without colons")
-    return digits
-
-
-AETitleText = Annotated[str, AfterValidator(_ae_title)]
-Fingerprint = Annotated[str, AfterValidator(_fingerprint)]
-Hours = Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d$")]
-Port = Annotated[int, Field(ge=0, le=65535)]
-Seconds = Annotated[float, Field(gt=0, le=366 * 86400)]
-Days = Annotated[float, Field(ge=0, le=36600)]
 
 
 class _Section(BaseModel):
@@ -196,6 +175,47 @@ class PriorsSettings(_Section):
     """Bytes fetched for one exam."""
 
 
+class MatchSettings(_Section):
+    """One condition on a volume."""
+
+    keyword: Annotated[str, Field(pattern=r"^[A-Za-z0-9]{1,64}$")]
+    """A DICOM keyword, for example ``ProtocolName``, or ``Role`` for what the node recognised."""
+    op: Literal["eq", "ne", "in", "contains", "excludes", "ge", "le", "present", "absent"] = "eq"
+    """How the attribute must relate to the value; ``contains`` and ``excludes`` look among several values."""
+    value: float | int | str | bool | tuple[float | int | str | bool, ...] = ""
+    """The value, or several for ``in``, ``contains`` and ``excludes``; text compares without regard to case."""
+
+
+class AdviceSettings(_Section):
+    """What is advised while the patient is still on the table; in force when a plugin that advises is enabled."""
+
+    deadline: Seconds = 90.0
+    """Seconds after which the protocol as ordered is advised, whatever has become of the plugin."""
+    counts_from: Literal["series", "image"] = "series"
+    """``series``: from when the images the plugin needs are complete; ``image``: from the first image of the exam."""
+    longest: Seconds = 2700.0
+    """Seconds after the first image of an exam when it is advised in any case."""
+    match: tuple[MatchSettings, ...] = ()
+    """Conditions on any series of an exam that is to be advised; none means every MR exam."""
+    label: tuple[
+        Literal["AccessionNumber", "StationName", "StudyDescription", "StudyID", "PatientID", "StudyTime"], ...
+    ] = ("AccessionNumber", "StationName")
+    """How the console calls an exam: only what the console of the scanner shows there already."""
+
+
+class WebSettings(_Section):
+    """Pages for people, and what machines ask for."""
+
+    enabled: bool = False
+    """Serve the console page, ``/metrics`` and ``/health``."""
+    host: str = "127.0.0.1"
+    """Address to listen on. There is no log-in: whoever reaches it may acknowledge an advice."""
+    port: Port = 8080
+    """0 takes a free port, which is printed at start."""
+    allowed_hosts: tuple[str, ...] = ("127.0.0.1", "localhost")
+    """Names under which browsers may ask; anything else is refused (DNS rebinding)."""
+
+
 class PeerSettings(_Section):
     """One system we talk to."""
 
@@ -255,17 +275,6 @@ class ModelsSettings(_Section):
     """Folder with model cards (``*.toml``, there or one level below) and the weights they name; empty for none."""
 
 
-class MatchSettings(_Section):
-    """One condition on a volume."""
-
-    keyword: Annotated[str, Field(pattern=r"^[A-Za-z0-9]{1,64}$")]
-    """A DICOM keyword, for example ``ProtocolName``, or ``Role`` for what the node recognised."""
-    op: Literal["eq", "ne", "in", "contains", "excludes", "ge", "le", "present", "absent"] = "eq"
-    """How the attribute must relate to the value; ``contains`` and ``excludes`` look among several values."""
-    value: float | int | str | bool | tuple[float | int | str | bool, ...] = ""
-    """The value, or several for ``in``, ``contains`` and ``excludes``; text compares without regard to case."""
-
-
 class RoleSettings(_Section):
     """A site's own rule for what a volume is; the first one that holds wins over what the node recognised."""
 
@@ -273,6 +282,17 @@ class RoleSettings(_Section):
     """What the volume is, for example ``ce-mrn``."""
     match: Annotated[tuple[MatchSettings, ...], Field(min_length=1)]
     """Conditions that must all hold: ``keyword``, ``op`` and ``value``, as plugins state theirs."""
+
+
+class FactSettings(_Section):
+    """A site's own rule for a fact of the patient that its headers tell."""
+
+    name: str
+    """A fact of ``dicomnode.sdk.facts``, for example ``npc-follow-up``."""
+    value: float | str
+    """What it says then."""
+    match: Annotated[tuple[MatchSettings, ...], Field(min_length=1)]
+    """Conditions that must all hold of one series."""
 
 
 class Settings(_Section):
@@ -286,10 +306,13 @@ class Settings(_Section):
     delivery: DeliverySettings = Field(default_factory=DeliverySettings)
     retention: RetentionSettings = Field(default_factory=RetentionSettings)
     priors: PriorsSettings = Field(default_factory=PriorsSettings)
+    advice: AdviceSettings = Field(default_factory=AdviceSettings)
+    web: WebSettings = Field(default_factory=WebSettings)
     peers: tuple[PeerSettings, ...] = ()
     plugins: Mapping[str, PluginSettings] = Field(default_factory=dict)
     models: ModelsSettings = Field(default_factory=ModelsSettings)
     roles: tuple[RoleSettings, ...] = ()
+    facts: tuple[FactSettings, ...] = ()
 
     def peer(self, name: str) -> PeerSettings:
         """The configured peer of a name.
@@ -333,12 +356,12 @@ def load(path: Path | None, overrides: Iterable[str] = ()) -> Settings:
             raise SettingsError(f"{path}: not TOML: {error}") from error
     overridden: set[str] = set()
     for override in overrides:
-        overridden.add(_apply(data, override))
+        overridden.add(apply(data, override))
     try:
         settings = Settings.model_validate(data)
     except ValidationError as error:
         lines = [
-            f"{_where(path, text, problem['loc'], overridden)}{'.'.join(map(str, problem['loc']))}: {problem['msg']}"
+            f"{where(path, text, problem['loc'], overridden)}{'.'.join(map(str, problem['loc']))}: {problem['msg']}"
             for problem in error.errors()
         ]
         raise SettingsError("\n".join(lines)) from error
@@ -352,53 +375,10 @@ def _check_peers(settings: Settings, path: Path | None, text: str) -> None:
         for n, peer in enumerate(settings.peers):
             value = getattr(peer, attribute)
             if value in seen:
-                where = _where(path, text, ("peers", n, attribute), set())
-                raise SettingsError(f"{where}peers.{n}.{attribute}: {value!r} is used by two peers")
+                place = where(path, text, ("peers", n, attribute), set())
+                raise SettingsError(f"{place}peers.{n}.{attribute}: {value!r} is used by two peers")
             seen.add(value)
     for n, peer in enumerate(settings.peers):
         if peer.tls and not settings.dicom.tls_certificate:
-            where = _where(path, text, ("peers", n, "tls"), set())
-            raise SettingsError(f"{where}peers.{n}.tls: needs dicom.tls_certificate, tls_key and tls_trusted")
-
-
-def _apply(data: dict[str, Any], override: str) -> str:
-    key, separator, value = override.partition("=")
-    path = key.strip().split(".")
-    if not separator or len(path) < 2:
-        raise SettingsError(f"--set {override}: expected section.key=value, for example dicom.port=11113")
-    try:
-        parsed: Any = tomllib.loads(f"value = {value}")["value"]
-    except tomllib.TOMLDecodeError:
-        parsed = value
-    target = data
-    for part in path[:-1]:
-        target = target.setdefault(part, {})
-        if not isinstance(target, dict):
-            raise SettingsError(f"--set {override}: {part} is not a section")
-    target[path[-1]] = parsed
-    return ".".join(path)
-
-
-def _where(path: Path | None, text: str, location: tuple[int | str, ...], overridden: set[str]) -> str:
-    if path is None or ".".join(map(str, location)) in overridden:
-        return "--set: " if overridden else ""
-    line = _line_of(text, location)
-    return f"{path}:{line}: " if line else f"{path}: "
-
-
-def _line_of(text: str, location: tuple[int | str, ...]) -> int:
-    """Line on which a key is set: the end of the first prefix of the file that parses and contains the key."""
-    lines = text.splitlines()
-    for wanted in range(len(location), 0, -1):
-        for count in range(1, len(lines) + 1):
-            try:
-                value: Any = tomllib.loads("\n".join(lines[:count]))
-            except tomllib.TOMLDecodeError:
-                continue
-            try:
-                for step in location[:wanted]:
-                    value = value[step]
-            except (KeyError, IndexError, TypeError):
-                continue
-            return count
-    return 0
+            place = where(path, text, ("peers", n, "tls"), set())
+            raise SettingsError(f"{place}peers.{n}.tls: needs dicom.tls_certificate, tls_key and tls_trusted")

@@ -23,8 +23,9 @@ from dicomnode.domain.evidence import (
 )
 from dicomnode.domain.exam import Arrivals
 from dicomnode.domain.identity import SeriesInstanceUID
-from dicomnode.index import evidence, exams
+from dicomnode.index import evidence, exams, facts
 from dicomnode.pipeline import Parts, Pipeline
+from dicomnode.sdk.facts import FactValue
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +40,8 @@ class _Memory:
     examined: dict[SeriesInstanceUID, SeriesEvidence] = field(default_factory=dict)
     foreseen: list[SeriesArrivals] = field(default_factory=list)
     """The complete series that the express lane was last planned with."""
+    told: dict[str, FactValue] = field(default_factory=dict)
+    """What the site had told of the patient then."""
     said: str = ""
 
 
@@ -122,9 +125,12 @@ class StabilityClock:
                 complete.append(series.arrivals)
             elif isinstance(decision, WaitUntil):
                 again.append(min(decision.until, max(now, series.arrivals.last_arrival + self._quiet)))
-        if self._express and complete and memory.foreseen != complete:
-            memory.foreseen = complete
-            self._foresee(found.arrivals, complete)
+        if self._express and complete:
+            with self._parts.database.read() as session:
+                told = facts.known(session, found.arrivals.study_instance_uid)
+            if (memory.foreseen, memory.told) != (complete, told):
+                memory.foreseen, memory.told = complete, told
+                self._foresee(found.arrivals, complete)
         return again
 
     def _foresee(self, arrivals: Arrivals, complete: list[SeriesArrivals]) -> None:
@@ -132,12 +138,16 @@ class StabilityClock:
         uids = [series.series_instance_uid for series in complete]
         with self._parts.database.read() as session:
             instances = exams.instances(session, arrivals.study_instance_uid, uids)
-        tasks = assess.assess(instances, self._express, self._parts.settings.roles).tasks
+            known = self._pipeline.known(session, arrivals.study_instance_uid, instances)
+        tasks = assess.assess(instances, self._express, self._parts.settings.roles, facts=known).tasks
         if not tasks:
             return
         with self._parts.database.write() as session:
-            if exams.still_open(session, arrivals.exam_id, complete):
+            is_due = exams.still_open(session, arrivals.exam_id, complete)
+            if is_due:
                 self._pipeline.plan(session, arrivals.exam_id, tasks, whole=False)
+        if is_due:
+            self._parts.advice.planned(arrivals.study_instance_uid, tasks)
 
     def _say(self, arrivals: Arrivals, decision: WaitUntil, memory: _Memory) -> None:
         if decision.reason != memory.said:

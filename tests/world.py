@@ -10,6 +10,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+from dicomnode.advice import Board
 from dicomnode.catalog.plugins import Enabled
 from dicomnode.delivery import Delivery, Means
 from dicomnode.dimse.normalized import Request
@@ -193,6 +194,7 @@ def a_world(folder: Path) -> Iterator[World]:
         plugin_workers=workers,  # type: ignore[arg-type]
         delivery=Delivery(means),
         prefetch=prefetch,
+        advice=Board(settings.advice, database, (), lambda: clock[0]),
         now=lambda: clock[0],
     )
     yield World(

@@ -17,6 +17,7 @@ from dicomnode.domain.exam import Assessment, NoMatch, Outcome, PlannedTask, Ser
 from dicomnode.domain.identity import Digest, SeriesInstanceUID, SOPInstanceUID
 from dicomnode.domain.instance import Instance
 from dicomnode.domain.stack import Stack
+from dicomnode.sdk.facts import FactValue
 from dicomnode.sdk.spec import PluginSpec, role_of
 from dicomnode.settings import RoleSettings
 
@@ -36,6 +37,7 @@ def assess(
     rules: Sequence[RoleSettings] = (),
     earlier: Sequence[Instance] = (),
     searching: str = "",
+    facts: Mapping[str, FactValue] | None = None,
 ) -> Assessment:
     """Everything there is to decide about the instances of one study.
 
@@ -45,12 +47,12 @@ def assess(
         All that the index holds of the study, in any order.
     specs : sequence of (PluginSpec, parameters)
         The enabled plugins with this site's parameters.
-    rules : sequence of RoleSettings
-        This site's own rules for what a volume is.
+    rules, facts
+        This site's own rules for what a volume is; what is known of the patient.
     earlier : sequence of Instance
         Of the patient's earlier studies, for roles from a prior.
     searching : str
-        Why plugins that compare have to wait, when priors are still to come: those that could run otherwise are held.
+        Why plugins that compare have to wait for priors: those that could run otherwise are held.
 
     Returns
     -------
@@ -69,7 +71,7 @@ def assess(
         exam = priors.current([instance.header for instance in received.values()])
         before = Earlier(exam=exam, stacks=_volumes(priors_here, rules))
     ready = [(spec, parameters) for spec, parameters in specs if spec.name not in waiting]
-    planned, refusals = match(found, ready, digests, before)
+    planned, refusals = match(found, ready, digests, before, facts)
     tasks, strangers = _of_one_patient(planned, everything, {spec.name: spec for spec, _ in specs})
     held = tuple(NoMatch(plugin=name, reason=searching, held=True) for name in waiting)
     refusals = (*refusals, *strangers, *held)

@@ -28,9 +28,17 @@ def meets(stack: Stack, match: Match) -> bool:
     return _OPERATORS[match.op](_values(stack, match.keyword), _wanted(match))
 
 
+def holds(facts: Facts, match: Match) -> bool:
+    """Whether one condition holds of header facts alone; a role or a side is nothing they have."""
+    return _OPERATORS[match.op](_plain_values(facts.get(match.keyword)), _wanted(match))
+
+
 def _values(stack: Stack, keyword: str) -> tuple[ParameterValue, ...]:
     """The values of a fact, text in capitals; empty when it is absent."""
-    fact = _fact(stack, keyword)
+    return _plain_values(_fact(stack, keyword))
+
+
+def _plain_values(fact: Fact | None) -> tuple[ParameterValue, ...]:
     if fact is None:
         return ()
     return tuple(_plain(value) for value in (fact if isinstance(fact, list) else [fact]))

@@ -14,6 +14,7 @@ from dicomnode.assemble.relations import Combination, Violation, violation
 from dicomnode.domain.exam import Chosen, NoMatch, PlannedTask
 from dicomnode.domain.identity import Digest, SOPInstanceUID, digest_of
 from dicomnode.domain.stack import Stack
+from dicomnode.sdk.facts import FactValue
 from dicomnode.sdk.spec import InputRole, ParameterValue, PluginSpec, member_name
 
 Wanted = tuple[PluginSpec, Mapping[str, ParameterValue]]
@@ -36,6 +37,7 @@ def match(
     specs: Sequence[Wanted],
     digests: Mapping[SOPInstanceUID, Digest],
     earlier: Earlier | None = None,
+    facts: Mapping[str, FactValue] | None = None,
 ) -> tuple[tuple[PlannedTask, ...], tuple[NoMatch, ...]]:
     """What will run, and for every plugin that will not, why.
 
@@ -49,6 +51,8 @@ def match(
         Content digest of every instance, earlier ones included.
     earlier : Earlier, optional
         For roles from a prior.
+    facts : Mapping, optional
+        What is known of the patient; each plugin gets what it asks for.
 
     Returns
     -------
@@ -67,12 +71,13 @@ def match(
             refusals.append(refuse(spec, stacks, candidates, nearest))
             continue
         parameters, ties = spec.resolve(given), []
+        asked = {name: value for name, value in (facts or {}).items() if name in spec.facts}
         for alike in _by_first_stack(spec, found) if spec.level == "series" else [found]:
             combination, tie, notes = _chosen(spec, alike)
             if tie:
                 ties.append(tie)
             else:
-                tasks.append(_planned(spec, parameters, combination, notes, candidates, digests))
+                tasks.append(_planned(spec, parameters, asked, combination, notes, candidates, digests))
         if ties:
             refusals.append(NoMatch(plugin=spec.name, reason="; ".join(ties), held=True))
     return tuple(tasks), tuple(refusals)
@@ -164,6 +169,7 @@ def _chosen(spec: PluginSpec, found: Sequence[Combination]) -> tuple[Combination
 def _planned(
     spec: PluginSpec,
     parameters: dict[str, ParameterValue],
+    facts: dict[str, FactValue],
     combination: Combination,
     notes: tuple[str, ...],
     candidates: Mapping[str, Sequence[Stack]],
@@ -180,11 +186,12 @@ def _planned(
         for number, stack in enumerate(stacks, 1)
     )
     return PlannedTask(
-        task_id=task_id(spec, parameters, {chosen.role: chosen.input_digest for chosen in inputs}),
+        task_id=task_id(spec, parameters, {chosen.role: chosen.input_digest for chosen in inputs}, facts),
         plugin=spec.name,
         version=spec.version,
         parameters=parameters,
         inputs=inputs,
+        facts=facts,
         notes=(*notes, *_passed_over(combination, candidates)),
     )
 
@@ -205,7 +212,13 @@ def _passed_over(combination: Combination, candidates: Mapping[str, Sequence[Sta
                 yield f"{role}: {label(stacks[0])} taken; {label(stack)} is {rank} of {len(ranked)}: {reason}"
 
 
-def task_id(spec: PluginSpec, parameters: Mapping[str, ParameterValue], inputs: Mapping[str, Digest]) -> Digest:
-    """The idempotency key: the same inputs, plugin, version and parameters give the same one, in any order."""
+def task_id(
+    spec: PluginSpec,
+    parameters: Mapping[str, ParameterValue],
+    inputs: Mapping[str, Digest],
+    facts: Mapping[str, FactValue] | None = None,
+) -> Digest:
+    """The idempotency key: the same inputs, facts, plugin, version and parameters give the same one, in any order."""
     pairs = [part for role in sorted(inputs) for part in (role, inputs[role])]
-    return digest_of(["task", spec.name, spec.version, json.dumps(dict(parameters), sort_keys=True), *pairs])
+    known = ["facts", json.dumps(dict(facts), sort_keys=True)] if facts else []
+    return digest_of(["task", spec.name, spec.version, json.dumps(dict(parameters), sort_keys=True), *known, *pairs])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
 
@@ -14,6 +15,8 @@ from dicomnode.cli.options import ConfigOption, SetOption, read_settings
 from dicomnode.demo.run import run
 from dicomnode.node import Node
 from dicomnode.observe import logging as observe
+from dicomnode.web.application import Sources
+from dicomnode.web.server import serving
 
 
 def serve(
@@ -26,10 +29,13 @@ def serve(
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    node = Node(read_settings(config, overrides))
+    settings = read_settings(config, overrides)
+    node = Node(settings)
     try:
         node.start()
-        stop.wait()
+        pages = Sources(board=node.advice, check=node.check)
+        with serving(settings.web, pages) if settings.web.enabled else nullcontext():
+            stop.wait()
     finally:
         if not node.stop():
             os._exit(0)

@@ -50,6 +50,7 @@ _ATTRIBUTES = {
     "NominalCardiacTriggerDelayTime DiffusionDirectionality VolumetricProperties",
     "contrast": "ContrastBolusAgent ContrastBolusRoute ContrastBolusVolume ContrastBolusStartTime "
     "ContrastBolusIngredient ContrastBolusAgentSequence ContrastBolusAgentAdministered",
+    "patient": "Allergies PregnancyStatus",
     "grid": "ImagePositionPatient ImageOrientationPatient PixelSpacing SliceThickness SpacingBetweenSlices "
     "SliceLocation Rows Columns NumberOfFrames NumberOfSlices ConcatenationUID InConcatenationTotalNumber "
     "SamplesPerPixel PhotometricInterpretation BitsAllocated",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
@@ -67,6 +67,8 @@ class PlannedTask:
     version: str
     parameters: dict[str, float | int | str | bool]
     inputs: tuple[Chosen, ...]
+    facts: dict[str, float | str] = field(default_factory=dict)
+    """What is known of the patient, of what the plugin asks for; part of what the task id follows from."""
     notes: tuple[str, ...] = ()
 
 

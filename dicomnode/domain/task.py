@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal, TypeAlias
 
@@ -55,6 +55,7 @@ class Task:
     parameters: dict[str, float | int | str | bool]
     inputs: tuple[Input, ...]
     state: TaskState
+    facts: dict[str, float | str] = field(default_factory=dict)
 
 
 ResultKind: TypeAlias = Literal[

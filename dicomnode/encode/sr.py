@@ -194,7 +194,11 @@ def _measurements(contents: Contents, label: str) -> list[MeasurementItem]:
 
 def case_statements(contents: Contents) -> list[ContentItem]:
     """What is advised, and what is said about the whole case."""
-    advice = [_statement(_RECOMMENDATION, recommendation.value) for recommendation in contents.recommendations]
+    advice = [
+        _statement(_RECOMMENDATION, said)
+        for recommendation in contents.recommendations
+        for said in (recommendation.value, *filter(None, (recommendation.reason,)), *recommendation.cautions)
+    ]
     unwritten = [text(COMMENT, reg.unwritten(registration)) for registration in contents.unwritten]
     return [*advice, *statements(contents.evaluations, ""), *unwritten]
 

@@ -11,6 +11,7 @@ import numpy as np
 from dicomnode.dicom import volume
 from dicomnode.domain.task import Input
 from dicomnode.sdk import wire
+from dicomnode.sdk.facts import FactValue
 from dicomnode.sdk.spec import ParameterValue
 from dicomnode.sdk.volume import Volume
 
@@ -20,6 +21,7 @@ def stage(
     files: Mapping[str, Sequence[Path]],
     parameters: Mapping[str, ParameterValue],
     directory: Path,
+    facts: Mapping[str, FactValue] | None = None,
 ) -> None:
     """Decode the inputs and write the case.
 
@@ -29,6 +31,8 @@ def stage(
         Input role to its DICOM files, one for each slice, in slice order.
     directory : Path
         An empty folder.
+    facts : Mapping, optional
+        What is known of the patient and asked for by the plugin.
 
     Raises
     ------
@@ -46,4 +50,4 @@ def stage(
             frame=labels[entry.frame_of_reference_uid],
             acquisition=acquisition,
         )
-    wire.write_case(directory, volumes, parameters)
+    wire.write_case(directory, volumes, parameters, facts)

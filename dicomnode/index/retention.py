@@ -36,6 +36,7 @@ from dicomnode.index.schema import (
     TaskInputRow,
     TaskRow,
 )
+from dicomnode.index.schema_advice import AdviceRow, PatientFactRow
 
 
 def quiet_since(session: Transaction, moment: datetime) -> list[StudyInstanceUID]:
@@ -123,12 +124,14 @@ def take_away(session: Transaction, held: Holding, now: datetime) -> None:
         (NoMatchRow, NoMatchRow.exam.in_(exams)),
         (ExamRow, ExamRow.study_instance_uid == study),
         (SourceCountRow, SourceCountRow.study_instance_uid == study),
+        (AdviceRow, AdviceRow.study_instance_uid == study),
         (PriorRow, PriorRow.searched_for == study),
         (PriorSearchRow, PriorSearchRow.study_instance_uid == study),
         (InstanceRow, InstanceRow.series_instance_uid.in_(series)),
         (SeriesRow, SeriesRow.study_instance_uid == study),
         (EventRow, EventRow.study_instance_uid == study),
         (StudyRow, StudyRow.study_instance_uid == study),
+        (PatientFactRow, PatientFactRow.patient_id.in_(_goes_with(patient))),
         (PatientRow, and_(PatientRow.id == patient, ~exists().where(StudyRow.patient == PatientRow.id))),
     ]
     session.flush()
@@ -163,6 +166,13 @@ def _steps_go(session: Transaction, study: str) -> None:
 
 def _series(study: str) -> Select[str]:
     return select(SeriesRow.series_instance_uid).where(SeriesRow.study_instance_uid == study)
+
+
+def _goes_with(patient: int) -> Select[str]:
+    """The Patient ID of a patient that no study is left of."""
+    return select(PatientRow.patient_id).where(
+        PatientRow.id == patient, ~exists().where(StudyRow.patient == PatientRow.id)
+    )
 
 
 def _tasks(study: str) -> Select[str]:

@@ -230,6 +230,8 @@ class TaskRow(Table):
     plugin: Mapped[str] = mapped_column(String(64))
     version: Mapped[str] = mapped_column(String(64))
     parameters: Mapped[dict[str, Any]]
+    facts: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default="{}")
+    """What was known of the patient when it was planned, as far as the plugin asks for it."""
     notes: Mapped[list[str]]
     state: Mapped[str] = mapped_column(String(16))
     reason: Mapped[str] = mapped_column(Prose)

@@ -104,6 +104,7 @@ def _new(session: Transaction, exam_id: int, study: StudyInstanceUID, task: Plan
         plugin=task.plugin,
         version=task.version,
         parameters=dict(task.parameters),
+        facts=dict(task.facts),
         notes=list(task.notes),
         state=TaskState.QUEUED,
         reason="",
@@ -151,6 +152,7 @@ def load(session: Transaction, task_id: Digest) -> Task:
         plugin=row.plugin,
         version=row.version,
         parameters=row.parameters,
+        facts=row.facts,
         inputs=tuple(_input(session, entry) for entry in inputs),
         state=TaskState(row.state),
     )

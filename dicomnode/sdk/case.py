@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from dicomnode.errors import Unsuitable
+from dicomnode.sdk.facts import FactValue
 from dicomnode.sdk.model import Model
 from dicomnode.sdk.spec import ParameterValue
 from dicomnode.sdk.volume import Volume
@@ -18,6 +19,8 @@ class Case:
 
     volumes: Mapping[str, Volume]
     parameters: Mapping[str, ParameterValue] = field(default_factory=dict)
+    facts: Mapping[str, FactValue] = field(default_factory=dict)
+    """What is known of the patient, of what the plugin asks for; what has no entry is unknown, not normal."""
     models: Mapping[str, Model] = field(default_factory=dict)
     """By slot."""
     candidates: Mapping[str, Model] = field(default_factory=dict)

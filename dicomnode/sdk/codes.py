@@ -51,3 +51,9 @@ SPATIAL_RESAMPLING = Code("113085", "DCM", "Spatial resampling")
 
 # algorithm family (CID 7162)
 ARTIFICIAL_INTELLIGENCE = Code("123110", "DCM", "Artificial Intelligence")
+
+# advice on contrast: shown at the console, written into the report; private, since no standard scheme has them
+CONTRAST_MAY_BE_OMITTED = Code("ADV_OMIT", PRIVATE_SCHEME, "Contrast may be omitted")
+CONTRAST_RECOMMENDED = Code("ADV_CONTRAST", PRIVATE_SCHEME, "Contrast recommended")
+STANDARD_PROTOCOL = Code("ADV_STANDARD", PRIVATE_SCHEME, "Give the protocol as ordered")
+NO_CONTRAST_WITHOUT_RADIOLOGIST = Code("ADV_RADIOLOGIST", PRIVATE_SCHEME, "No contrast without the radiologist")

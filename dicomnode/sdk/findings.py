@@ -127,9 +127,17 @@ class SecondaryCapture:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recommendation:
-    """Advice for the reader; written into the Structured Report. A person acts on it, never the node."""
+    """Advice for the reader; written into the Structured Report. A person acts on it, never the node.
+
+    A plugin that ``advises`` gives exactly one with a code of ``dicomnode.sdk.codes``: the node shows it at the console
+    before any object is written.
+    """
 
     value: Code | str
+    reason: str = ""
+    """One sentence."""
+    cautions: tuple[str, ...] = ()
+    """What else the person who acts must know."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from dicomnode.sdk.codes import Code
+from dicomnode.sdk.facts import FACTS
 from dicomnode.sdk.model import PARAMETER, ModelSlot
 
 SDK_VERSION = 1
@@ -167,6 +168,10 @@ class PluginSpec:
     """Algorithm family (CID 7162), written into SEG and SR."""
     parameters: tuple[Parameter, ...] = ()
     resources: Resources = field(default_factory=Resources)
+    facts: tuple[str, ...] = ()
+    """Facts of the patient it is given where they are known (``dicomnode.sdk.facts``)."""
+    advises: bool = False
+    """It recommends what to do while the patient is still on the table; needs the express lane."""
     preload: tuple[str, ...] = ()
     """Modules the warm process imports ahead of time, for example ``scipy.ndimage``."""
     models: tuple[ModelSlot, ...] = ()
@@ -183,6 +188,10 @@ class PluginSpec:
         _check_entry(self.entry)
         if self.sdk > SDK_VERSION:
             raise ValueError(f"plugin needs SDK {self.sdk}, this node has {SDK_VERSION}")
+        if unknown := sorted(set(self.facts) - set(FACTS)):
+            raise ValueError(f"there is no fact {', '.join(unknown)}; there are {', '.join(FACTS)}")
+        if self.advises and (self.resources.lane != "express" or "Recommendation" not in self.produces):
+            raise ValueError("a plugin that advises runs in the express lane and produces a Recommendation")
         slots = [slot.name for slot in self.models]
         if len(set(slots)) < len(slots) or not all(_ROLE.fullmatch(slot) for slot in slots):
             raise ValueError(f"model slots must differ and be lower-case letters, digits and hyphens: {slots}")
@@ -227,6 +236,7 @@ class PluginSpec:
                 **data,
                 "inputs": inputs,
                 "produces": tuple(data["produces"]),
+                "facts": tuple(data["facts"]),
                 "preload": tuple(data["preload"]),
                 "family": Code(**data["family"]),
                 "parameters": tuple(Parameter(**parameter) for parameter in data["parameters"]),

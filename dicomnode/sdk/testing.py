@@ -158,7 +158,7 @@ def _run(spec: PluginSpec, case: Case) -> tuple[list[Finding], dict[str, bytes]]
     """Findings of a run in a directory of its own, and the files it left."""
     with TemporaryDirectory() as name:
         directory = Path(name)
-        wire.write_case(directory, case.volumes, case.parameters)
+        wire.write_case(directory, case.volumes, case.parameters, case.facts)
         if case.models or case.candidates:
             wire.write_models(directory, case.models, case.candidates)
         run_case(spec.entry, directory, spec.resources.cpus)

@@ -86,7 +86,7 @@ def _verify(finding: Finding, case: Case, segments: set[str], derived: Mapping[s
             _segment_known(finding.of, segments)
             _words(finding.value)
         case Recommendation():
-            _words(finding.value)
+            _recommended(finding)
         case Registration():
             _registration(finding, case)
         case DerivedImage():
@@ -118,6 +118,11 @@ def _decision(finding: Decision) -> None:
             _line(name, f"the name of a {what}")
             if not math.isfinite(value):
                 raise BadFinding(f"the {what} {name!r} is {value}; leave out what cannot be computed")
+
+
+def _recommended(finding: Recommendation) -> None:
+    for said in (finding.value, *filter(None, (finding.reason,)), *finding.cautions):
+        _words(said)
 
 
 def _segmentation(finding: Segmentation, case: Case) -> None:

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from dicomnode.errors import BadFinding
 from dicomnode.sdk.case import Case
+from dicomnode.sdk.facts import FactValue, checked
 from dicomnode.sdk.findings import Finding
 from dicomnode.sdk.model import Model
 from dicomnode.sdk.spec import SDK_VERSION, ParameterValue
@@ -29,7 +30,12 @@ _LARGEST_TEXT = 16 << 20
 _KINDS = {kind.__name__: kind for kind in get_args(Finding)}
 
 
-def write_case(directory: Path, volumes: Mapping[str, Volume], parameters: Mapping[str, ParameterValue]) -> None:
+def write_case(
+    directory: Path,
+    volumes: Mapping[str, Volume],
+    parameters: Mapping[str, ParameterValue],
+    facts: Mapping[str, FactValue] | None = None,
+) -> None:
     """Write a case: ``case.json`` and one ``.npy`` for each volume."""
     entries = {}
     for role, volume in sorted(volumes.items()):
@@ -42,7 +48,13 @@ def write_case(directory: Path, volumes: Mapping[str, Volume], parameters: Mappi
             "frame": volume.frame,
             "acquisition": dict(sorted(volume.acquisition.items())),
         }
-    _write(directory / CASE, {"sdk": SDK_VERSION, "parameters": dict(sorted(parameters.items())), "volumes": entries})
+    case = {
+        "sdk": SDK_VERSION,
+        "parameters": dict(sorted(parameters.items())),
+        "facts": dict(sorted((facts or {}).items())),
+        "volumes": entries,
+    }
+    _write(directory / CASE, case)
 
 
 def write_models(directory: Path, models: Mapping[str, Model], candidates: Mapping[str, Model]) -> None:
@@ -70,7 +82,15 @@ def read_case(directory: Path) -> Case:
         )
         for role, entry in data["volumes"].items()
     }
-    return Case(volumes=volumes, parameters=data["parameters"], **_models(directory / MODELS))
+    facts = {name: checked(name, value) for name, value in data.get("facts", {}).items()}
+    models = _models(directory / MODELS)
+    return Case(
+        volumes=volumes,
+        parameters=data["parameters"],
+        facts=facts,
+        models=models.get("models", {}),
+        candidates=models.get("candidates", {}),
+    )
 
 
 def _models(file: Path) -> dict[str, dict[str, Model]]:

@@ -14,11 +14,23 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, SecretStr, ValidationError
 
 from dicomnode.errors import SettingsError
-from dicomnode.settings import PeerSettings, PluginSettings, RoleSettings, Settings, load
+from dicomnode.settings import FactSettings, PeerSettings, PluginSettings, RoleSettings, Settings, load
 from tests.architecture.house import ROOT
 
 EMBEDDED = ROOT / "config" / "embedded.toml"
-SECTIONS = ("node", "dicom", "limits", "database", "completeness", "delivery", "retention", "priors", "models")
+SECTIONS = (
+    "node",
+    "dicom",
+    "limits",
+    "database",
+    "completeness",
+    "delivery",
+    "retention",
+    "priors",
+    "advice",
+    "web",
+    "models",
+)
 
 TWO_PEERS = """\
 [dicom]
@@ -67,7 +79,7 @@ def test_the_annotated_file_shows_the_defaults(section: str) -> None:
 
 def test_the_annotated_file_has_every_section() -> None:
     shown = tomllib.loads(EMBEDDED.read_text())
-    assert set(shown) == set(Settings.model_fields) == {*SECTIONS, "peers", "plugins", "roles"}
+    assert set(shown) == set(Settings.model_fields) == {*SECTIONS, "peers", "plugins", "roles", "facts"}
 
 
 MODELS: dict[str, type[BaseModel]] = {
@@ -75,6 +87,7 @@ MODELS: dict[str, type[BaseModel]] = {
     "peers": PeerSettings,
     "plugins": PluginSettings,
     "roles": RoleSettings,
+    "facts": FactSettings,
 }
 
 
@@ -86,6 +99,7 @@ def _shown(section: str) -> list[str]:
         "peers": shown["peers"][0],
         "plugins": shown["plugins"]["fat_fraction"],
         "roles": shown["roles"][0],
+        "facts": shown["facts"][0],
     }
     return list(tables[section])
 
@@ -105,7 +119,7 @@ def test_the_annotated_file_explains_each_key_in_the_words_of_the_settings(secti
         words = " ".join(line.removeprefix("#").strip() for line in comment[1].splitlines())
         assert field.description, f"{section}.{key} has no docstring in settings.py"
         assert words.startswith(field.description)
-        if section in ("peers", "plugins", "roles"):
+        if section in ("peers", "plugins", "roles", "facts"):
             assert words.removeprefix(field.description).strip() == _default_in_words(field)
 
 

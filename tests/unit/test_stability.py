@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from dicomnode import stability
+from dicomnode.advice import Board
 from dicomnode.catalog.plugins import Enabled
 from dicomnode.domain.identity import AETitle, SeriesInstanceUID
 from dicomnode.domain.instance import InstanceHeader
@@ -91,6 +92,7 @@ def world(tmp_path: Path) -> Iterator[World]:
         plugin_workers=None,  # type: ignore[arg-type]
         delivery=None,  # type: ignore[arg-type]
         prefetch=Prefetch(means),
+        advice=Board(settings.advice, database, (), lambda: at(0)),
         now=lambda: at(0),
     )
     yield World(database=database, parts=parts)

@@ -2,6 +2,7 @@
 
 from alembic import context
 
+from dicomnode.index import schema_advice  # noqa: F401 - its tables are part of the metadata
 from dicomnode.index.schema import Table
 
 context.configure(

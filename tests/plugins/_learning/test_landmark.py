@@ -4,12 +4,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.plugins._imaging.real import series
 
 from benchmarks.triage.scans import COARSE, exam, nasopharynx_of
 from dicomnode.sdk import Volume
 from dicomnode.sdk.testing import synthetic_volume
 from dicomnode_plugins._learning.landmark import NotFound, nasopharynx
-from tests.plugins._imaging.real import series
 
 
 @pytest.mark.parametrize("number", [0, 1])

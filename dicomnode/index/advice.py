@@ -1,0 +1,125 @@
+"""Advice in the index: which exams await one, and what was stated and acknowledged, each with its event."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import func, select
+
+from dicomnode.domain.advice import Advice, AdviceKind, Origin
+from dicomnode.domain.exam import ExamState
+from dicomnode.domain.identity import StudyInstanceUID
+from dicomnode.domain.instance import Facts
+from dicomnode.index.database import Transaction
+from dicomnode.index.schema import EventRow, ExamRow, InstanceRow, SeriesRow, StudyRow
+from dicomnode.index.schema_advice import AdviceRow
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unadvised:
+    """An open exam on which nothing is awaited or stated."""
+
+    study_instance_uid: StudyInstanceUID
+    exam_id: int
+    first_arrival: datetime
+    series: tuple[Facts, ...]
+    """Header facts of one instance of each series."""
+
+
+def unadvised(session: Transaction, known: Iterable[str]) -> list[Unadvised]:
+    """Open exams without an advice, besides those that are known already."""
+    rows = session.execute(
+        select(ExamRow.study_instance_uid, ExamRow.id, StudyRow.first_arrival)
+        .join(StudyRow, StudyRow.study_instance_uid == ExamRow.study_instance_uid)
+        .outerjoin(AdviceRow, AdviceRow.study_instance_uid == ExamRow.study_instance_uid)
+        .where(ExamRow.state == ExamState.OPEN, AdviceRow.study_instance_uid.is_(None))
+    )
+    passed = set(known)
+    return [
+        Unadvised(
+            study_instance_uid=StudyInstanceUID(study),
+            exam_id=exam,
+            first_arrival=first,
+            series=tuple(facts_of_series(session, study)),
+        )
+        for study, exam, first in rows
+        if study not in passed
+    ]
+
+
+def facts_of_series(session: Transaction, study: str) -> list[Facts]:
+    """Header facts of one instance of each series of a study."""
+    one_each = (
+        select(func.min(InstanceRow.sop_instance_uid))
+        .join(SeriesRow, SeriesRow.series_instance_uid == InstanceRow.series_instance_uid)
+        .where(SeriesRow.study_instance_uid == study)
+        .group_by(InstanceRow.series_instance_uid)
+    )
+    return list(session.scalars(select(InstanceRow.facts).where(InstanceRow.sop_instance_uid.in_(one_each))))
+
+
+def ended(session: Transaction, exams: Iterable[int]) -> set[int]:
+    """Those of these exams that are assessed, or gone."""
+    wanted = set(exams)
+    alive = session.scalars(select(ExamRow.id).where(ExamRow.id.in_(wanted), ExamRow.state != ExamState.ASSESSED))
+    return wanted - set(alive)
+
+
+def keep(session: Transaction, advice: Advice, said: str, now: datetime) -> None:
+    """Write an advice as it is now, and the event that made it so."""
+    if session.get(StudyRow, advice.study_instance_uid) is None:
+        return  # it went by retention meanwhile
+    session.merge(
+        AdviceRow(
+            study_instance_uid=advice.study_instance_uid,
+            exam=advice.exam_id,
+            label=list(advice.label),
+            opened=advice.opened,
+            deadline=advice.deadline,
+            counting=advice.counting,
+            kind=advice.kind or "",
+            reason=advice.reason,
+            cautions=list(advice.cautions),
+            origin=advice.origin or "",
+            stated=advice.stated,
+            task_id=advice.task_id,
+            acknowledged_by=advice.acknowledged_by,
+            acknowledged=advice.acknowledged,
+        )
+    )
+    session.add(EventRow(at=now, study_instance_uid=advice.study_instance_uid, subject="advice", text=said))
+
+
+def recent(session: Transaction, since: datetime) -> list[Advice]:
+    """Every advice that is awaited, or was stated since a moment."""
+    rows = session.scalars(select(AdviceRow).where((AdviceRow.kind == "") | (AdviceRow.stated >= since)))
+    return [_advice(row) for row in rows]
+
+
+def between(session: Transaction, first: datetime, last: datetime) -> list[Advice]:
+    """Every advice stated from one moment until before another."""
+    rows = session.scalars(
+        select(AdviceRow).where(AdviceRow.stated >= first, AdviceRow.stated < last).order_by(AdviceRow.stated)
+    )
+    return [_advice(row) for row in rows]
+
+
+def _advice(row: AdviceRow) -> Advice:
+    return Advice(
+        study_instance_uid=StudyInstanceUID(row.study_instance_uid),
+        exam_id=row.exam,
+        label=tuple(row.label),
+        opened=row.opened,
+        deadline=row.deadline,
+        counting=row.counting,
+        kind=AdviceKind(row.kind) if row.kind else None,
+        reason=row.reason,
+        cautions=tuple(row.cautions),
+        origin=Origin(row.origin) if row.origin else None,
+        stated=row.stated,
+        task_id=row.task_id,
+        acknowledged_by=row.acknowledged_by,
+        acknowledged=row.acknowledged,
+    )

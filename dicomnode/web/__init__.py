@@ -1,0 +1,1 @@
+"""Pages for people and answers for machines, beside the node in its process."""
