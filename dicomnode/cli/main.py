@@ -7,7 +7,7 @@ import sys
 import typer
 
 from dicomnode import __version__
-from dicomnode.cli import config, models, peers, plugins, quarantine, send, serve, studies, tasks
+from dicomnode.cli import config, models, peers, plugins, quarantine, send, serve, studies, tasks, verify
 from dicomnode.errors import DicomnodeError
 
 app = typer.Typer(
@@ -18,6 +18,7 @@ app = typer.Typer(
 app.command("serve")(serve.serve)
 app.command("demo")(serve.demo)
 app.command("send")(send.send)
+app.command("verify")(verify.verify)
 for name, noun in (
     ("studies", studies.app),
     ("tasks", tasks.app),
