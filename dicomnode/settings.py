@@ -127,6 +127,8 @@ class LimitsSettings(_Section):
     """Free bytes below which studies not seen before are refused with A700."""
     free_for_any: Annotated[int, Field(ge=0)] = 64 << 20
     """Free bytes below which every instance is refused with A700."""
+    quarantine_bytes: Annotated[int, Field(ge=0)] = 8 << 30
+    """Bytes of refused instances that are kept; what is refused beyond them is gone, and its sender knows it."""
 
 
 class DatabaseSettings(_Section):

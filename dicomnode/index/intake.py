@@ -105,6 +105,11 @@ class Intake:
         except SQLAlchemyError as error:
             raise OutOfResources("the index does not take quarantine rows now") from error
 
+    def quarantined(self) -> int:
+        """Bytes that are in quarantine."""
+        with self._database.read() as session:
+            return int(session.scalar(select(func.sum(QuarantineRow.size))) or 0)
+
     def released(self, calling_aet: AETitle, series: frozenset[SeriesInstanceUID], at: datetime) -> None:
         """Note that the sender of these series said it is done: a hint for completeness, not a proof."""
         brought = SeriesRow.series_instance_uid.in_(series)
