@@ -39,6 +39,7 @@ from dicomnode.receive.recover import recover, settle
 from dicomnode.settings import Settings
 from dicomnode.stability import StabilityClock
 from dicomnode.store.filesystem import FileStore
+from dicomnode.watch import Watch
 
 log = logging.getLogger(__name__)
 
@@ -48,6 +49,8 @@ _PREFETCHES = 4
 _RECONCILE_S = 60.0
 _RETENTION_S = 3600.0
 _SETTLE_S = 600.0
+_WATCH_S = 10.0
+_LISTEN_S = 600.0
 _NODE_WORK = ("dicomnode.execute.stage", "dicomnode.encode.encode")
 """Loaded ahead of time in the workers, like what plugins ask for."""
 _EXECUTOR = "node-1"
@@ -114,6 +117,9 @@ class Node:
         self._tend("reconcile", pipeline.reconcile, _RECONCILE_S)
         self._tend("reconcile deliveries", delivery.reconcile, _RECONCILE_S)
         self._tend("settle", lambda: settle(self._store, self._intake), _SETTLE_S)
+        watch = Watch(settings=settings.monitor, database=self._database, now=_now)
+        self._tend("monitor", watch.look, _WATCH_S)
+        self._tend("quiet streams", watch.listen, _LISTEN_S)
         self._tend("retention", self._retention(submitter).look, _RETENTION_S)
 
         def released(calling_aet: AETitle, series: frozenset[SeriesInstanceUID]) -> None:

@@ -197,6 +197,17 @@ class PriorsSettings(_Section):
     """Bytes fetched for one exam."""
 
 
+class MonitorSettings(_Section):
+    """What is noticed about models at work; see ``docs/monitor.md``."""
+
+    reference: Annotated[int, Field(ge=100, le=10000)] = 200
+    """First decisions of a model, after which drift is looked for: they say what is usual."""
+    sensitivity: Annotated[float, Field(ge=0, le=1)] = 0.9
+    """Alarm when imported outcomes show, with 95 % confidence, that a model's sensitivity is below; 0 for never."""
+    freeze_on: tuple[Literal["image", "score", "tier", "protocol", "outcome"], ...] = ()
+    """Kinds of alarms that freeze their model at once; otherwise a person decides."""
+
+
 class MatchSettings(_Section):
     """One condition on a volume."""
 
@@ -330,6 +341,7 @@ class Settings(_Section):
     priors: PriorsSettings = Field(default_factory=PriorsSettings)
     advice: AdviceSettings = Field(default_factory=AdviceSettings)
     web: WebSettings = Field(default_factory=WebSettings)
+    monitor: MonitorSettings = Field(default_factory=MonitorSettings)
     peers: tuple[PeerSettings, ...] = ()
     plugins: Mapping[str, PluginSettings] = Field(default_factory=dict)
     models: ModelsSettings = Field(default_factory=ModelsSettings)

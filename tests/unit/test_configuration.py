@@ -31,6 +31,7 @@ SECTIONS = (
     "advice",
     "web",
     "models",
+    "monitor",
 )
 
 TWO_PEERS = """\
