@@ -63,7 +63,7 @@ class Concordance:
     kappa: float | None
     """Cohen's (1960); None where chance alone would always agree."""
     differences: Mapping[str, float]
-    """Mean of candidate less model, for each score that both give."""
+    """Mean of candidate less model for each score, over the exams on which both give it."""
 
 
 def read(text: str, known: Mapping[str, Collection[StudyInstanceUID]]) -> Table:
@@ -128,8 +128,11 @@ def concordance(speaks: Sequence[LedgerEntry], candidate: Sequence[LedgerEntry])
         return None
     table = Counter((one.tier, two.tier) for one, two in pairs)
     same = sum(count for (one, two), count in table.items() if one == two)
-    names = sorted(set.intersection(*({*one.scores} & {*two.scores} for one, two in pairs)))
-    differences = {name: sum(two.scores[name] - one.scores[name] for one, two in pairs) / len(pairs) for name in names}
+    moved: dict[str, list[float]] = {}
+    for one, two in pairs:
+        for name in sorted(one.scores.keys() & two.scores.keys()):
+            moved.setdefault(name, []).append(two.scores[name] - one.scores[name])
+    differences = {name: sum(values) / len(values) for name, values in moved.items()}
     kappa = _kappa(table)
     return Concordance(table=dict(table), agreement=wilson(same, len(pairs)), kappa=kappa, differences=differences)
 

@@ -54,7 +54,7 @@ def test_how_right_a_model_was_counts_studies_that_left_the_node() -> None:
 def test_a_candidate_is_held_against_what_was_said_of_the_same_exams() -> None:
     tiers = [("a", "a")] * 20 + [("a", "b")] * 5 + [("b", "a")] * 10 + [("b", "b")] * 15
     speaks = [entry(n, tier=one, scores={"p": 0.25, "q": 1.0}) for n, (one, _) in enumerate(tiers)]
-    candidate = [entry(n, tier=two, scores={"p": 0.5}) for n, (_, two) in enumerate(tiers)]
+    candidate = [entry(n, tier=two, scores={"p": 0.5} if n else {}) for n, (_, two) in enumerate(tiers)]
     found = concordance([*speaks, entry(99)], candidate)
     assert found is not None
     assert found.table == {("a", "a"): 20, ("a", "b"): 5, ("b", "a"): 10, ("b", "b"): 15}
