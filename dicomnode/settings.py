@@ -1,17 +1,15 @@
-"""Frozen settings from one TOML file; every mistake is reported with file, line and key."""
+"""What a site may decide: frozen sections, and the bounds of every value."""
 
 from __future__ import annotations
 
-import tomllib
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 from dicomnode.errors import SettingsError
-from dicomnode.setting_types import AETitleText, Days, Fingerprint, Hours, Port, Seconds
-from dicomnode.toml_places import apply, where
 
 ResultKind = Literal[
     "SC", "MR", "PM", "PM16", "SEG", "LABELMAP", "RTSTRUCT", "REG", "PR", "SR", "SR-VIEWER", "KOS", "PDF"
@@ -19,6 +17,28 @@ ResultKind = Literal[
 CharacterSet = Literal[
     "ISO_IR 192", "ISO_IR 100", "ISO_IR 101", "ISO_IR 109", "ISO_IR 110", "ISO_IR 127", "ISO_IR 144", "ISO_IR 148"
 ]
+
+
+def _ae_title(value: str) -> str:
+    """PS3.5 Table 6.2-1, VR AE; leading and trailing spaces carry no meaning and are refused here."""
+    if not re.fullmatch(r"[!-\[\]-~](?:[ -\[\]-~]{0,14}[!-\[\]-~])?", value):
+        raise ValueError("an AE title has 1 to 16 printable ASCII characters, no backslash, no outer spaces")
+    return value
+
+
+def _fingerprint(value: str) -> str:
+    digits = value.replace(":", "").lower()
+    if not re.fullmatch(r"[0-9a-f]{64}", digits):
+        raise ValueError("a SHA-256 fingerprint has 64 hexadecimal digits, with or without colons")
+    return digits
+
+
+AETitleText = Annotated[str, AfterValidator(_ae_title)]
+Fingerprint = Annotated[str, AfterValidator(_fingerprint)]
+Hours = Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d$")]
+Port = Annotated[int, Field(ge=0, le=65535)]
+Seconds = Annotated[float, Field(gt=0, le=366 * 86400)]
+Days = Annotated[float, Field(ge=0, le=36600)]
 
 
 class _Section(BaseModel):
@@ -328,57 +348,3 @@ class Settings(_Section):
         raise SettingsError(
             f"no peer is called {name!r}; configured: {', '.join(p.name for p in self.peers) or 'none'}"
         )
-
-
-def load(path: Path | None, overrides: Iterable[str] = ()) -> Settings:
-    """Read settings from a TOML file and ``key=value`` overrides.
-
-    Parameters
-    ----------
-    path : Path or None
-        The file; None means defaults only.
-    overrides : iterable of str
-        ``section.key=value``; the value is TOML, or plain text where it does not parse as TOML.
-
-    Raises
-    ------
-    SettingsError
-        One line per mistake: ``node.toml:14: peers.1.port: Input should be a valid integer``.
-    """
-    text, data = "", {}
-    if path is not None:
-        try:
-            text = path.read_text(encoding="utf-8")
-            data = tomllib.loads(text)
-        except OSError as error:
-            raise SettingsError(f"{path}: {error.strerror}") from error
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise SettingsError(f"{path}: not TOML: {error}") from error
-    overridden: set[str] = set()
-    for override in overrides:
-        overridden.add(apply(data, override))
-    try:
-        settings = Settings.model_validate(data)
-    except ValidationError as error:
-        lines = [
-            f"{where(path, text, problem['loc'], overridden)}{'.'.join(map(str, problem['loc']))}: {problem['msg']}"
-            for problem in error.errors()
-        ]
-        raise SettingsError("\n".join(lines)) from error
-    _check_peers(settings, path, text)
-    return settings
-
-
-def _check_peers(settings: Settings, path: Path | None, text: str) -> None:
-    for attribute in ("name", "aet"):
-        seen: set[str] = set()
-        for n, peer in enumerate(settings.peers):
-            value = getattr(peer, attribute)
-            if value in seen:
-                place = where(path, text, ("peers", n, attribute), set())
-                raise SettingsError(f"{place}peers.{n}.{attribute}: {value!r} is used by two peers")
-            seen.add(value)
-    for n, peer in enumerate(settings.peers):
-        if peer.tls and not settings.dicom.tls_certificate:
-            place = where(path, text, ("peers", n, "tls"), set())
-            raise SettingsError(f"{place}peers.{n}.tls: needs dicom.tls_certificate, tls_key and tls_trusted")

@@ -12,13 +12,13 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
+from dicomnode.configuration import load
 from dicomnode.dimse.scp import StorageSCP
 from dicomnode.index.database import Database
 from dicomnode.index.intake import Intake
 from dicomnode.observe import logging as observe
 from dicomnode.receive.admit import Admission
 from dicomnode.receive.recover import recover
-from dicomnode.settings import load
 from dicomnode.store.filesystem import FileStore
 
 

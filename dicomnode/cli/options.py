@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from dicomnode import settings
+from dicomnode import configuration, settings
 from dicomnode.errors import SettingsError
 from dicomnode.index.database import Database
 
@@ -26,7 +26,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for scripts
 
 def read_settings(config: Path | None, overrides: list[str] | None) -> settings.Settings:
     """Settings from the shared options."""
-    return settings.load(config, overrides or ())
+    return configuration.load(config, overrides or ())
 
 
 @contextmanager

@@ -13,7 +13,8 @@ import pytest
 import yaml  # type: ignore[import-untyped]
 
 from dicomnode import __version__
-from dicomnode.settings import Settings, load
+from dicomnode.configuration import load
+from dicomnode.settings import Settings
 from tests.architecture.house import ROOT
 
 DEPLOY = ROOT / "deploy"

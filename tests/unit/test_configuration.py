@@ -13,8 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, SecretStr, ValidationError
 
+from dicomnode.configuration import load
 from dicomnode.errors import SettingsError
-from dicomnode.settings import FactSettings, PeerSettings, PluginSettings, RoleSettings, Settings, load
+from dicomnode.settings import FactSettings, PeerSettings, PluginSettings, RoleSettings, Settings
 from tests.architecture.house import ROOT
 
 EMBEDDED = ROOT / "config" / "embedded.toml"
