@@ -18,7 +18,8 @@ from dicomnode.sdk import (
 from dicomnode.sdk.codes import NO_UNITS
 from dicomnode_plugins._learning.cutoffs import Cutoffs
 from dicomnode_plugins._learning.landmark import NotFound
-from dicomnode_plugins._learning.nasopharynx import NARROW, NotPrepared, prepare
+from dicomnode_plugins._learning.nasopharynx import NotPrepared, prepare
+from dicomnode_plugins._learning.scoring import crop_of
 from dicomnode_plugins._learning.tiers import Tier
 from dicomnode_plugins.contrast_routing import codes, decision, gates
 from dicomnode_plugins.contrast_routing.decision import Score
@@ -46,7 +47,7 @@ def run(case: Case, context: Context) -> list[Finding]:
     if not failed:
         context.progress(0.2, "the nasopharynx")
         try:
-            prepared = prepare(volumes, NARROW)
+            prepared = prepare(volumes, crop_of(model))
         except (NotFound, NotPrepared) as error:
             failed.append(str(error))
         else:

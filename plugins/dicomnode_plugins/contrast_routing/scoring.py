@@ -10,8 +10,7 @@ import torch
 from scipy.special import expit
 
 from dicomnode.sdk.model import Model
-from dicomnode_plugins._learning import weights
-from dicomnode_plugins._learning.densenet import SMALL, DenseNet3D
+from dicomnode_plugins._learning.scoring import loaded
 from dicomnode_plugins._learning.tiers import combined
 from dicomnode_plugins._learning.training import logits
 from dicomnode_plugins.contrast_routing.decision import Score
@@ -28,13 +27,14 @@ def score(model: Model, volumes: Mapping[str, Values]) -> tuple[Score, dict[str,
 
     Raises
     ------
+    dicomnode_plugins._learning.scoring.UnknownArchitecture
+        When the model's card names no network that is here.
     dicomnode_plugins._learning.weights.WeightsRefused
         When weights are not what the model's card says.
     """
     chances: dict[str, npt.NDArray[np.float64]] = {}
     for sequence in SEQUENCES:
-        network = DenseNet3D(SMALL)
-        weights.load(network, model.files[sequence].path, model.files[sequence].sha256)
+        network = loaded(model, sequence)
         copies = np.stack([np.roll(volumes[sequence], shift, axis=(1, 2))[None] for shift in _SHIFTS])
         chances[sequence] = expit(logits(network, torch.from_numpy(copies)))
     both = [combined(float(t1), float(t2)) for t1, t2 in zip(chances["t1"], chances["t2"], strict=True)]

@@ -100,8 +100,8 @@ def test_a_gate_that_failed_is_said_and_nothing_is_scored() -> None:
     assert not any(isinstance(one, (Measurement, Decision)) for one in findings)
     gates = [one.value for one in findings if isinstance(one, QualitativeEvaluation) and one.name.value == "GATE"]
     assert gates == [
-        "T1: field strength 3 T lies outside 1.4 to 1.6",
-        "T2: field strength 3 T lies outside 1.4 to 1.6",
+        "t1: its field strength is 3 T; the model is for 1.4 to 1.6 T",
+        "t2: its field strength is 3 T; the model is for 1.4 to 1.6 T",
     ]
     assert advice(case(volumes=at_3_t)) == (STANDARD_PROTOCOL, gates[0])
 

@@ -42,12 +42,12 @@ def write_pair(folder: Path, pair: Pair, manufacturer: str, study: int = 1) -> l
         facts = {**kind, **TIMINGS[manufacturer][number - 1], "Manufacturer": manufacturer}
         for position in range(volume.array.shape[0]):
             path = folder / f"{study}-{number}-{position:03}.dcm"
-            dcmwrite(path, _image(volume, position, number, study, facts), enforce_file_format=True)
+            dcmwrite(path, image_of(volume, position, number, study, facts), enforce_file_format=True)
             paths.append(path)
     return paths
 
 
-def _image(volume: Volume, position: int, number: int, study: int, facts: dict[str, Any]) -> Dataset:
+def image_of(volume: Volume, position: int, number: int, study: int, facts: dict[str, Any]) -> Dataset:
     image = Dataset()
     image.file_meta = FileMetaDataset()
     image.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian

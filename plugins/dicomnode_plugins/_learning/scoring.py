@@ -1,0 +1,97 @@
+"""What a network says of one prepared exam: its probability, how far small changes move it, and where it looks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from dicomnode.sdk import Model
+from dicomnode_plugins._learning import weights
+from dicomnode_plugins._learning.attention import grad_cam
+from dicomnode_plugins._learning.densenet import DENSENET_121, SMALL, DenseNet3D
+from dicomnode_plugins._learning.nasopharynx import NARROW, WIDE, Crop
+
+LAYOUTS = {"densenet121": DENSENET_121, "densenet-small": SMALL}
+CROPS = {"densenet121": WIDE, "densenet-small": NARROW}
+_GAIN, _OFFSET = 1.05, 0.05
+
+
+class UnknownArchitecture(ValueError):
+    """The card names a network that is not here."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Score:
+    """One network on one exam."""
+
+    probability: float
+    """0 to 1, of the exam as it is."""
+    spread: float
+    """Standard deviation over the exam as it is, mirrored, shifted by a voxel either way, brighter and lifted."""
+    attention: npt.NDArray[np.float32]
+    """(z, y, x) of the crop, 0 to 1."""
+
+
+def crop_of(model: Model) -> Crop:
+    """The crop that a model sees.
+
+    Raises
+    ------
+    UnknownArchitecture
+        When its card names no network that is here.
+    """
+    if model.architecture not in CROPS:
+        raise UnknownArchitecture(f"no architecture is called {model.architecture!r}; there are {', '.join(CROPS)}")
+    return CROPS[model.architecture]
+
+
+def loaded(model: Model, name: str, inputs: int = 1) -> DenseNet3D:
+    """One of a model's networks with its weights, which are held against the card's digest.
+
+    Raises
+    ------
+    UnknownArchitecture
+        As :func:`crop_of`.
+    dicomnode_plugins._learning.weights.WeightsRefused
+        When the file is not what the card says.
+    """
+    crop_of(model)
+    network = DenseNet3D(replace(LAYOUTS[model.architecture], inputs=inputs))
+    entry = model.files[name]
+    weights.load(network, entry.path, entry.sha256)
+    return network.eval()
+
+
+def score(network: DenseNet3D, volume: npt.NDArray[np.float32]) -> Score:
+    """Judge a prepared volume (z, y, x), or several sequences of it (sequences, z, y, x)."""
+    given = torch.from_numpy(np.ascontiguousarray(volume))
+    whole = given[None, None] if given.ndim == 3 else given[None]
+    with torch.inference_mode():
+        seen = torch.sigmoid(network(torch.cat([whole, *_changed(whole)])).double())
+    return Score(
+        probability=float(seen[0]),
+        spread=float(seen.std(correction=0)),
+        attention=grad_cam(network, whole).numpy(),
+    )
+
+
+def exactly(network: DenseNet3D, volume: npt.NDArray[np.float32]) -> float:
+    """The probability in double precision, for a score that lies next to a cut-off; the network stays double."""
+    network.double()
+    with torch.inference_mode():
+        return float(torch.sigmoid(network(torch.from_numpy(volume).double()[None, None]))[0])
+
+
+def _changed(volume: Tensor) -> Iterator[Tensor]:
+    """Changes that leave the answer as it should be."""
+    yield volume.flip(-1)
+    for step in (1, -1):
+        yield volume.roll(step, -1)
+        yield volume.roll(step, -2)
+    yield volume * _GAIN
+    yield volume + _OFFSET
