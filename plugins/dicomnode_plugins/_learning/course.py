@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from dicomnode.sdk import Context, Parameter, Unsuitable
+from dicomnode.sdk import Context, Unsuitable
 from dicomnode.sdk.cohort import Assignment, Example, Part
 from dicomnode.sdk.spec import ParameterValue
 from dicomnode_plugins._learning import plots, weights
@@ -22,19 +22,7 @@ from dicomnode_plugins._learning.training import Cases, Epoch, Recipe, Trainer, 
 
 RUN = "run.json"
 CURVES = "curves.png"
-_PAPER = Recipe()
 _FEWEST = 2
-
-PARAMETERS = (
-    Parameter(name="architecture", default="densenet121", description=f"One of {', '.join(ARCHITECTURES)}."),
-    Parameter(name="epochs", default=_PAPER.epochs, description="Passes over the training exams.", minimum=1),
-    Parameter(name="batch", default=_PAPER.batch, description="Exams a step.", minimum=2),
-    Parameter(name="rate", default=_PAPER.rate, description="Learning rate.", minimum=1e-7, maximum=1.0),
-    Parameter(name="schedule", default=_PAPER.schedule, description="'halve on plateau' or 'one cycle'."),
-    Parameter(name="decay", default=_PAPER.decay, description="Weight decay, decoupled.", minimum=0.0, maximum=1.0),
-    Parameter(name="longest_step", default=_PAPER.longest_step, description="Gradient norm; 0: any.", minimum=0.0),
-)
-"""Of a training; the defaults are the recipe of DARNDEST."""
 
 
 def train(assignment: Assignment, context: Context, sequences: Sequence[str]) -> None:

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 from scipy.special import expit, logit
 
-from dicomnode.sdk import Context, Parameter, Unsuitable
+from dicomnode.sdk import Context, Unsuitable
 from dicomnode.sdk.cohort import Assignment, Example
 from dicomnode.sdk.intervals import wald, wilson, wilson_continuity
-from dicomnode_plugins._learning import plots
+from dicomnode_plugins._learning import cards, plots
 from dicomnode_plugins._learning.course import array_name, counts, digest, labels, read_run, scored
 from dicomnode_plugins._learning.cutoffs import FEWEST_CASES, CalibrationRefused, Cutoffs, Rule, freeze, layered
 from dicomnode_plugins._learning.discrimination import Labels, Scores, area, area_difference, mcnemar
@@ -28,24 +28,12 @@ _RULES: Mapping[str, Rule] = {"lower bound": "lower bound", "point": "point"}
 _FEWEST_POSITIVE, _FEWEST_NEGATIVE = 50, 100
 _CERTAIN = 1e-12  # a probability of 0 or 1 has no logit
 
-PARAMETERS = (
-    Parameter(
-        name="rule",
-        default="lower bound",
-        description="What must reach the sensitivity: the 'lower bound' (one-sided 95 %, Wilson), or the 'point' "
-        "estimate as in DARNDEST, which misses it on new exams more often than not.",
-    ),
-    Parameter(
-        name="sensitivity", default=0.90, description="Of the layered call.", minimum=0.5, maximum=0.999, unit="1"
-    ),
-)
-"""Of a calibration."""
-
 
 def calibrate(assignment: Assignment, context: Context, sequences: Sequence[str]) -> None:
     """Freeze the cut-offs of trained networks on the calibration set; a test set chooses nothing.
 
-    Leaves ``calibration.json`` and pictures of both sets in the output folder, which is that of the training.
+    Leaves ``calibration.json`` and pictures of both sets in the output folder, which is that of the training, and
+    writes the cut-offs into its card.
 
     Raises
     ------
@@ -82,6 +70,7 @@ def calibrate(assignment: Assignment, context: Context, sequences: Sequence[str]
         report["test"] = {"digest": digest(unseen), **_judged(unseen, found, cutoffs)}
         _pictures(assignment.output, "test", labels(unseen), found)
     (assignment.output / CALIBRATION).write_text(json.dumps(report, indent=1), encoding="utf-8")
+    cards.freeze(assignment.output, report)
     context.progress(1.0, "calibrated")
 
 

@@ -15,10 +15,11 @@ from dicomnode.errors import Unsuitable
 from dicomnode.sdk.cohort import Assignment
 from dicomnode.sdk.spec import Procedure
 from dicomnode_plugins._learning import weights
-from dicomnode_plugins._learning.course import CURVES, PARAMETERS, RUN, read_run, scored, train
+from dicomnode_plugins._learning.course import CURVES, RUN, read_run, scored, train
+from dicomnode_plugins._learning.procedures import TRAINING
 from tests.plugins._learning.cohorts import assignment, examples
 
-PROCEDURE = Procedure(entry="a:b", parameters=PARAMETERS)
+PROCEDURE = Procedure(entry="a:b", parameters=TRAINING)
 GIVEN = PROCEDURE.resolve({"architecture": "densenet-small", "epochs": 2, "batch": 8})
 SEQUENCES = ("t1", "t2")
 NAMES = ("narrow_t1", "narrow_t2")

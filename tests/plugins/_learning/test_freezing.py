@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tomllib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,14 +15,14 @@ import pytest
 from dicomnode.errors import Unsuitable
 from dicomnode.sdk.cohort import Assignment, Example, Part
 from dicomnode.sdk.spec import Procedure
-from dicomnode_plugins._learning import freezing
+from dicomnode_plugins._learning import cards, freezing, procedures
 from dicomnode_plugins._learning.discrimination import Scores
-from dicomnode_plugins._learning.freezing import CALIBRATION, PARAMETERS, calibrate
+from dicomnode_plugins._learning.freezing import CALIBRATION, calibrate
 from tests.plugins._learning.cohorts import assignment
 from tests.plugins._learning.test_course import Saying
 
 SEQUENCES = ("t1", "t2", "t1c")
-GIVEN = Procedure(entry="a:b", parameters=PARAMETERS).resolve({})
+GIVEN = Procedure(entry="a:b", parameters=procedures.CALIBRATION).resolve({})
 SIZES: dict[Part, int] = {"calibration": 500, "test": 200}
 
 
@@ -39,6 +40,7 @@ def given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Assignment:
         "architecture": "densenet-small", "models": {s: {} for s in SEQUENCES}, "data": {"exams": ["training0001"]}
     }  # fmt: skip
     (tmp_path / "run.json").write_text(json.dumps(record))
+    (tmp_path / cards.CARD).write_text('id = "m"\nstatus = "validated"\n[approval]\napprover = "A"\n')
 
     def scored(_folder: Path, _record: object, sequence: str, examples: Sequence[Example]) -> Scores:
         seeds = [int.from_bytes(f"{sequence}{example.digest}".encode(), "big") for example in examples]
@@ -73,6 +75,19 @@ def test_every_figure_of_both_sets_is_there(given: Assignment) -> None:
     for part in SIZES:
         for picture in ("roc", "reliability", "decisions"):
             assert (given.output / f"{part}-{picture}.png").read_bytes()[:4] == b"\x89PNG"
+
+
+def test_the_card_gets_the_cutoffs_and_loses_an_approval_of_others(given: Assignment) -> None:
+    report = calibrated(given)
+    assert tomllib.loads((given.output / cards.CARD).read_text()) == {
+        "id": "m",
+        "status": "research",
+        "cutoffs": report["cutoffs"],
+        "calibration": {"digest": report["digest"], "cases": 500, "rule": "lower bound >= 0.9"},
+    }
+    (given.output / cards.CARD).unlink()
+    with pytest.raises(Unsuitable, match=r"card\.toml beside the models cannot be read"):
+        calibrated(given)
 
 
 def test_the_test_set_chooses_nothing(given: Assignment) -> None:
