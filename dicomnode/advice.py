@@ -115,7 +115,7 @@ class Board:
         with self._database.read() as session:
             fresh = index.unadvised(session, known)
             seen = {study: index.facts_of_series(session, study) for study in awaited.values()}
-            ended = index.ended(session, awaited)
+            ended = index.ended(session, awaited, self._advising)
         for exam in fresh:
             if self._is_advised(exam.series):
                 self._open(exam)

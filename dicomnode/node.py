@@ -28,6 +28,8 @@ from dicomnode.engine.runner import Runner, Workflow
 from dicomnode.engine.submitter import Submitter
 from dicomnode.errors import SettingsError
 from dicomnode.execute.workers import Workers
+from dicomnode.feed import Feed
+from dicomnode.hl7v2.mllp import Listener
 from dicomnode.index import procedure_steps
 from dicomnode.index.database import Database, Transaction
 from dicomnode.index.intake import Intake
@@ -105,6 +107,8 @@ class Node:
         self._run(pipeline, delivery, prefetch)
         if self.advice.in_force:
             self._tend("advice", self.advice.watch, _SWEEP_S)
+        if settings.hl7.enabled:
+            self._listen(submitter, clock)
         self._tend("stability clock", clock.look, _SWEEP_S, clock.wake)
         if settings.completeness.source:
             source, quiet = settings.peer(settings.completeness.source), settings.completeness.series_quiet
@@ -131,6 +135,17 @@ class Node:
         self._scp.start()
         self._closing.callback(self._scp.stop)
         log.info("listening", extra={"aet": settings.dicom.aet, "port": self._scp.port})
+
+    def _listen(self, submitter: Submitter, clock: StabilityClock) -> None:
+        """Hear what the site tells of its patients."""
+        hl7 = self._settings.hl7
+        feed = Feed(hl7, self._database, submitter, _now, clock.wake.set)
+        try:
+            listener = Listener(hl7.host, hl7.port, feed.hear, hl7.senders)
+        except OSError as error:
+            raise SettingsError(f"hl7: cannot listen on {hl7.host}:{hl7.port}: {error.strerror}") from error
+        self._closing.callback(listener.stop)
+        log.info("listening for HL7", extra={"port": listener.port})
 
     def _services(self, delivery: Delivery, clock: StabilityClock) -> list[Service]:
         """What peers may ask of us besides storing."""

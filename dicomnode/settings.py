@@ -223,6 +223,21 @@ class AdviceSettings(_Section):
     """How the console calls an exam: only what the console of the scanner shows there already."""
 
 
+class Hl7Settings(_Section):
+    """What the site tells of its patients by HL7 v2 over MLLP: allergies, laboratory results, orders."""
+
+    enabled: bool = False
+    """Listen for messages."""
+    host: str = "127.0.0.1"
+    """Address to listen on. MLLP knows no log-in: ``senders`` and the network must keep others out."""
+    port: Port = 2575
+    """0 takes a free port."""
+    senders: tuple[str, ...] = ("127.0.0.1",)
+    """Addresses that may send."""
+    services: Mapping[str, Mapping[str, float | str]] = Field(default_factory=dict)
+    """What an order means here: its code (OBR-4.1) to facts, for example ``{ MRNPC = { npc-follow-up = "yes" } }``."""
+
+
 class WebSettings(_Section):
     """Pages for people, and what machines ask for."""
 
@@ -328,6 +343,7 @@ class Settings(_Section):
     priors: PriorsSettings = Field(default_factory=PriorsSettings)
     advice: AdviceSettings = Field(default_factory=AdviceSettings)
     web: WebSettings = Field(default_factory=WebSettings)
+    hl7: Hl7Settings = Field(default_factory=Hl7Settings)
     peers: tuple[PeerSettings, ...] = ()
     plugins: Mapping[str, PluginSettings] = Field(default_factory=dict)
     models: ModelsSettings = Field(default_factory=ModelsSettings)

@@ -12,8 +12,9 @@ from dicomnode.domain.advice import Advice, AdviceKind, Origin
 from dicomnode.domain.exam import ExamState
 from dicomnode.domain.identity import StudyInstanceUID
 from dicomnode.domain.instance import Facts
+from dicomnode.domain.task import TaskState
 from dicomnode.index.database import Transaction
-from dicomnode.index.schema import EventRow, ExamRow, InstanceRow, SeriesRow, StudyRow
+from dicomnode.index.schema import EventRow, ExamRow, InstanceRow, SeriesRow, StudyRow, TaskRow
 from dicomnode.index.schema_advice import AdviceRow
 
 
@@ -60,11 +61,20 @@ def facts_of_series(session: Transaction, study: str) -> list[Facts]:
     return list(session.scalars(select(InstanceRow.facts).where(InstanceRow.sop_instance_uid.in_(one_each))))
 
 
-def ended(session: Transaction, exams: Iterable[int]) -> set[int]:
-    """Those of these exams that are assessed, or gone."""
+def ended(session: Transaction, exams: Iterable[int], advising: Iterable[str]) -> set[int]:
+    """Those of these exams that are assessed, or gone, and that no plugin which advises works on any more."""
     wanted = set(exams)
+    at_work = (
+        select(ExamRow.id)
+        .join(TaskRow, TaskRow.study_instance_uid == ExamRow.study_instance_uid)
+        .where(
+            ExamRow.id.in_(wanted),
+            TaskRow.plugin.in_(set(advising)),
+            TaskRow.state.in_((TaskState.QUEUED, TaskState.RUNNING)),
+        )
+    )
     alive = session.scalars(select(ExamRow.id).where(ExamRow.id.in_(wanted), ExamRow.state != ExamState.ASSESSED))
-    return wanted - set(alive)
+    return wanted - set(alive) - set(session.scalars(at_work))
 
 
 def keep(session: Transaction, advice: Advice, said: str, now: datetime) -> None:

@@ -30,6 +30,7 @@ SECTIONS = (
     "priors",
     "advice",
     "web",
+    "hl7",
     "models",
 )
 
