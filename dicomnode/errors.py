@@ -33,6 +33,7 @@
      ├ StoreError                     the object store failed
      ├ GeometryError                  instances do not form a volume
      ├ Unsuitable                     a plugin's verdict "not for this input": an outcome, never retried
+     ├ BadOutcomes                    a table of outcomes cannot be believed
      ├ Frozen                         a plugin or model may not speak for now
      ├ PluginError                    a plugin did not do its work
      │  ├ BrokenPlugin                its specification or entry point cannot be loaded
@@ -231,6 +232,10 @@ class GeometryError(DicomnodeError):
 
 class Unsuitable(DicomnodeError):
     """Raised by a plugin: "not for this input". Reported as an outcome and never retried."""
+
+
+class BadOutcomes(DicomnodeError):
+    """A table of outcomes cannot be believed; the message names file line and reason."""
 
 
 class Frozen(DicomnodeError):

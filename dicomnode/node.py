@@ -30,17 +30,20 @@ from dicomnode.errors import SettingsError
 from dicomnode.execute.workers import Workers
 from dicomnode.feed import Feed
 from dicomnode.hl7v2.mllp import Listener
-from dicomnode.index import procedure_steps
+from dicomnode.index import counts, procedure_steps
 from dicomnode.index.database import Database, Transaction
 from dicomnode.index.intake import Intake
 from dicomnode.inquiry import SourceInquiry
+from dicomnode.observe.metrics import Metrics, Reading
 from dicomnode.pipeline import LANES, Parts, Pipeline
 from dicomnode.prefetch import Prefetch, PriorMeans
 from dicomnode.receive.admit import Admission
 from dicomnode.receive.recover import recover, settle
+from dicomnode.receive.tally import Tally
 from dicomnode.settings import Settings
 from dicomnode.stability import StabilityClock
 from dicomnode.store.filesystem import FileStore
+from dicomnode.watch import Watch
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +53,8 @@ _PREFETCHES = 4
 _RECONCILE_S = 60.0
 _RETENTION_S = 3600.0
 _SETTLE_S = 600.0
+_WATCH_S = 10.0
+_LISTEN_S = 600.0
 _NODE_WORK = ("dicomnode.execute.stage", "dicomnode.encode.encode")
 """Loaded ahead of time in the workers, like what plugins ask for."""
 _EXECUTOR = "node-1"
@@ -83,6 +88,7 @@ class Node:
         patient_facts.check(settings.facts)
         self.plugins = catalog.enabled(catalog.discover(), settings)
         advising = [name for name, plugin in self.plugins.items() if plugin.spec.advises]
+        self.metrics = Metrics({peer.aet: peer.name for peer in settings.peers}, self._readings)
         self.advice = Board(settings.advice, self._database, advising, _now)
         for plugin in self.plugins.values():
             for line in (*plugin.filled.refused, *plugin.filled.warnings):
@@ -97,7 +103,7 @@ class Node:
         recover(self._store, self._intake, self._quarantine, _now)
         submitter = Submitter(self._database.workflow_engine)
         self._closing.callback(submitter.close)
-        admission = Admission(self._store, self._intake, self._quarantine, _now, settings.limits)
+        admission = Tally(Admission(self._store, self._intake, self._quarantine, _now, settings.limits), self.metrics)
         delivery, prefetch = self._delivery(submitter), self._prefetch(submitter, admission)
         parts = self._parts(submitter, delivery, prefetch)
         pipeline = Pipeline(parts)
@@ -118,6 +124,9 @@ class Node:
         self._tend("reconcile", pipeline.reconcile, _RECONCILE_S)
         self._tend("reconcile deliveries", delivery.reconcile, _RECONCILE_S)
         self._tend("settle", lambda: settle(self._store, self._intake), _SETTLE_S)
+        watch = Watch(settings=settings.monitor, database=self._database, now=_now)
+        self._tend("monitor", watch.look, _WATCH_S)
+        self._tend("quiet streams", watch.listen, _LISTEN_S)
         self._tend("retention", self._retention(submitter).look, _RETENTION_S)
 
         def released(calling_aet: AETitle, series: frozenset[SeriesInstanceUID]) -> None:
@@ -185,6 +194,10 @@ class Node:
         """Open a read-only transaction on the index, for those who watch."""
         return self._database.read()
 
+    def _readings(self) -> tuple[Reading, ...]:
+        with self._database.read() as session:
+            return counts.readings(session)
+
     def stop(self) -> bool:
         """Take nothing more and let running work finish for a while.
 
@@ -219,7 +232,7 @@ class Node:
             settings=self._settings, database=self._database, store=self._store, submitter=submitter, now=_now
         )
 
-    def _prefetch(self, submitter: Submitter, admission: Admission) -> Prefetch:
+    def _prefetch(self, submitter: Submitter, admission: Tally) -> Prefetch:
         storing = Storing(admission.admit, admission.released)
         return Prefetch(
             PriorMeans(

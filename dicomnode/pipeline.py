@@ -34,10 +34,11 @@ from dicomnode.errors import BrokenPlugin, DicomnodeError, Frozen, Unsuitable
 from dicomnode.execute.run import run
 from dicomnode.execute.stage import stage
 from dicomnode.execute.workers import Workers
-from dicomnode.index import alarms, exams, facts, priors, retractions, tasks
+from dicomnode.index import alarms, exams, facts, priors, references, retractions, tasks
 from dicomnode.index import ledger as decisions
 from dicomnode.index.database import DATABASE_AWAY, Database, Transaction
 from dicomnode.monitor import ledger
+from dicomnode.monitor.silence import streams
 from dicomnode.prefetch import Prefetch
 from dicomnode.sdk import wire
 from dicomnode.sdk.facts import FactValue
@@ -119,6 +120,7 @@ class Pipeline:
             if assessment.waiting_for_priors:
                 parts.prefetch.begin(session, study)
             exams.write_assessment(session, exam_id, assessment, parts.now())
+            references.note(session, study, streams(assessment.stacks, instances), parts.now())
             self.plan(session, exam_id, assessment.tasks, whole=True)
         parts.advice.planned(study, assessment.tasks)
         parts.advice.assessed(study, assessment)

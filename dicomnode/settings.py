@@ -127,6 +127,8 @@ class LimitsSettings(_Section):
     """Free bytes below which studies not seen before are refused with A700."""
     free_for_any: Annotated[int, Field(ge=0)] = 64 << 20
     """Free bytes below which every instance is refused with A700."""
+    quarantine_bytes: Annotated[int, Field(ge=0)] = 8 << 30
+    """Bytes of refused instances that are kept; what is refused beyond them is gone, and its sender knows it."""
 
 
 class DatabaseSettings(_Section):
@@ -193,6 +195,17 @@ class PriorsSettings(_Section):
     """Instances fetched for one exam."""
     bytes: Annotated[int, Field(ge=1)] = 4 << 30
     """Bytes fetched for one exam."""
+
+
+class MonitorSettings(_Section):
+    """What is noticed about models at work; see ``docs/monitor.md``."""
+
+    reference: Annotated[int, Field(ge=100, le=10000)] = 200
+    """First decisions of a model, after which drift is looked for: they say what is usual."""
+    sensitivity: Annotated[float, Field(ge=0, le=1)] = 0.9
+    """Alarm when imported outcomes show, with 95 % confidence, that a model's sensitivity is below; 0 for never."""
+    freeze_on: tuple[Literal["image", "score", "tier", "protocol", "outcome"], ...] = ()
+    """Kinds of alarms that freeze their model at once; otherwise a person decides."""
 
 
 class MatchSettings(_Section):
@@ -344,6 +357,7 @@ class Settings(_Section):
     advice: AdviceSettings = Field(default_factory=AdviceSettings)
     web: WebSettings = Field(default_factory=WebSettings)
     hl7: Hl7Settings = Field(default_factory=Hl7Settings)
+    monitor: MonitorSettings = Field(default_factory=MonitorSettings)
     peers: tuple[PeerSettings, ...] = ()
     plugins: Mapping[str, PluginSettings] = Field(default_factory=dict)
     models: ModelsSettings = Field(default_factory=ModelsSettings)

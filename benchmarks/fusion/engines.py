@@ -62,7 +62,8 @@ def second_opinion(fixed: Volume, moving: Volume) -> Matrix:
         method.SetMetricSamplingPercentage(0.1, 1)
         method.SetMetricFixedMask(body)
         method.SetInterpolator(sitk.sitkLinear)
-        method.SetOptimizerAsConjugateGradientLineSearch(1.0, 40, 1e-5, 5)
+        # Steps in mm; a line search runs away from partly overlapping volumes.
+        method.SetOptimizerAsRegularStepGradientDescent(2.0, 1e-3, 200, 0.6)
         matrix = _multilevel(method, start, *images)
         tries.append((method.GetMetricValue(), matrix))
     return min(tries, key=lambda entry: entry[0])[1]

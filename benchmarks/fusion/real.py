@@ -4,12 +4,13 @@
 
 DATA holds the folders ``head-philips-elition``, ``head-siemens-repositioned`` and ``neck-cord-t1-t2-nifti``. Every
 picture shows three planes of the base through its middle: with the edges of the other image where the headers say (top)
-and where the registration says (below). About two CPU minutes."""
+and where the registration says (below). About one CPU minute."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -58,34 +59,30 @@ def dice(one: Mask, other: Mask) -> float:
 
 
 def cords(data: Path) -> Iterator[str]:
-    """Dice of the T2 image's manual mask of the cord on that of another image."""
+    """Dice of the T2 image's manual mask of the cord on that of another image, where the T2 image reaches.
+
+    The published warp of T2 on MT is deformable and its masks are compared on the same voxels.
+    """
     folder = data / "neck-cord-t1-t2-nifti"
     t2, t2_mask = nifti(folder / "t2/t2.nii.gz"), nifti(folder / "t2/t2_seg-manual.nii.gz")
-    everywhere = Volume(array=np.ones_like(t2.array), affine=t2.affine)
+    everywhere = replace(t2, array=np.ones_like(t2.array))
     for fixed, mask in _CORDS:
-        base, cord = nifti(folder / f"{fixed}.nii.gz"), nifti(folder / f"{mask}.nii.gz")
-        alignment = register(base, t2)
-        told = []
-        for name, matrix in (("headers", np.eye(4)), ("registered", alignment.matrix)):
-            covered = onto(base, everywhere, matrix) > 0.5
-            told.append(f"{name} {dice(onto(base, t2_mask, matrix) > 0.5, (cord.array > 0.5) & covered):.3f}")
+        base, cord = nifti(folder / f"{fixed}.nii.gz"), nifti(folder / f"{mask}.nii.gz").array > 0.5
+        matrix = register(base, t2).matrix
+        covered = (onto(base, everywhere, matrix) > 0.5) & (onto(base, everywhere, np.eye(4)) > 0.5)
+        masks = {"headers": onto(base, t2_mask, np.eye(4)) > 0.5, "registered": onto(base, t2_mask, matrix) > 0.5}
         if fixed == "mt/mt1":
-            told += _stored_warp(folder, base, cord.array > 0.5, onto(base, t2_mask, alignment.matrix) > 0.5)
-        yield f"cord, T2 on {fixed}: Dice {', '.join(told)}"
+            masks["published warp"] = _warped(folder, base, t2_mask) > 0.5
+            covered &= _warped(folder, base, everywhere) > 0.5
+        told = ", ".join(f"{name} {dice(moved & covered, cord & covered):.3f}" for name, moved in masks.items())
+        yield f"cord, T2 on {fixed}: Dice {told}; {np.count_nonzero(cord & covered)} voxels"
 
 
-def _stored_warp(folder: Path, base: Volume, cord: Mask, registered: Mask) -> list[str]:
-    """The published warp has no value, 3e38 mm, outside its own field of view: compared is where it has one."""
+def _warped(folder: Path, base: Volume, moving: Volume) -> npt.NDArray[np.float32]:
+    """Through the published warp; where it has no value (3e38 mm) nothing is found."""
     field = sitk.ReadImage(str(folder / "mt/warp_t22mt1.nii.gz"), sitk.sitkVectorFloat64)
-    known = (np.abs(sitk.GetArrayFromImage(field)) < 1e3).all(-1)
-    mask = sitk.ReadImage(str(folder / "t2/t2_seg-manual.nii.gz"), sitk.sitkFloat32)
-    grid = to_image(base)
-    warped = sitk.GetArrayFromImage(sitk.Resample(mask, grid, sitk.DisplacementFieldTransform(field))) > 0.5
-    return [
-        f"whole image: published warp {dice(warped, cord):.3f}, registered {dice(registered, cord):.3f}",
-        f"where the warp has values ({known.mean():.0%}): published warp {dice(warped & known, cord & known):.3f}, "
-        f"registered {dice(registered & known, cord & known):.3f}",
-    ]
+    through = sitk.DisplacementFieldTransform(field)
+    return sitk.GetArrayFromImage(sitk.Resample(to_image(moving), to_image(base), through, sitk.sitkLinear))
 
 
 def picture(fixed: Volume, moving: Volume, matrix: Matrix) -> npt.NDArray[np.uint8]:

@@ -7,7 +7,7 @@ import sys
 import typer
 
 from dicomnode import __version__
-from dicomnode.cli import config, models, peers, plugins, quarantine, send, serve, studies, tasks
+from dicomnode.cli import config, models, monitor, peers, plugins, quarantine, send, serve, studies, tasks, verify
 from dicomnode.errors import DicomnodeError
 
 app = typer.Typer(
@@ -18,12 +18,14 @@ app = typer.Typer(
 app.command("serve")(serve.serve)
 app.command("demo")(serve.demo)
 app.command("send")(send.send)
+app.command("verify")(verify.verify)
 for name, noun in (
     ("studies", studies.app),
     ("tasks", tasks.app),
     ("plugins", plugins.app),
     ("models", models.app),
     ("peers", peers.app),
+    ("monitor", monitor.app),
     ("quarantine", quarantine.app),
     ("config", config.app),
 ):

@@ -33,7 +33,7 @@ def serve(
     node = Node(settings)
     try:
         node.start()
-        pages = Sources(board=node.advice, check=node.check)
+        pages = Sources(board=node.advice, check=node.check, metrics=node.metrics.render)
         with serving(settings.web, pages) if settings.web.enabled else nullcontext():
             stop.wait()
     finally:

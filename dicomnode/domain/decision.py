@@ -88,6 +88,18 @@ class Alarm:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Stream:
+    """Exams of one protocol of one scanner, by way of one sender."""
+
+    sender: AETitle
+    scanner: str
+    protocol: str
+
+    def __str__(self) -> str:
+        return f"{self.protocol or 'no protocol name'} of {self.scanner or 'an unnamed scanner'} from {self.sender}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Freeze:
     """A model, or all of a plugin, may not speak for now."""
 

@@ -39,8 +39,8 @@ def stage(
     GeometryError
         When the files of an input do not form the volume the task was planned for.
     """
-    frames = sorted({entry.frame_of_reference_uid for entry in inputs})
-    labels = dict(zip(frames, ascii_uppercase, strict=False))
+    frames = sorted({entry.frame_of_reference_uid for entry in inputs} - {""})
+    labels = {"": "", **dict(zip(frames, ascii_uppercase, strict=False))}
     volumes = {}
     for entry in inputs:
         array, acquisition = volume.read(files[entry.role], entry.geometry, entry.frames)

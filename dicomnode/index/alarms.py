@@ -96,9 +96,10 @@ def is_open(session: Transaction, by: Model, kind: AlarmKind) -> bool:
     )
 
 
-def settled(session: Transaction, by: Model, kind: AlarmKind) -> int:
-    """Ledger number up to which a person has looked at what such alarms said; 0 when there was none."""
-    return session.scalar(select(func.max(AlarmRow.at_entry)).where(AlarmRow.kind == kind, *_about(by))) or 0
+def settled(session: Transaction, by: Model) -> int:
+    """Ledger number up to which a person has looked at what alarms about a model said; 0 when nobody has."""
+    looked = select(func.max(AlarmRow.at_entry)).where(AlarmRow.acknowledged.is_not(None), *_about(by))
+    return session.scalar(looked) or 0
 
 
 def freeze(session: Transaction, freeze: Freeze, now: datetime) -> bool:

@@ -19,7 +19,8 @@ from dicomnode.index import arrival
 from dicomnode.index.database import Database
 from dicomnode.index.driver import Driver, through
 from dicomnode.index.exams import hold_study
-from dicomnode.index.schema import ExamRow, InstanceRow, ObjectRow, QuarantineRow, SeriesRow, StudyRow
+from dicomnode.index.holdings import Holdings
+from dicomnode.index.schema import ExamRow, InstanceRow, QuarantineRow, SeriesRow, StudyRow
 from dicomnode.index.turns import Turns
 
 _RACES = 5  # two associations may bring the first instances of one study at once; the loser looks again
@@ -104,6 +105,11 @@ class Intake:
         except SQLAlchemyError as error:
             raise OutOfResources("the index does not take quarantine rows now") from error
 
+    def quarantined(self) -> int:
+        """Bytes that are in quarantine."""
+        with self._database.read() as session:
+            return int(session.scalar(select(func.sum(QuarantineRow.size))) or 0)
+
     def released(self, calling_aet: AETitle, series: frozenset[SeriesInstanceUID], at: datetime) -> None:
         """Note that the sender of these series said it is done: a hint for completeness, not a proof."""
         brought = SeriesRow.series_instance_uid.in_(series)
@@ -131,12 +137,7 @@ class Intake:
 
     def keys(self, shelf: str) -> set[str]:
         """Store keys on one shelf that an instance or a result object owns."""
-        # no LIKE: neither database searches an index by it whatever its collation
-        first, last = f"{shelf}/{0:08x}.dcm", f"{shelf}/{'f' * 8}.dcm"
-        with self._database.read() as session:
-            received = session.scalars(select(InstanceRow.store_key).where(InstanceRow.store_key.between(first, last)))
-            made = session.scalars(select(ObjectRow.store_key).where(ObjectRow.store_key.between(first, last)))
-            return {*received, *made}
+        return Holdings(self._database).keys(shelf)
 
     def flush(self) -> None:
         """Return when all that was committed survives a power cut.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import Select, delete, select, update
+from sqlalchemy import Select, delete, func, select, update
 
 from dicomnode.domain.decision import LedgerEntry, Model
 from dicomnode.domain.identity import AETitle, Digest, StudyInstanceUID
@@ -51,6 +51,11 @@ def of(session: Transaction, by: Model, *, after: int = 0, limit: int = 0) -> li
     """
     query = _by(by).where(DecisionRow.id > after, ~DecisionRow.superseded).order_by(DecisionRow.id)
     return [_entry(row) for row in session.scalars(query.limit(limit) if limit else query)]
+
+
+def last(session: Transaction) -> int:
+    """The highest number in the ledger."""
+    return session.scalar(select(func.max(DecisionRow.id))) or 0
 
 
 def before(session: Transaction, by: Model, number: int, limit: int) -> list[LedgerEntry]:

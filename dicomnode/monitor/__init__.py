@@ -1,1 +1,1 @@
-"""Is it still working? What is decided, against what was decided before and against the truth; pure functions."""
+"""What models decided, against what they decided before and against the truth; pure functions."""

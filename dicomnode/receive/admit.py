@@ -36,6 +36,9 @@ class Intake(Protocol):
     ) -> None:
         """Commit that refused bytes are kept, and why."""
 
+    def quarantined(self) -> int:
+        """Bytes that are in quarantine."""
+
     def released(self, calling_aet: AETitle, series: frozenset[SeriesInstanceUID], at: datetime) -> None:
         """Note that a sender said it is done with these series."""
 
@@ -185,6 +188,10 @@ class Admission:
 
     def _set_aside(self, draft: Draft, refusal: ReceiveError, received: Received, arrived: datetime) -> None:
         try:
+            if self._index.quarantined() + draft.size > self._limits.quarantine_bytes:
+                draft.discard()
+                logger.error("the quarantine is full: refused bytes are not kept; see 'dicomnode quarantine purge'")
+                return
             self._quarantine.keep(draft, refusal, received, arrived)
         except Exception as error:  # noqa: BLE001 - whatever fails here, the sender is owed the refusal's own status
             draft.discard()

@@ -8,19 +8,17 @@ it would judge files that are only milliseconds from their row.
 from __future__ import annotations
 
 import logging
-import mmap
-import os
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from pathlib import Path
 
 from dicomnode.domain.identity import AETitle
 from dicomnode.domain.instance import Instance, Received, Recorded, StoredObject
 from dicomnode.errors import OutOfResources, ReceiveError
 from dicomnode.receive.admit import Intake, Quarantine
+from dicomnode.receive.mapped import mapped
 from dicomnode.receive.part10 import FileMeta, split
 from dicomnode.receive.proof import Proof
 from dicomnode.store.filesystem import FileStore
@@ -101,7 +99,7 @@ def _mark(shelf: str, store: FileStore, index: Intake) -> None:
 
 
 def _settle(key: str, store: FileStore, index: Intake, aside: Quarantine, now: datetime) -> Found:
-    file, received = _mapped(store.path(key)), _NOTHING_KNOWN
+    file, received = mapped(store.path(key)), _NOTHING_KNOWN
     try:
         meta, data_set = split(file)
         received = _as_received(meta, data_set)
@@ -148,11 +146,3 @@ def _as_received(meta: FileMeta, data_set: memoryview) -> Received:
         data_set=(data_set,),
         calling_aet=meta.calling_aet,
     )
-
-
-def _mapped(path: Path) -> memoryview:
-    """A file's bytes, however many, without reading them into memory."""
-    with path.open("rb") as file:
-        if not os.fstat(file.fileno()).st_size:
-            return memoryview(b"")  # nothing to map
-        return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))

@@ -24,7 +24,8 @@ class Volume:
     unit : str
         UCUM code of the values, ``1`` for arbitrary signal.
     frame : str
-        Opaque label: volumes with the same label share a frame of reference.
+        Opaque label: volumes with the same label share a frame of reference; empty where the images name none, which
+        says nothing about where two of them lie, and nothing can be written onto the grid of such a volume.
     acquisition : Mapping[str, float | str]
         Physics of the acquisition by DICOM keyword (``EchoTime`` ms, ``MagneticFieldStrength`` T ...); no identity.
     """

@@ -32,6 +32,7 @@ SECTIONS = (
     "web",
     "hl7",
     "models",
+    "monitor",
 )
 
 TWO_PEERS = """\

@@ -50,23 +50,31 @@ def run(case: Case, context: Context) -> list[Finding]:
     failed = gates.failed(figures, same_frame=same_frame)
     context.progress(0.7, "pictures")
     pictures = _refused(base, overlay) if failed else _fused(base, overlay, moved, alignment)
+    doubts = [f"Look at the fit: {doubt}" for doubt in gates.doubtful(figures, same_frame=same_frame)]
     return [
-        *_said(failed, gates.doubtful(figures, same_frame=same_frame)),
+        *_said(failed, [*doubts, *_nameless(base, overlay)]),
         *pictures,
         *readings.measurements(figures),
         *(reader.template() if case.parameters["reader_template"] else []),
     ]
 
 
+def _nameless(base: Volume, overlay: Volume) -> list[str]:
+    """What cannot be written because a series names no frame of reference (Type 1 in MR Image, and yet missing)."""
+    if not base.frame:
+        return [
+            "the CE-T1 series names no frame of reference; only pictures without a place in the patient are written"
+        ]
+    if not overlay.frame:
+        return ["the CE-MRN series names no frame of reference; no Spatial Registration can be written"]
+    return []
+
+
 def _said(failed: Sequence[str], doubtful: Sequence[str]) -> list[Finding]:
     outcome = "Refused, shown side by side: " + "; ".join(failed) if failed else "Fused; a person must confirm the fit."
     return [
         QualitativeEvaluation(name=codes.OUTCOME, value=outcome),
-        *(
-            QualitativeEvaluation(name=codes.CAUTION, value=f"Look at the fit: {doubt}")
-            for doubt in doubtful
-            if not failed
-        ),
+        *(QualitativeEvaluation(name=codes.CAUTION, value=doubt) for doubt in doubtful if not failed),
         QualitativeEvaluation(name=codes.METHOD, value=METHOD),
     ]
 
@@ -83,9 +91,9 @@ def _refused(base: Volume, overlay: Volume) -> list[Finding]:
 
 def _fused(base: Volume, overlay: Volume, moved: Values, alignment: Alignment) -> list[Finding]:
     gray, hot = picture.gray_window(base), picture.hot_window(base, moved)
-    return [
+    pictures: list[Finding] = [
         SecondaryCapture(
-            on=BASE,
+            on=BASE if base.frame else "",
             derived_from=(BASE, OVERLAY),
             frames=picture.fused_slices(base, gray, moved, hot),
             title="CE-MRN over CE-T1",
@@ -98,6 +106,10 @@ def _fused(base: Volume, overlay: Volume, moved: Values, alignment: Alignment) -
         SecondaryCapture(
             derived_from=(OVERLAY,), frames=projections.rotating(overlay, hot), title="CE-MRN, rotating MIP"
         ),
+    ]
+    if not base.frame:
+        return pictures
+    placed: list[Finding] = [
         DerivedImage(
             on=BASE,
             derived_from=(OVERLAY, BASE),
@@ -106,7 +118,6 @@ def _fused(base: Volume, overlay: Volume, moved: Values, alignment: Alignment) -
             window=picture.centre_and_width(hot),
             derivation=SPATIAL_RESAMPLING,
         ),
-        Registration(fixed=BASE, moving=OVERLAY, matrix=alignment.inverse),
         Presentation(
             title="CE-MRN over CE-T1",
             base=Layer(image=BASE, window=picture.centre_and_width(gray)),
@@ -114,3 +125,6 @@ def _fused(base: Volume, overlay: Volume, moved: Values, alignment: Alignment) -
             opacity=picture.OPACITY,
         ),
     ]
+    if overlay.frame:
+        placed.append(Registration(fixed=BASE, moving=OVERLAY, matrix=alignment.inverse))
+    return [*pictures, *placed]

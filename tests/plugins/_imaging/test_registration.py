@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -9,7 +10,10 @@ import pytest
 
 from benchmarks.fusion import pairs
 from benchmarks.fusion.pairs import Pair
+from dicomnode.sdk import Volume
 from dicomnode_plugins._imaging import examination
+from dicomnode_plugins._imaging.grids import Image
+from dicomnode_plugins._imaging.pose import distance
 from dicomnode_plugins._imaging.registration import Alignment, register
 from dicomnode_plugins._imaging.resampling import onto
 
@@ -34,6 +38,39 @@ def test_the_order_of_the_volumes_does_not_matter_and_nothing_is_random() -> Non
     again = register(pair.mrn, pair.t1)
     assert np.allclose(again.matrix, alignment.inverse, rtol=0, atol=1e-12)
     assert again.figures == alignment.figures
+
+
+def test_a_base_with_the_smaller_field_of_view_is_registered_too() -> None:
+    pair, _ = found("philips", 2)
+    middle = tuple(slice(n // 6, n - n // 6) for n in pair.t1.array.shape)
+    affine = pair.t1.affine.copy()
+    affine[:3, 3] += affine[:3, :3] @ [part.start for part in reversed(middle)]
+    small = replace(pair.t1, array=np.ascontiguousarray(pair.t1.array[middle]), affine=affine)
+    assert Image.of(small).extent < 0.6 * Image.of(pair.mrn).extent
+    # Half of the targets lie outside the smaller field of view: their error is a turn drawn out.
+    assert pair.errors(register(small, pair.mrn).matrix).mean() < 0.6
+
+
+def zero_filled(volume: Volume) -> Volume:
+    """Twice the matrix along rows and columns with nothing new in it: what a scanner stores that pads its k-space."""
+    slices, rows, columns = volume.array.shape
+    known = np.fft.fftshift(np.fft.fft2(volume.array), (1, 2))
+    padded = np.zeros((slices, 2 * rows, 2 * columns), complex)
+    top, left = rows - rows // 2, columns - columns // 2
+    padded[:, top : top + rows, left : left + columns] = known
+    values = 4 * np.abs(np.fft.ifft2(np.fft.ifftshift(padded, (1, 2))))
+    affine = volume.affine.copy()
+    affine[:3, :2] /= 2  # the first pixel's middle stays where it was
+    return replace(volume, array=values.astype(np.float32), affine=affine)
+
+
+def test_a_zero_filled_matrix_of_0_4_mm_does_not_move_the_pose() -> None:
+    pair, alignment = found("siemens", 302)
+    finer = zero_filled(pair.mrn)
+    assert finer.spacing == pytest.approx((2.0, 0.4, 0.4))
+    again = register(pair.t1, finer)
+    assert pair.errors(again.matrix).mean() < 0.35
+    assert distance(again.matrix, alignment.matrix, pairs.TARGETS.T) < 0.15
 
 
 def test_the_other_side_of_the_body_is_found() -> None:

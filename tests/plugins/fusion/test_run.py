@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -13,8 +15,11 @@ from dicomnode.sdk import (
     SecondaryCapture,
 )
 from dicomnode.sdk.testing import check_plugin
-from dicomnode_plugins.fusion import SPEC, reader
-from tests.plugins.fusion.scenes import found, numbers, pair, said
+from dicomnode.sdk.verify import verify
+from dicomnode_plugins._imaging.registration import Alignment
+from dicomnode_plugins._imaging.resampling import onto
+from dicomnode_plugins.fusion import SPEC, reader, run
+from tests.plugins.fusion.scenes import case, found, numbers, pair, said
 
 
 def test_a_true_pair_is_fused_where_it_belongs() -> None:
@@ -32,6 +37,27 @@ def test_a_true_pair_is_fused_where_it_belongs() -> None:
     assert pictures["CE-MRN over CE-T1"].frames.shape == (*given.t1.array.shape, 3)
     assert set(pictures) == {"CE-MRN over CE-T1", "CE-MRN, coronal MIP of 20 mm", "CE-MRN, rotating MIP"}
     assert "Fused" in said(findings)
+
+
+@pytest.mark.parametrize(
+    ("frames", "missing", "said_of"),
+    [
+        (("A", "A"), set(), ""),
+        (("A", ""), {Registration}, "CE-MRN series names no frame of reference"),
+        (("", "A"), {Registration, DerivedImage, Presentation}, "CE-T1 series names no frame of reference"),
+        (("", ""), {Registration, DerivedImage, Presentation}, "CE-T1 series names no frame of reference"),
+    ],
+)
+def test_what_cannot_be_placed_is_not_written_and_said(frames: tuple[str, str], missing: set, said_of: str) -> None:
+    given, everything = pair(), {Registration, DerivedImage, Presentation, SecondaryCapture}
+    base, overlay = replace(given.t1, frame=frames[0]), replace(given.mrn, frame=frames[1])
+    alignment = Alignment(matrix=given.truth, contralateral=np.eye(4), figures={})
+    findings = run._fused(base, overlay, onto(base, overlay, given.truth), alignment)
+    assert {type(finding) for finding in findings} == everything - missing
+    fused = next(f for f in findings if isinstance(f, SecondaryCapture) and f.title == "CE-MRN over CE-T1")
+    assert fused.on == ("ce_t1" if frames[0] else "")
+    verify(findings, case(given, frames))
+    assert "".join(run._nameless(base, overlay)).startswith(f"the {said_of}" if said_of else "")
 
 
 def test_every_figure_is_measured() -> None:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from pydicom import Dataset
 
 from dicomnode.encode import Work, encode
-from dicomnode.errors import CheckFailed
-from tests import cases
+from dicomnode.errors import CheckFailed, EncodingError
+from dicomnode.sdk import SecondaryCapture
+from tests import builders, cases
 from tests.unit.encode.test_check import changed, give, move, proven, remove, swap_left_and_right
 from tests.unit.encode.written import read
 
@@ -104,3 +107,26 @@ def test_what_is_right_passes(pair: Work) -> None:
     results = encode(FINDINGS, pair)
     proven(results, pair, FINDINGS)
     assert [read(result).Modality for result in results] == ["MR"] * 10 + ["REG", *["PR"] * 3, "SR"]
+
+
+@pytest.mark.parametrize("nameless", [("in-phase",), ("opposed-phase",), ("in-phase", "opposed-phase")])
+def test_an_input_without_a_frame_of_reference_has_pictures_and_a_report(
+    nameless: tuple[str, ...], tmp_path: Path
+) -> None:
+    grid = builders.grid(SHAPE)
+    inputs = {
+        role: builders.mr_series(
+            tmp_path, geometry=grid, series=role, without=["FrameOfReferenceUID"] if role in nameless else []
+        )
+        for role in ("in-phase", "opposed-phase")
+    }
+    capture = next(finding for finding in cases.findings(SHAPE) if isinstance(finding, SecondaryCapture))
+    findings = [replace(capture, on="", derived_from=tuple(inputs)), *cases.findings(SHAPE)[6:7]]
+    if "in-phase" not in nameless:
+        findings.append(FINDINGS[1])
+    task = cases.work(inputs, dict.fromkeys(inputs, grid))
+    results = encode(findings, task)
+    proven(results, task, findings)
+    assert {result.kind for result in results} >= {"SC", "SR"} | (set() if "in-phase" in nameless else {"MR"})
+    with pytest.raises(EncodingError, match="no Frame of Reference UID"):
+        encode([*findings, FINDINGS[0]], task)

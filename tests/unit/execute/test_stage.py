@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -73,6 +74,17 @@ def test_frames_of_reference_become_labels(staged: tuple[Path, list[Input]]) -> 
     case = wire.read_case(directory)
     same = len({entry.frame_of_reference_uid for entry in inputs}) == 1
     assert {volume.frame for volume in case.volumes.values()} == ({"A"} if same else {"A", "B"})
+
+
+def test_a_missing_frame_of_reference_is_no_common_one(tmp_path: Path) -> None:
+    inputs, files = _inputs(tmp_path / "dicom")
+    nameless = [replace(entry, frame_of_reference_uid="") for entry in inputs]
+    for number, given in enumerate((nameless, [nameless[0], inputs[1]])):
+        directory = tmp_path / str(number)
+        directory.mkdir()
+        stage(given, files, {}, directory)
+        labels = {role: volume.frame for role, volume in wire.read_case(directory).volumes.items()}
+        assert labels == {"in_phase": "", "opposed_phase": "A" if number else ""}
 
 
 def test_no_identity_enters_the_directory(staged: tuple[Path, list[Input]]) -> None:

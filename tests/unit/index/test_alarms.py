@@ -27,7 +27,7 @@ def test_an_alarm_is_raised_once_until_somebody_has_looked(database: Database) -
         assert alarms.acknowledge(session, first["id"], "Dr. A", "a new coil", at(3), 12)
         assert not alarms.acknowledge(session, first["id"], "Dr. B", "", at(4), 13), "it is closed already"
         assert not alarms.acknowledge(session, 99, "Dr. B", "", at(4), 13)
-        assert alarms.settled(session, BY, AlarmKind.IMAGE) == 12
+        assert alarms.settled(session, BY) == 12
         assert alarms.raise_(session, ALARM, at(5), 20)
         kept = [(row["subject"], row["acknowledged_by"], row["note"]) for row in alarms.listed(session, all_=True)]
     assert newest["subject"] == "t2_noise"

@@ -21,7 +21,7 @@ class FakeIndex:
     """The index's rules without a database."""
 
     instances: dict[str, Instance] = field(default_factory=dict)
-    quarantined: dict[str, tuple[int, int, str, str, str]] = field(default_factory=dict)
+    refusals: dict[str, tuple[int, int, str, str, str]] = field(default_factory=dict)
     releases: list[tuple[str, frozenset[SeriesInstanceUID], datetime]] = field(default_factory=list)
     failure: Exception | None = None
     quarantine_failure: Exception | None = None
@@ -57,7 +57,10 @@ class FakeIndex:
         assert arrived == NOON
         if self.quarantine_failure is not None:
             raise self.quarantine_failure
-        self.quarantined[key] = (size, status, reason, calling_aet, sop_instance_uid)
+        self.refusals[key] = (size, status, reason, calling_aet, sop_instance_uid)
+
+    def quarantined(self) -> int:
+        return sum(size for size, *_ in self.refusals.values())
 
     def released(self, calling_aet: AETitle, series: frozenset[SeriesInstanceUID], at: datetime) -> None:
         self.releases.append((calling_aet, series, at))

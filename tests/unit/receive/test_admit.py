@@ -106,7 +106,7 @@ def test_what_is_refused_leaves_the_store_and_waits_in_quarantine(
     assert refusal.value.status == status
     assert list(store.keys()) == [index.instances["1.2.3.4"].stored.key]
     (key,) = quarantine.keys()
-    size, said, reason, sender, instance = index.quarantined[key]
+    size, said, reason, sender, instance = index.refusals[key]
     assert (said, reason, sender, instance) == (status, str(refusal.value), "SENDER", refused.sop_instance_uid)
     file = quarantine.path(key).read_bytes()
     assert (split(file)[1],) == refused.data_set
@@ -128,7 +128,7 @@ def test_a_full_disk_is_out_of_resources_and_nothing_is_kept(
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OutOfResources, match="no space left"):
         admission.admit(request())
-    assert (index.instances, index.quarantined) == ({}, {})
+    assert (index.instances, index.refusals) == ({}, {})
     assert [*store.keys(), *quarantine.keys()] == []
 
 
@@ -151,6 +151,19 @@ def test_a_file_whose_row_is_in_doubt_stays_until_recovery(
     (key,) = store.keys()
     assert split(store.path(key).read_bytes())[1] == mr()
     assert list(quarantine.keys()) == []
+
+
+def test_a_full_quarantine_keeps_no_more_and_says_so(
+    store: FileStore, index: FakeIndex, quarantine: FileStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    room = len(mr()) + 600  # for a file and its head, and not for two
+    admission = Admission(store, index, quarantine, lambda: NOON, LimitsSettings(quarantine_bytes=room))
+    for _ in range(3):
+        with pytest.raises(ReceiveError):
+            admission.admit(request(data_set=mr("1.2.3.5")))
+    assert len(index.refusals) == len(list(quarantine.keys())) == 1
+    assert list(store.keys()) == []
+    assert caplog.text.count("the quarantine is full") == 2
 
 
 @pytest.mark.parametrize("failure", [OutOfResources("index is down"), ValueError("a fault nobody foresaw")])

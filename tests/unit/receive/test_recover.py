@@ -81,7 +81,7 @@ def test_a_torn_file_is_moved_to_quarantine(
     assert (list(store.keys()), index.instances) == ([], {})
     (key,) = quarantine.keys()
     assert quarantine.path(key).read_bytes() == b"".join(file)
-    assert index.quarantined[key][1] in (0xC000, 0xA900)
+    assert index.refusals[key][1] in (0xC000, 0xA900)
 
 
 def test_a_file_the_index_refuses_is_moved_to_quarantine(
@@ -90,7 +90,7 @@ def test_a_file_the_index_refuses_is_moved_to_quarantine(
     Admission(store, index, quarantine, lambda: NOON).admit(request())
     store.put(arrived(mr(pixels=b"\1" * 8)))
     assert recovered(store, index, quarantine).found == {Found.QUARANTINED: 1}
-    assert [entry[1:] for entry in index.quarantined.values()] == [
+    assert [entry[1:] for entry in index.refusals.values()] == [
         (0x0111, "SOP Instance UID exists with other content", "SENDER", "1.2.3.4")
     ]
     assert set(store.keys()) == index.keys()
