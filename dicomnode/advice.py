@@ -22,7 +22,7 @@ from dicomnode.domain.exam import Assessment, PlannedTask
 from dicomnode.domain.instance import Facts
 from dicomnode.domain.task import Task
 from dicomnode.index import advice as index
-from dicomnode.index.database import DATABASE_AWAY, Database
+from dicomnode.index.database import DATABASE_AWAY, Database, Transaction
 from dicomnode.sdk.codes import Code
 from dicomnode.sdk.findings import Finding, Recommendation
 from dicomnode.sdk.spec import Match
@@ -71,6 +71,8 @@ class Board:
         self._listeners: list[Listener] = []
         self._lock = threading.Condition()
         self._work = threading.Condition()
+        self.on_kept: Callable[[Transaction, Advice], None] = lambda _, __: None
+        """Called in the transaction that keeps a change; set before :meth:`start`."""
         self._stopping = threading.Event()
         self._threads: list[threading.Thread] = []
 
@@ -290,6 +292,7 @@ class Board:
             try:
                 with self._database.write() as session:
                     index.keep(session, change.advice, change.said, change.at)
+                    self.on_kept(session, change.advice)
             except DATABASE_AWAY:
                 log.warning("an advice is not written yet, will be tried again")
                 if self._stopping.wait(_RETRY_S):

@@ -234,6 +234,8 @@ class AdviceSettings(_Section):
         Literal["AccessionNumber", "StationName", "StudyDescription", "StudyID", "PatientID", "StudyTime"], ...
     ] = ("AccessionNumber", "StationName")
     """How the console calls an exam: only what the console of the scanner shows there already."""
+    notice_hosts: tuple[str, ...] = ()
+    """Host names and addresses that notices of an advice may go to; any other is refused."""
 
 
 class Hl7Settings(_Section):
@@ -332,6 +334,27 @@ class RoleSettings(_Section):
     """Conditions that must all hold: ``keyword``, ``op`` and ``value``, as plugins state theirs."""
 
 
+class NoticeSettings(_Section):
+    """One system that is told of every advice: by a webhook, or by HL7 ORU^R01."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$")]
+    """How events and logs call it."""
+    url: Annotated[str, Field(pattern=r"^(https?://[^\s#]+)?$")] = ""
+    """Where JSON is posted to."""
+    authorization: SecretStr = SecretStr("")
+    """Authorization header for it; empty for none."""
+    hl7_host: str = ""
+    """Host that takes ORU^R01 over MLLP, in place of a webhook."""
+    hl7_port: Port = 2575
+    """Its port."""
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if bool(self.url) == bool(self.hl7_host):
+            raise ValueError("a notice goes by url or by hl7_host")
+        return self
+
+
 class FactSettings(_Section):
     """A site's own rule for a fact of the patient that its headers tell."""
 
@@ -363,6 +386,7 @@ class Settings(_Section):
     models: ModelsSettings = Field(default_factory=ModelsSettings)
     roles: tuple[RoleSettings, ...] = ()
     facts: tuple[FactSettings, ...] = ()
+    notices: tuple[NoticeSettings, ...] = ()
 
     def peer(self, name: str) -> PeerSettings:
         """The configured peer of a name.

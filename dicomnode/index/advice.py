@@ -14,7 +14,7 @@ from dicomnode.domain.identity import StudyInstanceUID
 from dicomnode.domain.instance import Facts
 from dicomnode.domain.task import TaskState
 from dicomnode.index.database import Transaction
-from dicomnode.index.schema import EventRow, ExamRow, InstanceRow, SeriesRow, StudyRow, TaskRow
+from dicomnode.index.schema import EventRow, ExamRow, InstanceRow, PatientRow, SeriesRow, StudyRow, TaskRow
 from dicomnode.index.schema_advice import AdviceRow
 
 
@@ -100,6 +100,24 @@ def keep(session: Transaction, advice: Advice, said: str, now: datetime) -> None
         )
     )
     session.add(EventRow(at=now, study_instance_uid=advice.study_instance_uid, subject="advice", text=said))
+
+
+def note(session: Transaction, advice: Advice, said: str, now: datetime) -> None:
+    """Add an event about an advice to the trail of its study."""
+    session.add(EventRow(at=now, study_instance_uid=advice.study_instance_uid, subject="advice", text=said))
+
+
+def notice(session: Transaction, study: StudyInstanceUID) -> tuple[Advice, str, str, str] | None:
+    """The stated advice on a study, with Patient ID, its issuer, and Accession Number; None when there is none."""
+    row = session.get(AdviceRow, study)
+    found = session.execute(
+        select(PatientRow.patient_id, PatientRow.issuer, StudyRow.accession_number)
+        .join(StudyRow, StudyRow.patient == PatientRow.id)
+        .where(StudyRow.study_instance_uid == study)
+    ).first()
+    if row is None or not row.kind or found is None:
+        return None
+    return _advice(row), found[0], found[1], found[2]
 
 
 def recent(session: Transaction, since: datetime) -> list[Advice]:
