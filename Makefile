@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test test-kill test-receiver test-delivery bench-ingest bench-arrivals lint format peers pictures bench clean
+.PHONY: help venv demo test test-kill test-receiver test-delivery test-fuzz bench-ingest bench-arrivals lint format peers pictures bench clean
 
 help:  ## list what can be made
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 18
@@ -34,6 +34,9 @@ test-receiver: .venv/built  ## the long form of the receiver's fault tests: 200 
 
 test-delivery: .venv/built  ## the long form of the delivery faults: 25 tasks to 12 misbehaving destinations
 	DICOMNODE_TASKS=25 $(BIN)/python -m pytest --timeout 3600 tests/integration/test_scripted_pacs.py
+
+test-fuzz: .venv/built  ## the long form of the receiver's fuzz tests: 15 minutes each
+	DICOMNODE_FUZZ_SECONDS=900 $(BIN)/python -m pytest --timeout 7200 tests/property/test_fuzz.py
 
 bench-ingest: .venv/built  ## receiving, beside DCMTK and Orthanc
 	$(BIN)/python benchmarks/ingest/compare.py

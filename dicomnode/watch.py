@@ -47,13 +47,13 @@ class Watch:
         with self.database.read() as session:
             kept = references.read(session, by)
             if not kept.content:
-                first = ledger.of(session, by, after=kept.last, limit=self.settings.reference)
+                first = ledger.of(session, by, after=kept.last, limit=self.settings.reference, speaking=True)
             else:
                 start = max(kept.last, alarms.settled(session, by))
-                new = ledger.of(session, by, after=max(start, kept.watched), limit=_AT_ONCE)
+                new = ledger.of(session, by, after=max(start, kept.watched), limit=_AT_ONCE, speaking=True)
                 old = ledger.before(session, by, kept.watched, _BEFORE) if kept.watched > start else []
         if not kept.content:
-            if len(first) < self.settings.reference or first[0].shadow:
+            if len(first) < self.settings.reference:
                 return False
             content = drift.reference(first).to_json()
             with self.database.write() as session:

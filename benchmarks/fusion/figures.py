@@ -4,9 +4,10 @@
     python -m benchmarks.fusion.figures --summary ROWS...
 
 Without ranges, the whole sweep: 300 true pairs and 153 that must be refused, both makers. KIND is ``true`` (20 degrees
-and 30 mm on each axis at most) or one of those in :data:`benchmarks.fusion.pairs.NEGATIVES`; LAST is not made. Rows are
-appended one by one, and a pair that has its row is not made again: a sweep that was cut short goes on where it stood.
-A pair costs about 2.5 CPU seconds to register, and 1 (Philips) or 4 (Siemens) to paint."""
+and 30 mm on each axis at most), one of those in :data:`benchmarks.fusion.pairs.NEGATIVES`, or one of :data:`STRETCHED`,
+which are registered with an affine motion allowed; LAST is not made. Rows are appended one by one, and a pair that has
+its row is not made again: a sweep that was cut short goes on where it stood. A pair costs about 2.5 CPU seconds to
+register, and 1 (Philips) or 4 (Siemens) to paint."""
 
 from __future__ import annotations
 
@@ -26,15 +27,18 @@ from dicomnode_plugins._imaging.registration import register
 from dicomnode_plugins._imaging.resampling import onto
 from dicomnode_plugins.fusion import contrast, gates
 
+STRETCHED = {"rigid": 0.0, "stretched_1": 0.01, "stretched_2": 0.02, "stretched_3": 0.03}
+"""Largest stretch along an axis of true pairs."""
 _FIRST = 2000
 """Seed of the sweep; the limits of the gates were set with lower ones in view."""
 
 
 def row(kind: str, maker: str, seed: int) -> dict[str, Any]:
     """What one pair gives."""
-    pair = pairs.make(maker, seed, kind=kind)
+    scale = STRETCHED.get(kind)
+    pair = pairs.make(maker, seed, kind=kind if scale is None else "true", scale=scale or 0.0)
     start = time.process_time()
-    alignment = register(pair.t1, pair.mrn)
+    alignment = register(pair.t1, pair.mrn, affine=scale is not None)
     seconds = time.process_time() - start
     moved = onto(pair.t1, pair.mrn, alignment.matrix)
     return {
@@ -42,6 +46,7 @@ def row(kind: str, maker: str, seed: int) -> dict[str, Any]:
         "maker": maker,
         "seed": seed,
         "error": float(pair.errors(alignment.matrix).mean()),
+        "affine": alignment.affine,
         "at_start": float(pair.errors(np.eye(4)).mean()),
         "seconds": seconds,
         "mebibytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
@@ -59,14 +64,16 @@ def summary(rows: Sequence[dict[str, Any]]) -> None:
     for (kind, maker), group in sorted(groups.items()):
         refused = sum(bool(gates.failed(entry["figures"], same_frame=False)) for entry in group)
         line = f"{kind:14} {maker:8} {len(group):4} pairs, {refused:3} refused"
-        if kind == "true":
+        if kind == "true" or kind in STRETCHED:
             errors, seconds = (np.array([entry[name] for entry in group]) for name in ("error", "seconds"))
             line += f", error mean {errors.mean():.3f} median {np.median(errors):.3f}"
             line += f" p95 {np.percentile(errors, 95):.3f} max {errors.max():.3f} mm, over 2 mm {(errors > 2).sum()}"
+            if kind in STRETCHED:
+                line += f", affine kept {sum(entry['affine'] for entry in group)}"
             line += f", CPU s mean {seconds.mean():.2f} max {seconds.max():.2f}"
         print(line)
     for name, (low, high) in gates.LIMITS.items():
-        figures = [(entry["kind"] == "true", entry["figures"][name]) for entry in rows]
+        figures = [(e["kind"] == "true", e["figures"][name]) for e in rows if e["kind"] not in STRETCHED]
         true, false = ([figure for is_true, figure in figures if is_true is wanted] for wanted in (True, False))
         if true and false:
             ends = [f"{min(values):.3f} to {max(values):.3f}" for values in (true, false)]

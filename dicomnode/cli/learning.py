@@ -82,7 +82,7 @@ def train(
         raise SettingsError(f"{out} holds a training already: give --resume to go on with it, or another --out")
     wanted: dict[Part, float] = {"training": 1 - _VALIDATION, "validation": _VALIDATION}
     plan = gather.Plan(spec=spec, rules=settings.roles, wanted=wanted, seed=seed)
-    with _workers(spec) as workers:
+    with _workers(spec, learning) as workers:
         with _source(settings, data, store=store) as source, _Bar(quiet=as_json) as bar:
             cohort = gather.gather(_labels(table), source, plan, workers, out / "cohort", bar.counted)
         assignment = Assignment(
@@ -118,7 +118,7 @@ def calibrate(
     if any(label.part == "test" for label in labelled):
         wanted["test"] = 0.0  # none is drawn: only what the table names is test
     plan = gather.Plan(spec=spec, rules=settings.roles, wanted=wanted, seed=seed)
-    with _workers(spec) as workers:
+    with _workers(spec, learning) as workers:
         with _source(settings, data, store=store) as source, _Bar(quiet=as_json) as bar:
             cohort = gather.gather(labelled, source, plan, workers, models / "calibration-cohort", bar.counted)
         assignment = Assignment(
@@ -188,9 +188,10 @@ def _source(settings: Settings, data: Path | None, *, store: bool) -> Iterator[s
 
 
 @contextmanager
-def _workers(spec: PluginSpec) -> Iterator[Workers]:
+def _workers(spec: PluginSpec, learning: Learning) -> Iterator[Workers]:
     cores = os.cpu_count() or 1
-    workers = Workers(processes=cores, preload=(*spec.preload, "dicomnode.execute.stage"), threads=cores)
+    preload = (*spec.preload, learning.prepare.partition(":")[0], "dicomnode.execute.stage")
+    workers = Workers(processes=cores, preload=preload, threads=cores)
     try:
         yield workers
     finally:

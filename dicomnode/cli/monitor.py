@@ -65,7 +65,9 @@ def _standing(session: Transaction, by: Model, wanted: int) -> show.Record:
     right = judged.performance(entries, decisions.outcomes(session, by.plugin))
     shadow = any(entry.shadow for entry in entries[-1:])
     agrees = _agreement(session, by, entries) if shadow else None
-    gathered = f"{min(wanted, sum(entry.number > kept.last for entry in entries))} of {wanted} gathered"
+    gathered = (
+        f"{min(wanted, sum(entry.number > kept.last and not entry.shadow for entry in entries))} of {wanted} gathered"
+    )
     return {
         "plugin": by.plugin,
         "model": f"{by.model} {by.version}".strip(),

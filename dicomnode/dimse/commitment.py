@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Collection, Sequence
 from typing import Final
 from uuid import uuid4
@@ -23,6 +24,8 @@ from dicomnode.settings import DicomSettings, PeerSettings
 PUSH_MODEL: Final = "1.2.840.10008.1.20.1"
 _WELL_KNOWN_INSTANCE: Final = "1.2.840.10008.1.20.1.1"
 _REQUEST: Final = 1
+_NOT_TAKEN: Final = 0x0110
+_CLOSING_SECONDS: Final = 10.0
 _ALL_COMMITTED, _FAILURES_EXIST = 1, 2
 _FOR_NOW: Final = frozenset({0x0110, 0x0210, 0x0213})
 """Statuses of an N-ACTION that may be another one later: processing failure, duplicate invocation, resource limit."""
@@ -94,7 +97,7 @@ def ask(
             if status.Status != SUCCESS:
                 raise Refused(f"storage commitment was refused with {status.Status:04X}")
             inbox.over.wait(wait)
-            inbox.answered.wait(timeout)
+            inbox.leave(timeout)
     except NothingAccepted as error:
         raise Refused("no storage commitment is offered") from error
 
@@ -105,7 +108,8 @@ class _Inbox:
     def __init__(self, peer: PeerSettings, take: Take) -> None:
         self._aet = AETitle(peer.aet)
         self._services = Services([service({peer.aet}, take)])
-        self._taken = False
+        self._taken = self._leaving = False
+        self._gate = threading.Lock()
         self.over = threading.Event()
         """A report was taken and answered, or none can come any more."""
         self.answered = threading.Event()
@@ -113,10 +117,23 @@ class _Inbox:
         self.answered.set()
 
     def report(self, event: evt.Event) -> tuple[int | Dataset, None]:
-        self.answered.clear()
+        with self._gate:
+            if not self._leaving:
+                self.answered.clear()
+        if self._leaving:  # an answer after our release would break the protocol: the peer reports again, or is asked
+            event.assoc.dul.join(_CLOSING_SECONDS)
+            return _NOT_TAKEN, None
         answer = self._services.answer(asked(event, self._aet))
         self._taken = self._taken or answer.status == SUCCESS
         return response(answer), None
+
+    def leave(self, timeout: float) -> None:
+        """Take nothing more, as soon as what was taken is answered."""
+        deadline = time.monotonic() + timeout
+        while not self._leaving:
+            self.answered.wait(max(deadline - time.monotonic(), 0.0))
+            with self._gate:
+                self._leaving = self.answered.is_set() or time.monotonic() >= deadline
 
     def sent(self, _: evt.Event) -> None:
         """While a report is being answered nothing is sent but its answer."""

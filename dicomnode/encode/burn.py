@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -43,6 +44,7 @@ def mark(picture: Picture) -> Picture:
     return marked
 
 
+@lru_cache(16)  # the pictures of a series are of one size
 def _patch(columns: int) -> Picture:
     lines = textwrap.wrap(TEXT, max(1, columns // _LETTER[0]), break_long_words=False)
     width, height = _LETTER[0] * max(map(len, lines)), _LETTER[1] * len(lines)

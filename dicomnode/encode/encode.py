@@ -11,7 +11,7 @@ from pydicom import Dataset
 from dicomnode.domain.identity import SeriesInstanceUID, SOPClassUID, SOPInstanceUID
 from dicomnode.domain.task import ResultKind, ResultObject
 from dicomnode.encode import contents as contents_of
-from dicomnode.encode import kos, mr, pdf, pm, pr, reg, rtstruct, sc, seg, sources, sr, times, words
+from dicomnode.encode import kos, lookups, mr, pdf, pm, pr, reg, rtstruct, sc, seg, sources, sr, times, words
 from dicomnode.encode.check import check, check_replaced, check_sources
 from dicomnode.encode.contents import Contents
 from dicomnode.encode.context import Context
@@ -57,6 +57,7 @@ def encode(findings: Sequence[Finding], work: Work) -> tuple[ResultObject, ...]:
     CheckFailed
         When inputs or finished objects do not hold what they must.
     """
+    lookups.remember()
     headers = sources.read(work)
     check_sources(headers, work)
     replaces = sources.read_header(work.replaces) if work.replaces else None

@@ -35,11 +35,13 @@ def carriers(headers: Sequence[Dataset], geometry: Geometry) -> list[Dataset]:
     first = headers[0]
     if not first.get("FrameOfReferenceUID"):
         raise EncodingError("the input has no Frame of Reference UID; nothing can be written onto its grid")
+    empty = Dataset()
+    for keyword in _EMPTY:
+        setattr(empty, keyword, None)
     result = []
     for header in headers:
         carrier = Dataset()
-        for keyword in _EMPTY:
-            setattr(carrier, keyword, None)
+        carrier.update(empty)
         for keyword in _IMAGE:
             if keyword in header:
                 carrier[keyword] = header[keyword]

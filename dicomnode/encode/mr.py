@@ -12,6 +12,7 @@ from pydicom import Dataset
 
 from dicomnode.encode import reg, slices
 from dicomnode.encode.context import Context, body_part, coded, stamp
+from dicomnode.encode.finalize import instance_of, prototype
 from dicomnode.encode.series import Series
 from dicomnode.encode.sources import ACQUISITION
 from dicomnode.sdk.findings import DerivedImage, Registration
@@ -30,9 +31,9 @@ def build(
     for registration in unwritten:
         if registration.fixed == finding.on and registration.moving in finding.derived_from:
             common.DerivationDescription += f". {reg.unwritten(registration)}"
+    common = prototype(common)
     for number, plane in enumerate(stored_values(finding), start=1):
-        image = Dataset()
-        image.update(common)
+        image = instance_of(common)
         image.SOPInstanceUID = series.instance_uid(number)
         image.InstanceNumber = number
         slices.refer(image, finding.on, finding.derived_from, context, number - 1)

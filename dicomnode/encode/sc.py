@@ -9,6 +9,7 @@ from pydicom import Dataset
 from dicomnode.encode import slices
 from dicomnode.encode.burn import Picture, mark
 from dicomnode.encode.context import MANUFACTURER, Context, body_part, stamp
+from dicomnode.encode.finalize import instance_of, prototype
 from dicomnode.encode.series import Series
 from dicomnode.sdk.findings import SecondaryCapture
 
@@ -17,10 +18,9 @@ SOP_CLASS = "1.2.840.10008.5.1.4.1.1.7"
 
 def build(finding: SecondaryCapture, context: Context, series: Series) -> Iterator[Dataset]:
     """Write each picture as its own instance, in slice order."""
-    common = _attributes(finding, context, series)
+    common = prototype(_attributes(finding, context, series))
     for number, picture in enumerate(pictures(finding, context), start=1):
-        image = Dataset()
-        image.update(common)
+        image = instance_of(common)
         image.SOPInstanceUID = series.instance_uid(number)
         image.InstanceNumber = number
         slices.refer(image, finding.on, finding.derived_from, context, number - 1)

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydicom import Dataset, dcmread
+from pydicom import DataElement, Dataset, dcmread
+from pydicom.charset import convert_encodings, decode_element
 from pydicom.errors import InvalidDicomError
 from pydicom.multival import MultiValue
 from pydicom.tag import Tag
@@ -74,6 +75,8 @@ _PLANE = {
 """Functional groups, and what a classic image of the frame would state of them (PS3.3 C.7.6.16.2, C.8.13.5)."""
 _GROUPS = ("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence")
 
+_PLAIN = frozenset({"AE", "AS", "CS", "DA", "DS", "DT", "FD", "FL", "IS", "SL", "SS", "TM", "UI", "UL", "US"})
+"""Value representations that every character set writes alike."""
 _LOST = "\N{REPLACEMENT CHARACTER}"
 
 
@@ -165,8 +168,7 @@ def in_unicode(header: Dataset) -> Dataset:
     EncodingError
         When bytes have no meaning in the declared character set, or a name falls apart in decoding.
     """
-    header.decode()
-    for element in header.iterall():
+    for element in _texts(header, convert_encodings(header.get("SpecificCharacterSet"))):
         if element.VR == "PN" and element.value:
             if isinstance(element.value, MultiValue):
                 raise EncodingError(f"{element.keyword} has several values where one is allowed")
@@ -178,6 +180,21 @@ def in_unicode(header: Dataset) -> Dataset:
             )
     header.SpecificCharacterSet = "ISO_IR 192"
     return header
+
+
+def _texts(header: Dataset, codecs: list[str]) -> Iterator[DataElement]:
+    """All elements whose bytes a character set gives a meaning, decoded; numbers, codes and UIDs stay unread."""
+    for tag in list(header.keys()):
+        if header.get_item(tag).VR in _PLAIN:
+            continue
+        element = header[tag]
+        if element.VR == "SQ":
+            for item in element.value:
+                own = item.get("SpecificCharacterSet")
+                yield from _texts(item, convert_encodings(own) if own else codecs)
+        else:
+            decode_element(element, codecs)
+            yield element
 
 
 def differing(one: Dataset, other: Dataset, keywords: Sequence[str] = IDENTITY) -> list[str]:

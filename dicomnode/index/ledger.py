@@ -39,7 +39,7 @@ def models(session: Transaction) -> list[Model]:
     ]
 
 
-def of(session: Transaction, by: Model, *, after: int = 0, limit: int = 0) -> list[LedgerEntry]:
+def of(session: Transaction, by: Model, *, after: int = 0, limit: int = 0, speaking: bool = False) -> list[LedgerEntry]:
     """A model's decisions, in order, those that changed input has replaced left out.
 
     Parameters
@@ -48,8 +48,12 @@ def of(session: Transaction, by: Model, *, after: int = 0, limit: int = 0) -> li
         Only those with a higher number.
     limit : int
         Not more than so many; 0 for all.
+    speaking : bool
+        Leave out what it said in the shadow.
     """
     query = _by(by).where(DecisionRow.id > after, ~DecisionRow.superseded).order_by(DecisionRow.id)
+    if speaking:
+        query = query.where(~DecisionRow.shadow)
     return [_entry(row) for row in session.scalars(query.limit(limit) if limit else query)]
 
 
@@ -59,8 +63,9 @@ def last(session: Transaction) -> int:
 
 
 def before(session: Transaction, by: Model, number: int, limit: int) -> list[LedgerEntry]:
-    """The model's last decisions up to a number, in order."""
-    query = _by(by).where(DecisionRow.id <= number, ~DecisionRow.superseded).order_by(DecisionRow.id.desc())
+    """What the model said last up to a number, not in the shadow, in order."""
+    stands = ~(DecisionRow.superseded | DecisionRow.shadow)
+    query = _by(by).where(DecisionRow.id <= number, stands).order_by(DecisionRow.id.desc())
     return [_entry(row) for row in session.scalars(query.limit(limit))][::-1]
 
 

@@ -11,11 +11,12 @@ from sqlalchemy.exc import OperationalError
 
 from dicomnode.catalog.models import Filled
 from dicomnode.catalog.plugins import Enabled
-from dicomnode.domain.decision import Freeze
+from dicomnode.domain.decision import Freeze, Stream
 from dicomnode.domain.exam import Outcome
+from dicomnode.domain.identity import AETitle
 from dicomnode.domain.task import ResultObject, TaskState
 from dicomnode.errors import PluginCrashed, Unsuitable
-from dicomnode.index import alarms, exams, ledger, tasks, views
+from dicomnode.index import alarms, exams, ledger, references, tasks, views
 from dicomnode.pipeline import Pipeline, retry
 from dicomnode.sdk import Decision
 from tests.plugin_zoo import spec
@@ -57,6 +58,14 @@ def test_an_assessment_gives_every_series_a_reason_and_runs_once(world: World) -
     world.pipeline.assess(exam_id)
     with world.database.read() as session:
         assert views.events(session, STUDY) == events
+
+
+def test_an_assessment_notes_the_streams_the_exam_came_along(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    came = {Stream(sender=AETitle("SENDER"), scanner="Siemens Vida", protocol="t1_tse")}
+    monkeypatch.setattr("dicomnode.pipeline.streams", lambda stacks, instances: came if len(instances) == 2 else set())
+    world.pipeline.assess(arrived(world))
+    with world.database.write() as session:
+        assert references.arrivals(session, at(-1)) == {stream: [at(0)] for stream in came}
 
 
 def test_results_are_stored_committed_and_submitted_for_delivery(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -91,6 +91,13 @@ def test_a_candidate_in_the_shadow_is_not_watched(database: Database) -> None:
         assert references.read(session, BY).content == {}
 
 
+def test_a_candidate_that_is_taken_into_use_is_watched_from_then_on(database: Database) -> None:
+    watch(database, *decided(1, 120, shadow=True))
+    assert [kind for kind, _ in watch(database, *decided(200, 100), *decided(400, 40, shift=2.0))] == ["image"]
+    with database.read() as session:
+        assert references.read(session, BY).last == 220
+
+
 def test_a_site_may_have_an_alarm_freeze_the_model(database: Database) -> None:
     settings = SETTINGS.model_copy(update={"freeze_on": ("image",)})
     watch(database, *decided(1, 100), *decided(300, 40, shift=2.0), settings=settings)

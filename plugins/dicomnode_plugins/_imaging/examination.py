@@ -9,7 +9,7 @@ import numpy as np
 
 from dicomnode_plugins._imaging.grids import Array
 from dicomnode_plugins._imaging.local_correlation import Fit, LocalCorrelation
-from dicomnode_plugins._imaging.pose import distance, in_patient, inverted
+from dicomnode_plugins._imaging.pose import RIGID, distance, in_patient, inverted
 
 SCORE = "mean squared local correlation"
 FALL = "fall of the local correlation 4 mm away"
@@ -24,6 +24,8 @@ INFORMATION = "normalised mutual information"
 GAIN = "local correlation gained over the headers' own pose"
 TURN = "rotation against the headers, degrees"
 SHIFT = "displacement against the headers, mm"
+STRETCH = "largest stretch or shear of the affine motion"
+AFFINE_GAIN = "local correlation gained by the affine motion"
 
 _AWAY = 4.0
 _BLOCK = 30.0
@@ -58,7 +60,7 @@ def parts(local: LocalCorrelation, pose: Array, fit: Fit, pivot: Array, spots: A
 
 def both_ways(reverse: LocalCorrelation, pose: Array, pivot: Array, spots: Array) -> dict[str, float]:
     """How far going there, and back by a refinement on patches of the other image, misses the start."""
-    back = in_patient(reverse.climb(inverted(pose), 2), pivot)
+    back = in_patient(reverse.climb(inverted(pose), 2 if len(pose) == RIGID else 8), pivot)
     there = in_patient(pose, pivot)
     return {INVERSE: distance(back @ there, np.eye(4), spots)}
 

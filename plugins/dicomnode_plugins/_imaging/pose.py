@@ -38,9 +38,14 @@ def slopes(pose: Array, step: float = 1e-4) -> Array:
 
 
 def inverted(pose: Array) -> Array:
-    """The rigid motion back."""
-    motion = matrix(pose)
-    return np.concatenate([-pose[:3], -motion[:, :3].T @ motion[:, 3]])
+    """The motion back: of a rigid one exactly, of an affine one near enough to be refined."""
+    motion = matrix(pose[:RIGID])
+    return np.concatenate([-pose[:3], -motion[:, :3].T @ motion[:, 3], -pose[RIGID:]])
+
+
+def stretch(pose: Array) -> float:
+    """The largest share by which an affine motion stretches or shears along an axis; 0 of a rigid one."""
+    return float(np.abs(pose[RIGID:]).max(initial=0.0)) / RADIUS
 
 
 def reflected(pose: Array) -> Array:

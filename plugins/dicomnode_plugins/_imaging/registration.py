@@ -12,7 +12,17 @@ from dicomnode_plugins._imaging import examination
 from dicomnode_plugins._imaging.grids import Array, Image, foreground, inside, shrink
 from dicomnode_plugins._imaging.local_correlation import LocalCorrelation
 from dicomnode_plugins._imaging.mutual_information import MutualInformation
-from dicomnode_plugins._imaging.pose import RADIUS, RIGID, in_patient, matrix, mirror, reflected, turn_and_shift
+from dicomnode_plugins._imaging.pose import (
+    AFFINE,
+    RADIUS,
+    RIGID,
+    in_patient,
+    matrix,
+    mirror,
+    reflected,
+    stretch,
+    turn_and_shift,
+)
 
 FINE, MIDDLE, COARSE = 1.5, 3.0, 6.0
 """Spacing of the three levels, mm."""
@@ -23,6 +33,9 @@ _PATCHES = 4000
 _TURN = np.deg2rad(18.0) * RADIUS
 _CLIMBED = 5
 _LEAST_OVERLAP = 0.3
+_LEAST_AFFINE_GAIN = 0.003
+"""Of the local correlation: rigid pairs gain at most half of it by being stretched."""
+_MOST_STRETCH = 0.04
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -38,11 +51,14 @@ class Alignment:
         laying the mirror image of the moving volume onto the fixed one; LPS mm.
     figures : Mapping
         By the names of :mod:`dicomnode_plugins._imaging.examination`.
+    affine : bool
+        Whether ``matrix`` stretches; otherwise it is rigid.
     """
 
     matrix: Array
     contralateral: Array
     figures: Mapping[str, float]
+    affine: bool = False
 
     @property
     def inverse(self) -> Array:
@@ -50,30 +66,33 @@ class Alignment:
         return _inverse(self.matrix)
 
 
-def register(fixed: Volume, moving: Volume) -> Alignment:
-    """The rigid motion that lays a moving volume onto a fixed one.
+def register(fixed: Volume, moving: Volume, *, affine: bool = False) -> Alignment:
+    """The rigid motion that lays a moving volume onto a fixed one; affine where asked for and where that fits better.
 
-    Contrast, grid, field of view and frame of reference of the two may differ. The volume with the smaller field of
-    view gives the points: those of the larger one would mostly miss it. No random number differs between two runs.
+    An affine motion is kept when it raises the local correlation more than it does that of pairs that are rigid, and
+    stretches by no more than a scanner's gradients can. Contrast, grid, field of view and frame of reference of the two
+    may differ. The volume with the smaller field of view gives the points: those of the larger one would mostly miss
+    it. No random number differs between two runs.
     """
     images = Image.of(fixed), Image.of(moving)
     forward = images[1].extent <= images[0].extent
-    found = _Search(*(images[::-1] if forward else images))
+    found = _Search(*(images[::-1] if forward else images), affine=affine)
     motion = in_patient(found.pose, found.pivot)
-    back = _inverse(motion)
-    # Of a point of the inner volume, its place in the outer one, and that of its mirror image.
+    # Of a point of the inner volume, the place of its mirror image in the outer one, and back from the outer one.
     mirrored = in_patient(found.mirror_pose, found.pivot) @ mirror(found.pivot)
+    back = _inverse(in_patient(found.rigid, found.pivot))
     return Alignment(
-        matrix=back if forward else motion,
+        matrix=_inverse(motion) if forward else motion,
         contralateral=mirrored @ back if forward else back @ mirrored,
         figures=found.figures(),
+        affine=len(found.pose) == AFFINE,
     )
 
 
 class _Search:
     """Normalised mutual information from coarse to fine, then local correlation."""
 
-    def __init__(self, inner: Image, outer: Image) -> None:
+    def __init__(self, inner: Image, outer: Image, *, affine: bool) -> None:
         self.pivot = inner.centre
         self.fine = shrink(inner, FINE), shrink(outer, FINE)
         self.middle = shrink(self.fine[0], MIDDLE), shrink(self.fine[1], MIDDLE)
@@ -85,8 +104,11 @@ class _Search:
         pose = self._information(self.middle, 30000).climb(self.tries[0][0], 20)
         self.information = self._information(self.fine, 60000)
         self.informed = self.information.climb(pose, 12)
-        self.pose = self.local.climb(self.informed, 12)
+        self.pose = self.rigid = self.local.climb(self.informed, 12)
         self.mirror_pose, self.mirror_score = self._mirrored()
+        self.affine: dict[str, float] = {}
+        if affine:
+            self._stretch()
 
     def _information(
         self, level: tuple[Image, Image], count: int, *, air: bool = False, mirrored: bool = False
@@ -122,6 +144,16 @@ class _Search:
         pose = local.climb(middle.climb(best, 15), 2)
         return pose, local.score(pose)
 
+    def _stretch(self) -> None:
+        """Take the affine motion near the rigid one, if it deserves it; its figures are kept either way."""
+        stretched = self.local.climb(np.concatenate([self.pose, np.zeros(AFFINE - RIGID)]), 12)
+        gains = self.local.squares(stretched) - self.local.squares(self.pose)
+        known = gains[np.isfinite(gains)]
+        gain, most = float(known.mean()) if known.size else 0.0, stretch(stretched)
+        self.affine = {examination.AFFINE_GAIN: gain, examination.STRETCH: most}
+        if gain >= _LEAST_AFFINE_GAIN and most <= _MOST_STRETCH:
+            self.pose = stretched
+
     def figures(self) -> dict[str, float]:
         """All that speaks for and against the pose."""
         fit = self.local.fit(self.pose)
@@ -138,6 +170,7 @@ class _Search:
             examination.OVERLAP: overlap,
             examination.TURN: turn,
             examination.SHIFT: shift,
+            **self.affine,
         }
 
 

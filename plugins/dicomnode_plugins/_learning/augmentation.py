@@ -24,10 +24,10 @@ def augment(volumes: Tensor, generator: torch.Generator) -> Tensor:
     cases, sequences = volumes.shape[:2]
 
     def drawn(*shape: int) -> Tensor:
-        return torch.randn(*shape, generator=generator)
+        return torch.randn(*shape, generator=generator, device=volumes.device)
 
-    affine = torch.eye(3).repeat(cases, 1, 1) + _TILT * drawn(cases, 3, 3)
-    mirrored = torch.rand(cases, generator=generator) < 0.5
+    affine = torch.eye(3, device=volumes.device).repeat(cases, 1, 1) + _TILT * drawn(cases, 3, 3)
+    mirrored = torch.rand(cases, generator=generator, device=volumes.device) < 0.5
     affine[mirrored, 0] *= -1
     matrix = torch.cat([affine, _SHIFT * drawn(cases, 3, 1)], 2)
     places = functional.affine_grid(matrix, list(volumes.shape), align_corners=False)

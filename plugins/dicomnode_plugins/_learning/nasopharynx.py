@@ -16,6 +16,7 @@ from dicomnode_plugins._imaging.registration import register
 from dicomnode_plugins._imaging.resampling import resampled
 from dicomnode_plugins._learning.landmark import nasopharynx
 from dicomnode_plugins._learning.preparation import normalised
+from dicomnode_plugins._learning.statistics import image_statistics
 
 REFERENCE = "t1"
 """The sequence that the landmark is found in and that the others are laid on."""
@@ -62,6 +63,11 @@ class Prepared:
     """Sequence to its distance from the reference, mm, before a registration."""
     registered: tuple[str, ...]
     """Sequences that were registered, since they had moved or share no frame of reference."""
+
+    @property
+    def statistics(self) -> dict[str, float]:
+        """Plain numbers by which a change of the protocol shows: the features of a decision."""
+        return image_statistics({name: volume - volume.min() for name, volume in self.volumes.items()})
 
 
 def prepare(sequences: Mapping[str, Volume], crop: Crop) -> Prepared:

@@ -1,7 +1,8 @@
-"""Training by a stated recipe: reproducible to the bit, resumable, the best weights on validation cases are kept."""
+"""Training by a stated recipe: to the bit on a CPU, resumable, the best weights on validation cases are kept."""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -59,26 +60,34 @@ class Epoch:
     validation_loss: float
     kept: bool
     """The weights after this epoch are the best so far."""
+    rate: float
+    """At its end."""
 
 
 class Trainer:
     """Trains one network, an epoch at a time, and can go on where it was broken off."""
 
-    def __init__(self, network: nn.Module, recipe: Recipe, training: Cases, validation: Cases) -> None:
-        self._network = network.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
+    def __init__(
+        self, network: nn.Module, recipe: Recipe, training: Cases, validation: Cases, device: str = "cpu"
+    ) -> None:
+        self._network = network.to(device, memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
+        self._device = device
         self._recipe = recipe
         self._training, self._validation = training, validation
-        self._random = torch.Generator().manual_seed(recipe.seed)
+        self._order = torch.Generator().manual_seed(recipe.seed)
+        self._random = torch.Generator(device).manual_seed(recipe.seed)
         self._optimiser = torch.optim.AdamW(network.parameters(), recipe.rate, weight_decay=recipe.decay)
         self._steps = -(-len(training.positive) // recipe.batch)
         self._schedule = _schedule(self._optimiser, recipe, self._steps)
         self._best: dict[str, Tensor] = {}
         self._least = float("inf")
         self._done = 0
+        self.epochs_done: list[Epoch] = []
+        """All epochs, those before a resumption too."""
 
     def epochs(self) -> Iterator[Epoch]:
         """Train, one epoch for each value taken; at the end the network holds the best weights."""
-        with _reproducible():
+        with _reproducible(self._device):
             while self._done < self._recipe.epochs:
                 training_loss = self._pass()
                 scores = torch.from_numpy(logits(self._network, self._validation.volumes))
@@ -92,19 +101,29 @@ class Trainer:
                     self._least = validation_loss
                     self._best = {name: tensor.clone() for name, tensor in self._network.state_dict().items()}
                 self._done += 1
-                yield Epoch(number=self._done, training_loss=training_loss, validation_loss=validation_loss, kept=kept)
+                self.epochs_done.append(
+                    Epoch(
+                        number=self._done,
+                        training_loss=training_loss,
+                        validation_loss=validation_loss,
+                        kept=kept,
+                        rate=float(self._optimiser.param_groups[0]["lr"]),
+                    )
+                )
+                yield self.epochs_done[-1]
         self._network.load_state_dict(self._best)
         self._network.eval()
 
     def _pass(self) -> float:
         self._network.train()
         total, cases = 0.0, len(self._training.positive)
-        for chosen in torch.split(torch.randperm(cases, generator=self._random), self._recipe.batch):
+        for chosen in torch.split(torch.randperm(cases, generator=self._order), self._recipe.batch):
             if len(chosen) < 2:  # batch normalisation has no spread of one case
                 continue
-            volumes = augment(self._training.volumes[chosen], self._random)
+            volumes = augment(self._training.volumes[chosen].to(self._device), self._random)
             scores = self._network(volumes)
-            loss = functional.binary_cross_entropy_with_logits(scores, self._training.positive[chosen])
+            positive = self._training.positive[chosen].to(self._device)
+            loss = functional.binary_cross_entropy_with_logits(scores, positive)
             self._optimiser.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             if self._recipe.longest_step:
@@ -122,10 +141,14 @@ class Trainer:
             "network": self._network.state_dict(),
             "optimiser": self._optimiser.state_dict(),
             "schedule": self._schedule.state_dict(),
+            "order": self._order.get_state(),
             "random": self._random.get_state(),
+            "threads": torch.get_num_threads(),
+            "cases": _fingerprint(self._training, self._validation),
             "best": self._best,
             "least": self._least,
             "done": self._done,
+            "epochs": [asdict(epoch) for epoch in self.epochs_done],
         }
         partial = file.with_suffix(".partial")
         torch.save(state, partial)
@@ -137,24 +160,34 @@ class Trainer:
         Raises
         ------
         ValueError
-            When that training followed another recipe.
+            When that training followed another recipe, saw other cases or ran in another number of threads, which
+            changes the last digit of sums.
         """
-        state: dict[str, Any] = torch.load(file, weights_only=True)
+        state: dict[str, Any] = torch.load(file, weights_only=True, map_location="cpu")
         if state["recipe"] != asdict(self._recipe):
             raise ValueError(f"{file.name} was trained by another recipe; start anew or give the same one")
+        if state["cases"] != _fingerprint(self._training, self._validation):
+            raise ValueError(f"{file.name} was trained on other cases; start anew or give the same ones")
+        if self._device == "cpu" and state["threads"] != torch.get_num_threads():
+            raise ValueError(
+                f"{file.name} was trained in {state['threads']} threads, here are {torch.get_num_threads()}"
+            )
         self._network.load_state_dict(state["network"])
         self._optimiser.load_state_dict(state["optimiser"])
         self._schedule.load_state_dict(state["schedule"])
+        self._order.set_state(state["order"])
         self._random.set_state(state["random"])
         self._best, self._least, self._done = state["best"], state["least"], state["done"]
+        self.epochs_done = [Epoch(**epoch) for epoch in state["epochs"]]
 
 
 def logits(network: nn.Module, volumes: Tensor) -> Scores:
     """Scores of prepared volumes (n, sequences, z, y, x): (n,) float64, before the logistic function."""
     network.eval()
+    device = next(network.parameters()).device
     with torch.inference_mode():
-        parts = [network(part) for part in torch.split(volumes, _AT_ONCE)]
-    scores: Scores = torch.cat(parts).double().numpy()
+        parts = [network(part.to(device)) for part in torch.split(volumes, _AT_ONCE)]
+    scores: Scores = torch.cat(parts).double().cpu().numpy()
     return scores
 
 
@@ -180,10 +213,21 @@ def _schedule(
     )
 
 
+def _fingerprint(*sets: Cases) -> str:
+    """Tells cases apart without reading every voxel: shapes, classes, and the sum of each volume."""
+    hashed = hashlib.sha256()
+    for one in sets:
+        hashed.update(repr(tuple(one.volumes.shape)).encode())
+        hashed.update(one.positive.numpy().tobytes())
+        hashed.update(one.volumes.sum((2, 3, 4), dtype=torch.float64).numpy().tobytes())
+    return hashed.hexdigest()
+
+
 @contextmanager
-def _reproducible() -> Iterator[None]:
+def _reproducible(device: str) -> Iterator[None]:
+    """To the bit on a CPU; CUDA has no such form of every step a network takes."""
     before = torch.are_deterministic_algorithms_enabled()
-    torch.use_deterministic_algorithms(True)
+    torch.use_deterministic_algorithms(device == "cpu")
     try:
         yield
     finally:

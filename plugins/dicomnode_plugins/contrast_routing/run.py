@@ -44,6 +44,7 @@ def run(case: Case, context: Context) -> list[Finding]:
     failed = list(gates.failed(volumes, model.domain, facts))
     found: Score | None = None
     each: dict[str, float] = {}
+    statistics: dict[str, float] = {}
     if not failed:
         context.progress(0.2, "the nasopharynx")
         try:
@@ -53,6 +54,7 @@ def run(case: Case, context: Context) -> list[Finding]:
         else:
             context.progress(0.6, "scores")
             found, each = score(model, prepared.volumes)
+            statistics = prepared.statistics
     cutoffs = Cutoffs(first=model.cutoffs["first"], second=model.cutoffs["second"], second_reader=1.0)
     group = str(case.parameters["agent_group"])
     made = decision.decide(found, cutoffs, failed, facts, group if group in _GROUPS else "unknown")
@@ -60,7 +62,7 @@ def run(case: Case, context: Context) -> list[Finding]:
         Recommendation(value=codes.ADVICE[made.advice], reason=made.reason, cautions=made.cautions),
         *_said(made, failed, facts),
         *_measured(found, cutoffs),
-        *([_decided(model, made, found, each)] if found is not None else []),
+        *([_decided(model, made, found, each, statistics)] if found is not None else []),
     ]
 
 
@@ -96,12 +98,15 @@ def _measured(found: Score | None, cutoffs: Cutoffs) -> list[Finding]:
     return [Measurement(name=name, value=value, unit=NO_UNITS, decimals=3) for name, value in values]
 
 
-def _decided(model: Model, made: decision.Decision, found: Score, each: Mapping[str, float]) -> Decision:
+def _decided(
+    model: Model, made: decision.Decision, found: Score, each: Mapping[str, float], statistics: Mapping[str, float]
+) -> Decision:
     return Decision(
         model=model.id,
         version=model.version,
         digest=model.digest,
-        tier=made.tier.value if made.tier else "",
+        tier=made.tier.value if made.tier else "abstained",
         positive=None if made.tier is None else made.tier is not Tier.NEGATIVE,
         scores={**each, "t1_t2": found.probability, "spread": found.spread},
+        features=statistics,
     )

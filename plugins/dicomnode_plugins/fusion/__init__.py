@@ -30,6 +30,11 @@ SPEC = PluginSpec(
     family=MULTISPECTRAL_PROCESSING,
     parameters=(
         Parameter(
+            name="affine",
+            default=False,
+            description="also try a motion that stretches, kept where it fits clearly better than a rigid one",
+        ),
+        Parameter(
             name="reader_template",
             default=False,
             description="add the study's signs and scales to the report, open for the reader",

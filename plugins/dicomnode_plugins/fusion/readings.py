@@ -25,6 +25,8 @@ FIGURES = {
     examination.GAIN: (private("REG_GAIN", "Local correlation gained over the headers' pose"), NO_UNITS),
     examination.TURN: (private("REG_TURN", "Rotation against the headers"), DEGREE),
     examination.SHIFT: (private("REG_SHIFT", "Displacement against the headers"), MILLIMETER),
+    examination.AFFINE_GAIN: (private("REG_AFF_GAIN", "Local correlation gained by an affine motion"), NO_UNITS),
+    examination.STRETCH: (private("REG_STRETCH", "Largest stretch or shear of the affine motion"), RATIO),
     contrast.FLUID: (private("REG_FLUID", "Base signal where the overlay is brightest, over the body's"), RATIO),
     contrast.FAT: (private("REG_FAT", "Overlay signal where the base is brightest, over fluid's"), RATIO),
 }
@@ -32,10 +34,11 @@ FIGURES = {
 
 
 def measurements(figures: Mapping[str, float]) -> list[Finding]:
-    """A measurement of each figure; one that could not be taken is said in words."""
+    """A measurement of each figure there is; one that could not be taken is said in words."""
     return [
         Measurement(name=code, value=figures[name], unit=unit, decimals=3)
         if math.isfinite(figures[name])
         else QualitativeEvaluation(name=CAUTION, value=f"{code.meaning}: cannot be measured")
         for name, (code, unit) in FIGURES.items()
+        if name in figures
     ]

@@ -25,7 +25,7 @@ from dicomnode_plugins.fusion import codes, contrast, gates, picture, projection
 
 BASE, OVERLAY = "ce_t1", "ce_mrn"
 METHOD = (
-    "Rigid registration by normalised mutual information and local correlation; the CE-MRN is resampled once, "
+    "{kind} registration by normalised mutual information and local correlation; the CE-MRN is resampled once, "
     "linearly, onto the CE-T1."
 )
 RESAMPLED = "CE-MRN on the grid of CE-T1"
@@ -42,7 +42,7 @@ def run(case: Case, context: Context) -> list[Finding]:
     base, overlay = case.volume(BASE), case.volume(OVERLAY)
     gates.check(base, overlay)
     context.progress(0.1, "registration")
-    alignment = register(base, overlay)
+    alignment = register(base, overlay, affine=bool(case.parameters["affine"]))
     context.progress(0.6, "resampling")
     moved = onto(base, overlay, alignment.matrix)
     figures = {**alignment.figures, **contrast.figures(base, moved)}
@@ -52,7 +52,7 @@ def run(case: Case, context: Context) -> list[Finding]:
     pictures = _refused(base, overlay) if failed else _fused(base, overlay, moved, alignment)
     doubts = [f"Look at the fit: {doubt}" for doubt in gates.doubtful(figures, same_frame=same_frame)]
     return [
-        *_said(failed, [*doubts, *_nameless(base, overlay)]),
+        *_said(failed, [*doubts, *_nameless(base, overlay)], "Affine" if alignment.affine else "Rigid"),
         *pictures,
         *readings.measurements(figures),
         *(reader.template() if case.parameters["reader_template"] else []),
@@ -70,12 +70,12 @@ def _nameless(base: Volume, overlay: Volume) -> list[str]:
     return []
 
 
-def _said(failed: Sequence[str], doubtful: Sequence[str]) -> list[Finding]:
+def _said(failed: Sequence[str], doubtful: Sequence[str], kind: str) -> list[Finding]:
     outcome = "Refused, shown side by side: " + "; ".join(failed) if failed else "Fused; a person must confirm the fit."
     return [
         QualitativeEvaluation(name=codes.OUTCOME, value=outcome),
         *(QualitativeEvaluation(name=codes.CAUTION, value=doubt) for doubt in doubtful if not failed),
-        QualitativeEvaluation(name=codes.METHOD, value=METHOD),
+        QualitativeEvaluation(name=codes.METHOD, value=METHOD.format(kind=kind)),
     ]
 
 

@@ -47,11 +47,11 @@ def statements(verdict: Verdict, model: Model, prepared: Prepared, off_target: f
         *_cautions(verdict, prepared, off_target),
         *_model(model),
         QualitativeEvaluation(name=codes.METHOD, value=METHOD),
-        decision(verdict, model),
+        decision(verdict, model, prepared),
     ]
 
 
-def decision(verdict: Verdict, model: Model, *, shadow: bool = False) -> Decision:
+def decision(verdict: Verdict, model: Model, prepared: Prepared, *, shadow: bool = False) -> Decision:
     """What the ledger keeps of a verdict."""
     return Decision(
         model=model.id,
@@ -60,6 +60,7 @@ def decision(verdict: Verdict, model: Model, *, shadow: bool = False) -> Decisio
         tier=verdict.tier.value,
         positive=verdict.decision.recurrence,
         scores=dict(sorted(verdict.probabilities.items())),
+        features=prepared.statistics,
         shadow=shadow,
     )
 

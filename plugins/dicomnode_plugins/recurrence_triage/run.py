@@ -66,13 +66,14 @@ def _on_trial(case: Case) -> list[Finding]:
     if candidate is None:
         return []
     try:
-        other = judge(candidate, _prepared(case, candidate))
+        prepared = _prepared(case, candidate)
+        other = judge(candidate, prepared)
     except (_Abstained, WeightsRefused, UnknownArchitecture):
         said = Decision(
             model=candidate.id, version=candidate.version, digest=candidate.digest, tier="abstained", shadow=True
         )
         return [said]
-    return [report.decision(other, candidate, shadow=True)]
+    return [report.decision(other, candidate, prepared, shadow=True)]
 
 
 def _findings(case: Case, model: Model, prepared: Prepared, verdict: Verdict) -> list[Finding]:

@@ -19,6 +19,7 @@ from dicomnode_plugins._imaging.pose import (
     mirror,
     reflected,
     slopes,
+    stretch,
     turn_and_shift,
 )
 
@@ -64,6 +65,14 @@ def test_a_stretch_keeps_the_pivot() -> None:
     full = in_patient(pose, np.array([5.0, 6.0, 7.0]))
     assert np.allclose(full @ (5, 6, 7, 1), (5, 6, 7, 1))
     assert np.allclose(full @ (105, 6, 7, 1), (107, 6, 7, 1))
+
+
+def test_the_way_back_of_a_stretch_is_near_and_its_size_is_told() -> None:
+    pose = np.concatenate([np.full(6, 8.0), RADIUS * np.array([0.02, -0.03, 0.0, 0.01, 0.0, 0.0])])
+    assert stretch(pose) == pytest.approx(0.03)
+    assert stretch(pose[:RIGID]) == 0
+    gone = in_patient(inverted(pose), np.zeros(3)) @ in_patient(pose, np.zeros(3))
+    assert distance(gone, np.eye(4), np.array([[50.0], [0.0], [-50.0]])) < 1.5
 
 
 def test_the_distance_between_motions_is_the_mean_over_the_points() -> None:

@@ -33,6 +33,24 @@ def test_the_pose_is_found(maker: str, seed: int) -> None:
     assert pair.errors(alignment.matrix).max() < 0.7
 
 
+def test_no_rigid_pair_is_stretched() -> None:
+    pair, rigid = found("philips", 2)
+    alignment = register(pair.t1, pair.mrn, affine=True)
+    assert not alignment.affine
+    assert np.array_equal(alignment.matrix, rigid.matrix)
+    assert 0 < alignment.figures[examination.AFFINE_GAIN] < 0.003
+    assert {**alignment.figures, **rigid.figures} == alignment.figures
+
+
+def test_a_stretch_of_three_per_cent_is_found() -> None:
+    pair = pairs.make("philips", 3021, degrees=15, millimetres=15, scale=0.03, step=2)
+    alignment = register(pair.t1, pair.mrn, affine=True)
+    assert alignment.affine
+    assert 0.01 < alignment.figures[examination.STRETCH] < 0.04
+    assert alignment.figures[examination.INVERSE] < 1.0
+    assert pair.errors(alignment.matrix).mean() < 0.7 < 0.6 * pair.errors(register(pair.t1, pair.mrn).matrix).mean()
+
+
 def test_the_order_of_the_volumes_does_not_matter_and_nothing_is_random() -> None:
     pair, alignment = found("philips", 2)
     again = register(pair.mrn, pair.t1)

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.plugins._imaging.real import series
 
+from benchmarks.fusion.files import series
 from benchmarks.triage.scans import COARSE, exam, nasopharynx_of
 from dicomnode.sdk import Volume
 from dicomnode.sdk.testing import synthetic_volume

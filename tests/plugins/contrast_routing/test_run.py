@@ -86,6 +86,7 @@ def test_a_high_score_recommends_and_goes_into_the_ledger() -> None:
     assert (said.value, said.reason) == (CONTRAST_RECOMMENDED, "the unenhanced images make recurrence likely")
     (made,) = (one for one in findings if isinstance(one, Decision))
     assert (made.model, made.digest, made.tier, made.positive) == (MODEL.id, MODEL.digest, "positive", True)
+    assert len(made.features) == 12, "six statistics of each sequence"
     assert made.scores["t1_t2"] == pytest.approx((made.scores["t1"] + made.scores["t2"]) / 2)
     measured = {one.name.value: one.value for one in findings if isinstance(one, Measurement)}
     assert measured["P_RECURRENCE"] == pytest.approx(made.scores["t1_t2"])

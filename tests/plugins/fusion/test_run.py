@@ -16,9 +16,10 @@ from dicomnode.sdk import (
 )
 from dicomnode.sdk.testing import check_plugin
 from dicomnode.sdk.verify import verify
+from dicomnode_plugins._imaging import examination
 from dicomnode_plugins._imaging.registration import Alignment
 from dicomnode_plugins._imaging.resampling import onto
-from dicomnode_plugins.fusion import SPEC, reader, run
+from dicomnode_plugins.fusion import SPEC, reader, readings, run
 from tests.plugins.fusion.scenes import case, found, numbers, pair, said
 
 
@@ -65,6 +66,13 @@ def test_every_figure_is_measured() -> None:
         measured = numbers(found(kind))
         assert len(measured) == 15
         assert measured["REG_OVERLAP"] > 0.8
+
+
+def test_an_affine_motion_is_said_to_be_one() -> None:
+    assert "Affine registration by" in said(run._said((), (), "Affine"))
+    assert "Rigid registration by" in said(found())
+    asked = readings.measurements({examination.AFFINE_GAIN: 0.02, examination.STRETCH: 0.03})
+    assert numbers(asked) == {"REG_AFF_GAIN": 0.02, "REG_STRETCH": 0.03}
 
 
 @pytest.mark.parametrize(

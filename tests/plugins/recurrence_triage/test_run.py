@@ -85,6 +85,9 @@ def test_the_ledger_is_told_what_was_decided_and_a_candidate_is_only_heard_there
     assert (speaking.tier, speaking.shadow, shadow.tier, shadow.shadow) == ("suspicious", False, "positive", True)
     assert (shadow.version, shadow.digest, shadow.positive) == ("2", "e" * 64, True)
     assert set(speaking.scores) == {"t1", "t2", "t1c", "t1_t2"}
+    assert {name.partition("_")[0] for name in speaking.features} == {"t1", "t2", "t1c"}
+    assert len(speaking.features) == 18, "the ledger watches the images too"
+    assert speaking.features == shadow.features
     assert [type(f) for f in beside if f != shadow] == [type(f) for f in findings]
 
 

@@ -1,0 +1,68 @@
+"""The card of a model that a site has trained: drafted after the training, given its cut-offs by the calibration."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import tomli_w
+
+from dicomnode.sdk import Unsuitable
+
+CARD = "card.toml"
+
+
+def draft(folder: Path, record: Mapping[str, Any], *, plugin: str, slot: str, sequences: Sequence[str]) -> None:
+    """Write the card of a finished training: status research, no cut-offs yet, the node's default domain."""
+    counted = record["data"]
+    exams = ", ".join(
+        f"{part} {counted[part]['exams']} exams of {counted[part]['patients']} patients, {counted[part]['positive']} "
+        "positive"
+        for part in ("training", "validation")
+    )
+    card = {
+        "id": f"{plugin.replace('_', '-')}-{counted['digest'][:8]}",
+        "version": f"seed-{record['recipe']['seed']}",
+        "plugin": plugin,
+        "slot": slot,
+        "architecture": record["architecture"],
+        "status": "research",
+        "statement": f"Trained by this site; {exams}; data {counted['digest']}. Say here who the patients were.",
+        "weights": {
+            sequence: {"file": record["models"][sequence]["file"], "sha256": record["models"][sequence]["sha256"]}
+            for sequence in sequences
+        },
+    }
+    _write(folder / CARD, card)
+
+
+def freeze(folder: Path, report: Mapping[str, Any]) -> None:
+    """Write the cut-offs of a calibration into the card beside it, and take an approval of other cut-offs away.
+
+    Raises
+    ------
+    Unsuitable
+        When there is no card.
+    """
+    file = folder / CARD
+    try:
+        card = tomllib.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise Unsuitable(f"{CARD} beside the models cannot be read: {error}") from error
+    card["cutoffs"] = dict(report["cutoffs"])
+    card["calibration"] = {
+        "digest": report["digest"],
+        "cases": report["calibration"]["exams"],
+        "rule": f"{report['rule']} >= {report['sensitivity']:g}",
+    }
+    if card.pop("approval", None) is not None:
+        card["status"] = "research"
+    _write(file, card)
+
+
+def _write(file: Path, card: Mapping[str, Any]) -> None:
+    fresh = file.with_suffix(".new")
+    fresh.write_text(tomli_w.dumps(card), encoding="utf-8")
+    fresh.replace(file)

@@ -1,0 +1,41 @@
+"""The networks a model may be made of, by the name its card gives them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from types import MappingProxyType
+
+from torch import nn
+
+from dicomnode_plugins._learning.densenet import DENSENET_121, SMALL, DenseNet3D
+from dicomnode_plugins._learning.resnet import ResNet34
+
+ARCHITECTURES: Mapping[str, Callable[[int], nn.Module]] = MappingProxyType(
+    {
+        "densenet121": lambda inputs: DenseNet3D(replace(DENSENET_121, inputs=inputs)),
+        "densenet-small": lambda inputs: DenseNet3D(replace(SMALL, inputs=inputs)),
+        "resnet34": ResNet34,
+    }
+)
+
+CROPS: Mapping[str, str] = MappingProxyType({"densenet121": "wide", "densenet-small": "narrow", "resnet34": "wide"})
+"""Which of the prepared crops an architecture sees."""
+
+
+def network(architecture: str, inputs: int = 1) -> nn.Module:
+    """A network with fresh weights.
+
+    Parameters
+    ----------
+    inputs : int
+        Sequences it sees at once.
+
+    Raises
+    ------
+    ValueError
+        When there is no such architecture.
+    """
+    if architecture not in ARCHITECTURES:
+        raise ValueError(f"no architecture is called {architecture!r}; there are {', '.join(ARCHITECTURES)}")
+    return ARCHITECTURES[architecture](inputs)

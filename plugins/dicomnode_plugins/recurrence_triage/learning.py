@@ -1,0 +1,48 @@
+"""How the triage's models come to be: one network for each of T1, T2 and contrast-enhanced T1 (DARNDEST, Methods)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from dicomnode.sdk import Case, Context, Unsuitable
+from dicomnode.sdk.cohort import Assignment
+from dicomnode_plugins._learning import cards, course, freezing
+from dicomnode_plugins._learning.landmark import NotFound
+from dicomnode_plugins._learning.nasopharynx import CROPS, NotPrepared
+from dicomnode_plugins._learning.nasopharynx import prepare as cropped
+
+SEQUENCES = ("t1", "t2", "t1c")
+PLUGIN, SLOT = "recurrence_triage", "triage"
+
+
+def prepare(case: Case) -> dict[str, np.ndarray[Any, Any]]:
+    """What the networks see of an exam, on each crop an architecture may ask for: ``narrow_t1``, ``wide_t1`` and so on.
+
+    Raises
+    ------
+    Unsuitable
+        When the nasopharynx is not found, or a sequence cannot be laid on T1.
+    """
+    sequences = {name: case.volume(name) for name in SEQUENCES if name in case.volumes}
+    try:
+        return {
+            f"{crop}_{sequence}": array
+            for crop, grid in CROPS.items()
+            for sequence, array in cropped(sequences, grid).volumes.items()
+        }
+    except (NotFound, NotPrepared) as error:
+        raise Unsuitable(str(error)) from error
+
+
+def train(assignment: Assignment, context: Context) -> None:
+    """Train the three networks and draft their card."""
+    course.train(assignment, context, SEQUENCES)
+    record = course.read_run(assignment.output)
+    cards.draft(assignment.output, record, plugin=PLUGIN, slot=SLOT, sequences=SEQUENCES)
+
+
+def calibrate(assignment: Assignment, context: Context) -> None:
+    """Freeze the three cut-offs of the layered decision."""
+    freezing.calibrate(assignment, context, SEQUENCES)

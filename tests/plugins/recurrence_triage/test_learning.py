@@ -1,0 +1,114 @@
+"""From DICOM exams and a table of labels to trained networks with a card, by one command."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from benchmarks.triage.physics import PROTOCOLS
+from benchmarks.triage.scans import COARSE, exam
+from dicomnode.catalog import plugins as catalog
+from dicomnode.catalog.plugins import Installed
+from dicomnode.cli.main import app
+from dicomnode.sdk import Case, InputRole, Match, PluginSpec, Unsuitable, Volume
+from dicomnode.sdk.codes import ARTIFICIAL_INTELLIGENCE
+from dicomnode.sdk.testing import synthetic_volume
+from dicomnode_plugins._learning.procedures import learning
+from dicomnode_plugins.recurrence_triage.learning import prepare
+from tests.builders import grid, mr_series
+
+ROLES = {"t1": "t1", "t2": "t2", "t1c": "ce-t1"}
+SPEC = PluginSpec(
+    name="triage_in_training",
+    version="1",
+    title="Triage",
+    intended_use="tests",
+    status="research",
+    inputs=tuple(
+        InputRole(role=name, match=(Match(keyword="Role", op="eq", value=role),), required=name != "t1c")
+        for name, role in ROLES.items()
+    ),
+    produces=("Measurement",),
+    entry="dicomnode_plugins.recurrence_triage.learning:prepare",
+    family=ARTIFICIAL_INTELLIGENCE,
+    learning=learning("dicomnode_plugins.recurrence_triage.learning"),
+)
+
+
+def write_exam(folder: Path, number: int, volumes: Mapping[str, Volume]) -> None:
+    """A phantom's three series as files of the exam of one patient."""
+    physics = PROTOCOLS["base"]
+    z, y, x = COARSE.axes()
+    for place, (name, volume) in enumerate(volumes.items()):
+        attributes: dict[str, object] = {
+            "ScanningSequence": "SE",
+            "SequenceVariant": "SK",
+            "ScanOptions": "",
+            "SeriesNumber": place + 1,
+            "SeriesDescription": {"t1": "T1 TSE ax", "t2": "T2 TSE ax", "t1c": "T1 TSE ax +C"}[name],
+            "RepetitionTime": physics.repetition[place],
+            "AcquisitionTime": f"08{place}000",
+            "BodyPartExamined": "HEADNECK",
+            **({"ContrastBolusAgent": "Gadovist"} if name == "t1c" else {}),
+        }
+        mr_series(
+            folder / f"{number}",
+            geometry=grid(COARSE.shape, origin=(float(x[0]), float(y[0]), float(z[0])), spacing=COARSE.spacing),
+            array=volume.array.astype(np.uint16),
+            series=name,
+            study=f"s{number}",
+            patient=f"P{number}",
+            echo_time=physics.echo[place],
+            image_type=("ORIGINAL", "PRIMARY", "M", "SE"),
+            attributes=attributes,
+        )
+
+
+def test_one_command_from_dicom_to_a_card(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plugin = Installed(name=SPEC.name, distribution="", spec=SPEC)
+    monkeypatch.setattr(catalog, "discover", lambda: (plugin,))
+    labels = ["patient,label,set"]
+    volumes, _ = exam(1, 77, grid=COARSE)
+    for number in range(8):
+        write_exam(tmp_path / "data", number, volumes)  # type: ignore[arg-type]
+        labels.append(f"P{number},{number % 2},{'training' if number < 4 else 'validation'}")
+    (tmp_path / "labels.csv").write_text("\n".join(labels))
+    given = ["--data", str(tmp_path / "data"), "--labels", str(tmp_path / "labels.csv"), "--json"]
+    small = ["--with", "architecture=densenet-small", "--with", "epochs=1", "--with", "batch=4"]
+    out = tmp_path / "models"
+    done = CliRunner().invoke(app, ["models", "train", SPEC.name, *given, *small, "--out", str(out)])
+    assert done.exit_code == 0, done.output + repr(done.exception)
+    (report,) = json.loads(done.stdout)
+    assert (report["left_out"], [part["exams"] for part in report["sets"]]) == ([], [4, 4])
+    run = json.loads((out / "run.json").read_text())
+    assert {name: said["input"] for name, said in run["models"].items()} == {name: [1, 14, 40, 40] for name in ROLES}
+    card = tomllib.loads((out / "card.toml").read_text())
+    assert (card["status"], card["plugin"], sorted(card["weights"])) == (
+        "research", "recurrence_triage", ["t1", "t1c", "t2"]
+    )  # fmt: skip
+    assert "cutoffs" not in card
+    few = CliRunner().invoke(app, ["models", "calibrate", SPEC.name, *given, "--models", str(out)])
+    assert "the calibration set needs positive and negative exams" in str(few.exception)
+
+
+def test_what_the_networks_would_see_is_on_both_crops() -> None:
+    volumes, _ = exam(1, 77, grid=COARSE)
+    arrays = prepare(Case(volumes={"t1": volumes["t1"], "t2": volumes["t2"]}))
+    assert {name: array.shape for name, array in arrays.items()} == {
+        "narrow_t1": (14, 40, 40),
+        "narrow_t2": (14, 40, 40),
+        "wide_t1": (32, 128, 128),
+        "wide_t2": (32, 128, 128),
+    }
+
+
+def test_what_is_no_head_is_unsuitable() -> None:
+    lump = synthetic_volume((24, 64, 64))
+    with pytest.raises(Unsuitable, match="nasopharynx"):
+        prepare(Case(volumes={"t1": lump, "t2": lump}))
