@@ -76,7 +76,9 @@ assume_no_demand = true
     assert node.stop() == 0
 
 
-def test_the_advice_stands_on_the_page_while_the_exam_is_open(serving: tuple[NodeProcess, int], tmp_path: Path) -> None:
+def test_the_advice_stands_on_the_page_while_the_exam_is_open(
+    serving: tuple[NodeProcess, int], heard: tuple[int, list[str]], tmp_path: Path
+) -> None:
     node, web = serving
     made: Written = write(tmp_path / "exam", 0)
 
