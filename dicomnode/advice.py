@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from dicomnode.advice_settings import AdviceSettings
 from dicomnode.assemble.conditions import holds
 from dicomnode.dicom.contrast import contrast
 from dicomnode.domain import advice as rules
@@ -26,7 +27,6 @@ from dicomnode.index.database import DATABASE_AWAY, Database, Transaction
 from dicomnode.sdk.codes import Code
 from dicomnode.sdk.findings import Finding, Recommendation
 from dicomnode.sdk.spec import Match
-from dicomnode.settings import AdviceSettings
 
 log = logging.getLogger(__name__)
 

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 
+from dicomnode.advice_settings import Hl7Settings
 from dicomnode.domain.patient_facts import Told
 from dicomnode.engine.submitter import Submitter
 from dicomnode.errors import NotUnderstood, SettingsError
@@ -13,7 +14,6 @@ from dicomnode.hl7v2 import reading
 from dicomnode.index import facts
 from dicomnode.index.database import Database
 from dicomnode.sdk.facts import checked
-from dicomnode.settings import Hl7Settings
 
 log = logging.getLogger(__name__)
 

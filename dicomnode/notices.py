@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 
+from dicomnode.advice_settings import NoticeSettings
 from dicomnode.deliver.patience import next_wait
 from dicomnode.dicomweb import webhook
 from dicomnode.domain.advice import Advice
@@ -17,7 +18,7 @@ from dicomnode.hl7v2.writing import Subject, oru
 from dicomnode.index import advice as index
 from dicomnode.index.database import Database, Transaction
 from dicomnode.sdk import codes
-from dicomnode.settings import NoticeSettings, Settings
+from dicomnode.settings import Settings
 
 log = logging.getLogger(__name__)
 

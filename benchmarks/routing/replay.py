@@ -26,19 +26,11 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from benchmarks.routing.exams import Written, again, write
+from dicomnode.advice_settings import AdviceSettings, WebSettings
 from dicomnode.demo.phantom import Exam, write_liver_exam
 from dicomnode.dimse import scu
 from dicomnode.node import Node
-from dicomnode.settings import (
-    AdviceSettings,
-    CompletenessSettings,
-    DicomSettings,
-    NodeSettings,
-    PeerSettings,
-    PluginSettings,
-    Settings,
-    WebSettings,
-)
+from dicomnode.settings import CompletenessSettings, DicomSettings, NodeSettings, PeerSettings, PluginSettings, Settings
 from dicomnode.web.application import Sources
 from dicomnode.web.server import serving
 

@@ -13,9 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, SecretStr, ValidationError
 
+from dicomnode.advice_settings import FactSettings, NoticeSettings
 from dicomnode.configuration import load
 from dicomnode.errors import SettingsError
-from dicomnode.settings import FactSettings, NoticeSettings, PeerSettings, PluginSettings, RoleSettings, Settings
+from dicomnode.settings import PeerSettings, PluginSettings, RoleSettings, Settings
 from tests.architecture.house import ROOT
 
 EMBEDDED = ROOT / "config" / "embedded.toml"

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from dicomnode.advice_settings import Hl7Settings
 from dicomnode.domain.exam import ExamState
 from dicomnode.errors import NotUnderstood, SettingsError
 from dicomnode.feed import Feed
@@ -16,7 +17,6 @@ from dicomnode.hl7v2.reading import parsed
 from dicomnode.index import exams, facts, views
 from dicomnode.index.database import Database
 from dicomnode.index.intake import Intake
-from dicomnode.settings import Hl7Settings
 from tests.values import STUDY, assessment, at, instance
 
 EGFR = "MSH|^~\\&|LAB|H|N|H|20260301120000||ORU^R01|M1|P|2.5\rPID|1||{patient}\rOBX|1|NM|33914-3||{value}||||||F"

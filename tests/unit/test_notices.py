@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from dicomnode.advice_settings import AdviceSettings, NoticeSettings
 from dicomnode.domain.advice import Advice, AdviceKind, Origin, acknowledge, state
 from dicomnode.hl7v2.mllp import Listener
 from dicomnode.index import advice as index
@@ -16,7 +17,7 @@ from dicomnode.index import views
 from dicomnode.index.database import Database
 from dicomnode.index.intake import Intake
 from dicomnode.notices import Notices
-from dicomnode.settings import AdviceSettings, NoticeSettings, Settings
+from dicomnode.settings import Settings
 from tests.peers.tools import free_port
 from tests.values import STUDY, at, instance
 
