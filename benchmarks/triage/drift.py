@@ -98,19 +98,22 @@ def judge(folder: Path, seed: int, protocols: Mapping[str, int], reference: int,
         usual, stream = drift.reference(base[:reference]), base[reference:]
         alarms, watched = alarms + false_alarms(usual, stream), watched + len(stream)
         for name, found in delays.items():
-            before = [stream[n] for n in random.integers(0, len(stream), BEFORE)]
+            earlier = [stream[n] for n in random.integers(0, len(stream), BEFORE)]
             after = [exams[name][n] for n in random.permutation(len(exams[name]))[:WITHIN]]
-            noticed = drift.watch(usual, [*before, *after])
+            noticed = drift.watch(usual, [*earlier, *after])
             found.append(noticed[0].exams - BEFORE if noticed else np.inf)
             first[name] += [noticed[0].alarm.subject] if noticed else []
     print(f"reference of {reference}, {repetitions} times drawn: {alarms} false alarms in {watched} unchanged exams")
     for name, found in delays.items():
         caught = np.array([0 < delay <= WITHIN for delay in found])
         median, late = np.quantile(np.array(found)[caught], (0.5, 0.95)) if caught.any() else (np.nan, np.nan)
-        names, counts = np.unique(first[name], return_counts=True)
+        names, counts = np.unique(first[name] or ["nothing"], return_counts=True)
+        early = sum(delay <= 0 for delay in found)
+        before = f" ({early} had an alarm before the change)" if early else ""
         print(
-            f"{name:20} noticed within {WITHIN}: {caught.sum()} of {len(caught)}; exams to the alarm: median "
-            f"{median:.0f}, 95 % {late:.0f}; most often by {names[counts.argmax()] if len(names) else 'nothing'}"
+            f"{name:20} noticed within {WITHIN}: {caught.sum()} of {len(found)}{before}; exams to the alarm: "
+            f"median {median:.0f}, 95 % {late:.0f}; most often by {names[counts.argmax()]}",
+            flush=True,
         )
 
 
@@ -119,7 +122,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--in-control", type=int, default=4800)
-    parser.add_argument("--shifted", type=int, default=160)
+    parser.add_argument("--shifted", type=int, default=60)
     parser.add_argument("--reference", type=int, default=200)
     parser.add_argument("--repetitions", type=int, default=50)
     given = parser.parse_args()
