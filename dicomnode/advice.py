@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from dicomnode.advice_settings import AdviceSettings
 from dicomnode.assemble.conditions import holds
 from dicomnode.dicom.contrast import contrast
 from dicomnode.domain import advice as rules
@@ -22,11 +23,10 @@ from dicomnode.domain.exam import Assessment, PlannedTask
 from dicomnode.domain.instance import Facts
 from dicomnode.domain.task import Task
 from dicomnode.index import advice as index
-from dicomnode.index.database import DATABASE_AWAY, Database
+from dicomnode.index.database import DATABASE_AWAY, Database, Transaction
 from dicomnode.sdk.codes import Code
 from dicomnode.sdk.findings import Finding, Recommendation
 from dicomnode.sdk.spec import Match
-from dicomnode.settings import AdviceSettings
 
 log = logging.getLogger(__name__)
 
@@ -71,6 +71,8 @@ class Board:
         self._listeners: list[Listener] = []
         self._lock = threading.Condition()
         self._work = threading.Condition()
+        self.on_kept: Callable[[Transaction, Advice], None] = lambda _, __: None
+        """Called in the transaction that keeps a change; set before :meth:`start`."""
         self._stopping = threading.Event()
         self._threads: list[threading.Thread] = []
 
@@ -115,7 +117,7 @@ class Board:
         with self._database.read() as session:
             fresh = index.unadvised(session, known)
             seen = {study: index.facts_of_series(session, study) for study in awaited.values()}
-            ended = index.ended(session, awaited)
+            ended = index.ended(session, awaited, self._advising)
         for exam in fresh:
             if self._is_advised(exam.series):
                 self._open(exam)
@@ -290,6 +292,7 @@ class Board:
             try:
                 with self._database.write() as session:
                     index.keep(session, change.advice, change.said, change.at)
+                    self.on_kept(session, change.advice)
             except DATABASE_AWAY:
                 log.warning("an advice is not written yet, will be tried again")
                 if self._stopping.wait(_RETRY_S):

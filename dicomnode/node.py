@@ -28,10 +28,14 @@ from dicomnode.engine.runner import Runner, Workflow
 from dicomnode.engine.submitter import Submitter
 from dicomnode.errors import SettingsError
 from dicomnode.execute.workers import Workers
+from dicomnode.feed import Feed
+from dicomnode.hl7v2.mllp import Listener
 from dicomnode.index import counts, procedure_steps
 from dicomnode.index.database import Database, Transaction
 from dicomnode.index.intake import Intake
 from dicomnode.inquiry import SourceInquiry
+from dicomnode.notices import WORKFLOW as NOTIFY
+from dicomnode.notices import Notices
 from dicomnode.observe.metrics import Metrics, Reading
 from dicomnode.pipeline import LANES, Parts, Pipeline
 from dicomnode.prefetch import Prefetch, PriorMeans
@@ -48,6 +52,7 @@ log = logging.getLogger(__name__)
 _SWEEP_S = 0.5
 _OVERDUE_S = 1.0
 _PREFETCHES = 4
+_NOTICES = 4
 _RECONCILE_S = 60.0
 _RETENTION_S = 3600.0
 _SETTLE_S = 600.0
@@ -106,11 +111,15 @@ class Node:
         parts = self._parts(submitter, delivery, prefetch)
         pipeline = Pipeline(parts)
         clock = StabilityClock(parts, pipeline)
+        notices = Notices(settings, self._database, submitter, _now)
+        self.advice.on_kept = notices.begin
         self.advice.start()
         self._closing.callback(self.advice.stop)
-        self._run(pipeline, delivery, prefetch)
+        self._run(pipeline, delivery, prefetch, notices)
         if self.advice.in_force:
             self._tend("advice", self.advice.watch, _SWEEP_S)
+        if settings.hl7.enabled:
+            self._listen(submitter, clock)
         self._tend("stability clock", clock.look, _SWEEP_S, clock.wake)
         if settings.completeness.source:
             source, quiet = settings.peer(settings.completeness.source), settings.completeness.series_quiet
@@ -140,6 +149,17 @@ class Node:
         self._scp.start()
         self._closing.callback(self._scp.stop)
         log.info("listening", extra={"aet": settings.dicom.aet, "port": self._scp.port})
+
+    def _listen(self, submitter: Submitter, clock: StabilityClock) -> None:
+        """Hear what the site tells of its patients."""
+        hl7 = self._settings.hl7
+        feed = Feed(hl7, self._database, submitter, _now, clock.wake.set)
+        try:
+            listener = Listener(hl7.host, hl7.port, feed.hear, hl7.senders)
+        except OSError as error:
+            raise SettingsError(f"hl7: cannot listen on {hl7.host}:{hl7.port}: {error.strerror}") from error
+        self._closing.callback(listener.stop)
+        log.info("listening for HL7", extra={"port": listener.port})
 
     def _services(self, delivery: Delivery, clock: StabilityClock) -> list[Service]:
         """What peers may ask of us besides storing."""
@@ -253,7 +273,7 @@ class Node:
             now=_now,
         )
 
-    def _run(self, pipeline: Pipeline, delivery: Delivery, prefetch: Prefetch) -> None:
+    def _run(self, pipeline: Pipeline, delivery: Delivery, prefetch: Prefetch, notices: Notices) -> None:
         """Let the engine work; when it is stopped with work left, nothing under that work is taken away."""
         associations = self._settings.delivery.associations
         workflows = {
@@ -263,6 +283,7 @@ class Node:
             "prefetch": Workflow(run=prefetch.run, concurrency=_PREFETCHES),
             "retract": Workflow(run=pipeline.retract, concurrency=1),
             "deliver": Workflow(run=delivery.deliver, concurrency=associations, partitioned=True),
+            NOTIFY: Workflow(run=notices.tell, concurrency=_NOTICES),
             "prove": Workflow(run=delivery.prove, concurrency=1, partitioned=True),
         }
         runner = Runner(self._database.workflow_engine, _EXECUTOR, workflows)

@@ -39,7 +39,7 @@ from dicomnode.index import ledger as decisions
 from dicomnode.index.database import DATABASE_AWAY, Database, Transaction
 from dicomnode.monitor import ledger
 from dicomnode.monitor.silence import streams
-from dicomnode.prefetch import Prefetch, assess_again_id
+from dicomnode.prefetch import Prefetch
 from dicomnode.sdk import wire
 from dicomnode.sdk.facts import FactValue
 from dicomnode.sdk.findings import Finding
@@ -293,7 +293,7 @@ class Pipeline:
         given_up = "the node stopped or failed repeatedly while this ran"
         with parts.database.write() as session:
             for exam_id in waiting:
-                if alive.isdisjoint((_assess_id(exam_id), assess_again_id(exam_id))):
+                if not any(one == _assess_id(exam_id) or one.startswith(f"{_assess_id(exam_id)}-") for one in alive):
                     exams.refuse(session, exam_id, f"not assessed: {given_up}", parts.now())
             for task_id, attempt in running:
                 if _execute_id(task_id, attempt) not in alive:

@@ -24,6 +24,7 @@ LAST_BORDERS = {
     ("dicomnode/dimse/transport/connection.py", "run"): "one connection's fault must not show on the others",
     ("dicomnode/execute/child.py", "answer"): "everything a plugin raises becomes words, never a pickle",
     ("dicomnode/execute/forkserver.py", "_load"): "one plugin's broken module must not stop the others",
+    ("dicomnode/hl7v2/mllp.py", "_taken"): "whatever went wrong, the sender must be told to keep its message",
     ("dicomnode/node.py", "loop"): "a fault of one round must not end a duty for ever",
     ("dicomnode/pipeline.py", "execute"): "a fault of ours must end the task as failed, not leave it running",
     ("dicomnode/sdk/testing.py", "_behaviour"): "whatever a plugin raises is what is wrong with that plugin",

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from dicomnode.advice import Board
+from dicomnode.advice_settings import AdviceSettings
 from dicomnode.domain.advice import Advice, AdviceKind, Origin
 from dicomnode.domain.exam import NoMatch
 from dicomnode.domain.task import Task, TaskState
@@ -21,7 +22,7 @@ from dicomnode.index.database import Database
 from dicomnode.index.intake import Intake
 from dicomnode.sdk.codes import CONTRAST_MAY_BE_OMITTED, NO_CONTRAST_WITHOUT_RADIOLOGIST, Code
 from dicomnode.sdk.findings import Finding, QualitativeEvaluation, Recommendation
-from dicomnode.settings import AdviceSettings, MatchSettings
+from dicomnode.section import MatchSettings
 from tests.values import STUDY, assessment, digest, instance, planned, stack
 
 ADVISING = planned("a", stack("1.1"), plugin="routing")
