@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -24,6 +24,7 @@ from dicomnode.domain.instance import Facts
 from dicomnode.domain.task import Task
 from dicomnode.index import advice as index
 from dicomnode.index.database import DATABASE_AWAY, Database, Transaction
+from dicomnode.observe.metrics import Reading
 from dicomnode.sdk.codes import Code
 from dicomnode.sdk.findings import Finding, Recommendation
 from dicomnode.sdk.spec import Match
@@ -32,6 +33,7 @@ log = logging.getLogger(__name__)
 
 _SHOWN = timedelta(hours=12)
 """How long a stated advice stays on the board."""
+_SHARES = (0.5, 0.95, 0.99)
 _LONGEST_NAP_S = 1.0
 _RETRY_S = 0.5
 _LONGEST_NAME = 64
@@ -190,6 +192,32 @@ class Board:
             kept = [one for one in self._board.values() if one.stated is None or one.stated >= since]
         waiting = sorted((one for one in kept if one.kind is None), key=lambda one: one.deadline)
         return [*waiting, *sorted((one for one in kept if one.stated), key=_stated, reverse=True)]
+
+    def readings(self) -> tuple[Reading, ...]:
+        """Advice of the last hours by what was advised and by whom, and how long the images had to wait for it."""
+        stated = [one for one in self.shown() if one.kind and one.origin]
+        counts = Counter((one.kind.value, one.origin.value) for one in stated if one.kind and one.origin)
+        begun = timedelta(seconds=self._settings.deadline)
+        waits = sorted(
+            (one.stated - (one.deadline - begun)).total_seconds() for one in stated if one.counting and one.stated
+        )
+        ranks: dict[tuple[str, ...], float] = {
+            (f"{share:g}",): waits[min(int(share * len(waits)), len(waits) - 1)] for share in _SHARES if waits
+        }
+        return (
+            Reading(
+                name="dicomnode_advice",
+                text=f"Exams advised in the last {_SHOWN.total_seconds() / 3600:g} hours.",
+                labels=("advice", "by"),
+                values={labels: float(count) for labels, count in counts.items()},
+            ),
+            Reading(
+                name="dicomnode_advice_seconds",
+                text="Seconds from complete images to the advice, over the same time.",
+                labels=("quantile",),
+                values=ranks,
+            ),
+        )
 
     def listen(self, listener: Listener) -> Callable[[], None]:
         """Tell a listener of every change; call what is returned to end it."""

@@ -201,7 +201,7 @@ class Node:
 
     def _readings(self) -> tuple[Reading, ...]:
         with self._database.read() as session:
-            return counts.readings(session)
+            return (*counts.readings(session), *self.advice.readings())
 
     def stop(self) -> bool:
         """Take nothing more and let running work finish for a while.

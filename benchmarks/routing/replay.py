@@ -1,10 +1,11 @@
 """How soon does the technologist see the advice? Phantom exams sent as scanners send them, and the page watched.
 
-    python -m benchmarks.routing.replay [--exams 200] [--scanners 2] [--no-load]
+    python -m benchmarks.routing.replay [--exams 200] [--scanners 2] [--every 10] [--no-load]
 
 A fresh node on SQLite with its web pages; liver exams come in and are worked on meanwhile. Of each exam the time is
 taken from the C-STORE response to the last image of T1 and T2 until the page's stream says the advice. Pauses between
-series are seconds instead of minutes; what is in them for the node is the same.
+series are seconds instead of minutes; what is in them for the node is the same. Exams of one scanner begin ``--every``
+seconds: scanners need minutes, so that anything under 60 is more than a hospital sends.
 """
 
 from __future__ import annotations
@@ -66,9 +67,15 @@ class Scanner:
     """Sends exams, and remembers when the last needed image was acknowledged."""
 
     peer: PeerSettings
+    every: float = 10.0
     acknowledged: dict[str, float] = field(default_factory=dict)
 
     def send(self, made: Written, manner: str, chance: random.Random) -> None:
+        begun = time.monotonic()
+        self._series(made, manner, chance)
+        time.sleep(max(0.0, begun + self.every * chance.uniform(0.8, 1.2) - time.monotonic()))
+
+    def _series(self, made: Written, manner: str, chance: random.Random) -> None:
         t1, t2 = made.series["t1"], made.series["t2"]
         pause = chance.uniform(0.5, 2.0)
         if manner == "contrast first":
@@ -84,7 +91,6 @@ class Scanner:
                 self._store(t2[len(t2) // 2 :])
             else:
                 self._store(t2[:-4] if manner == "incomplete" else t2)
-        time.sleep(pause)
 
     def _store(self, files: Sequence[Path]) -> None:
         outgoing = [scu.outgoing(path) for path in files]
@@ -140,6 +146,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--exams", type=int, default=200)
     parser.add_argument("--scanners", type=int, default=2)
+    parser.add_argument("--every", type=float, default=10.0)
     parser.add_argument("--no-load", action="store_true")
     parser.add_argument("--out", type=Path)
     given = parser.parse_args()
@@ -155,7 +162,7 @@ def main() -> None:
             page, stop = Page(port=port), threading.Event()
             threading.Thread(target=page.watch, daemon=True).start()
             peer = PeerSettings(name="node", aet="DICOMNODE", port=node.port)
-            scanner = Scanner(peer=peer)
+            scanner = Scanner(peer=peer, every=given.every)
             load = threading.Thread(target=_livers, args=(folder / "livers", peer, stop))
             if not given.no_load:
                 load.start()

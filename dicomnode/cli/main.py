@@ -7,7 +7,20 @@ import sys
 import typer
 
 from dicomnode import __version__
-from dicomnode.cli import config, models, monitor, peers, plugins, quarantine, send, serve, studies, tasks, verify
+from dicomnode.cli import (
+    advice,
+    config,
+    models,
+    monitor,
+    peers,
+    plugins,
+    quarantine,
+    send,
+    serve,
+    studies,
+    tasks,
+    verify,
+)
 from dicomnode.errors import DicomnodeError
 
 app = typer.Typer(
@@ -25,6 +38,7 @@ for name, noun in (
     ("plugins", plugins.app),
     ("models", models.app),
     ("peers", peers.app),
+    ("advice", advice.app),
     ("monitor", monitor.app),
     ("quarantine", quarantine.app),
     ("config", config.app),

@@ -265,3 +265,16 @@ def test_a_plan_opens_what_the_watch_has_not_seen_yet(make: Callable[..., Board]
     arrive(database)
     board.planned(STUDY, [ADVISING])
     assert only(board).counting is True
+
+
+def test_what_was_advised_and_how_soon_is_a_metric(make: Callable[..., Board], database: Database) -> None:
+    board = make()
+    assert [one.values for one in board.readings()] == [{}, {}]
+    arrive(database)
+    board.watch()
+    board.planned(STUDY, [ADVISING])
+    board.found(TASK, [OMIT])
+    advised, seconds = board.readings()
+    assert advised.values == {("ADV_OMIT", "plugin"): 1.0}
+    assert seconds.values.keys() == {("0.5",), ("0.95",), ("0.99",)}
+    assert 0 <= seconds.values[("0.5",)] < 60

@@ -7,15 +7,18 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
+from dicomnode.advice import Board
 from dicomnode.catalog.models import Filled
 from dicomnode.catalog.plugins import Enabled
+from dicomnode.domain.advice import AdviceKind
 from dicomnode.domain.decision import Freeze, Stream
 from dicomnode.domain.exam import Outcome
 from dicomnode.domain.identity import AETitle
 from dicomnode.domain.task import ResultObject, TaskState
-from dicomnode.errors import PluginCrashed, Unsuitable
+from dicomnode.errors import PluginCrashed, PluginTimedOut, Unsuitable
 from dicomnode.index import alarms, exams, ledger, references, tasks, views
 from dicomnode.pipeline import Pipeline, retry
 from dicomnode.sdk import Decision
@@ -208,3 +211,31 @@ def test_a_task_whose_model_may_not_speak_ends_with_the_reason_and_runs_nothing(
     Pipeline(world.parts).execute(TASK.task_id, 1)
     reason = "zoo failed: ModelRefused: slot main: npc/1 (card.toml): it expired on 2026-01-01"
     assert world.series() == (Outcome.FAILED, reason)
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (PluginCrashed("killed by SIGKILL"), "the analysis failed (PluginCrashed)"),
+        (PluginTimedOut("it ran longer than 60 s"), "the analysis failed (PluginTimedOut)"),
+        (Unsuitable("no model fills the slot"), "no model fills the slot"),
+        (RuntimeError("a fault of ours"), "the analysis failed unexpectedly"),
+    ],
+)
+def test_a_plugin_that_cannot_advise_ends_in_the_ordered_protocol(
+    world: World, monkeypatch: pytest.MonkeyPatch, error: Exception, reason: str
+) -> None:
+    board = Board(world.parts.settings.advice, world.database, ["zoo"], lambda: world.clock[0])
+    world.parts = replace(world.parts, advice=board)
+
+    def fails(*_: object) -> None:
+        raise error
+
+    queued(world)
+    monkeypatch.setattr("dicomnode.pipeline.run", fails)
+    with world.database.write() as session:
+        session.execute(text("UPDATE exam SET state = 'open'"))
+    board.watch()
+    world.pipeline.execute(TASK.task_id, 1)
+    (said,) = board.shown()
+    assert (said.kind, said.reason) == (AdviceKind.STANDARD_PROTOCOL, reason)
