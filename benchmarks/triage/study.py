@@ -34,7 +34,7 @@ from dicomnode_plugins._learning.tiers import combined
 from dicomnode_plugins._learning.training import ON_A_PHANTOM, Recipe, Trainer, cases, logits
 
 # Name: how many, and the seed that their patients come from; no patient is in two sets.
-SETS = {"training": (1000, 11), "validation": (250, 12), "calibration": (440, 13), "test": (440, 14)}
+SETS = {"training": (1000, 11), "validation": (250, 12), "calibration": (440, 13), "test": (200, 14)}
 WHOLE_HEADS = ("calibration", "test")
 RULES: tuple[Rule, ...] = ("lower bound", "point")
 
@@ -131,10 +131,10 @@ def publish(source: Path, folder: Path, seed: int, cutoffs: Cutoffs) -> None:
     calibration = cohort(source, "calibration")
     digest = hashlib.sha256(calibration.volumes.astype(np.float16).tobytes() + "".join(calibration.kinds).encode())
     card = {
-        "id": "recurrence-phantom",
-        "version": f"seed-{seed}",
+        "id": "npc-phantom",
+        "version": str(2 + seed),
         "plugin": "recurrence_triage",
-        "slot": "darndest",
+        "slot": "triage",
         "architecture": "densenet-small",
         "status": "demonstration",
         "statement": "1,000 synthetic exams of benchmarks/triage, one protocol at 1.5 T, one seed. No patient, ever.",

@@ -60,5 +60,4 @@ SPEC = PluginSpec(
     ),
     learning=learning("dicomnode_plugins.recurrence_triage.learning"),
     preload=("torch", "scipy.ndimage", "scipy.optimize", "safetensors.torch"),
-    learning=learning("dicomnode_plugins.recurrence_triage.learning"),
 )
