@@ -19,7 +19,7 @@ import torch
 from dicomnode_plugins._learning.networks import network
 from dicomnode_plugins._learning.onnx import Session, export
 
-SHAPES: dict[str, tuple[int, int, int, int]] = {"densenet121": (1, 32, 128, 128), "densenet-small": (1, 14, 40, 40)}
+SHAPES: dict[str, tuple[int, int, int, int]] = {"densenet-small": (1, 14, 40, 40), "densenet121": (1, 32, 128, 128)}
 
 
 class AsItComes(torch.nn.Module):
