@@ -224,7 +224,7 @@ def test_the_demonstration_tells_recurrence_from_none() -> None:
         tiers += said(findings, codes.TIER)
     assert tiers[0].startswith("Negative: ")
     assert tiers[1].startswith("Suspicious: ")
-    assert tiers[1].endswith(" is at or above 0.105: recurrence")
+    assert tiers[1].endswith(" is at or above 0.170: recurrence")
 
 
 def test_clinical_mode_refuses_the_demonstration() -> None:
