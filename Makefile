@@ -17,7 +17,7 @@ venv: .venv/built  ## build .venv from constraints.txt; the others do it themsel
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --upgrade pip
 	$(BIN)/python -m pip install --constraint constraints.txt --build-constraint constraints.txt \
-		--editable '.[postgresql]' --group test --group lint
+		--editable '.[postgresql,onnx]' --group test --group lint
 	@touch $@
 
 demo: .venv/built  ## a liver exam goes in, results come out: a node and a PACS on this machine

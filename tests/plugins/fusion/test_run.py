@@ -64,7 +64,7 @@ def test_what_cannot_be_placed_is_not_written_and_said(frames: tuple[str, str], 
 def test_every_figure_is_measured() -> None:
     for kind in ("true", "other_patient"):
         measured = numbers(found(kind))
-        assert len(measured) == 15
+        assert len(measured) == 16
         assert measured["REG_OVERLAP"] > 0.8
 
 
