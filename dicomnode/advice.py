@@ -168,6 +168,13 @@ class Board:
         reason = lines[0] if lines else "the exam ended without the images needed"
         self._state(study, AdviceKind.STANDARD_PROTOCOL, reason, Origin.FAILURE)
 
+    def incomplete(self, study: str, because: str) -> None:
+        """The exam is judged though images are missing: what is still awaited of it ends in the protocol as ordered."""
+        with self._lock:
+            one = self._board.get(study)
+        if one is not None and one.kind is None and not one.counting:
+            self._state(study, AdviceKind.STANDARD_PROTOCOL, f"images are missing: {because}", Origin.FAILURE)
+
     def acknowledge(self, study: str, kind: AdviceKind, who: str) -> bool:
         """Keep who has seen an advice; False when it is another one by now, or somebody has before.
 

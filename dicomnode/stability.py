@@ -163,6 +163,8 @@ class StabilityClock:
         with self._parts.database.write() as session:
             if not exams.claim(session, found.arrivals):
                 return
+            if isinstance(decision, Incomplete):  # before anything can be planned with what is here
+                self._parts.advice.incomplete(found.arrivals.study_instance_uid, decision.because)
             exams.note_decision(session, exam_id, f"{said} ({confidence})", confidence)
             if isinstance(decision, Complete):
                 evidence.learn(session, [series for series in found.series if series.regular])

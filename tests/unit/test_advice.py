@@ -278,3 +278,27 @@ def test_what_was_advised_and_how_soon_is_a_metric(make: Callable[..., Board], d
     assert advised.values == {("ADV_OMIT", "plugin"): 1.0}
     assert seconds.values.keys() == {("0.5",), ("0.95",), ("0.99",)}
     assert 0 <= seconds.values[("0.5",)] < 60
+
+
+def test_an_exam_that_lacks_images_never_omits(make: Callable[..., Board], database: Database) -> None:
+    board = make()
+    arrive(database)
+    board.watch()
+    board.incomplete(STUDY, "T2: 4 of 28 images have not come")
+    board.planned(STUDY, [ADVISING])
+    board.found(TASK, [OMIT])
+    assert (only(board).kind, only(board).reason) == (
+        AdviceKind.STANDARD_PROTOCOL,
+        "images are missing: T2: 4 of 28 images have not come",
+    )
+
+
+def test_what_is_missing_elsewhere_does_not_take_the_answer_away(
+    make: Callable[..., Board], database: Database
+) -> None:
+    board = make()
+    arrive(database)
+    board.planned(STUDY, [ADVISING])
+    board.incomplete(STUDY, "DWI: 1 of 20 images has not come")
+    board.found(TASK, [OMIT])
+    assert only(board).kind is AdviceKind.MAY_BE_OMITTED
