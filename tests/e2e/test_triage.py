@@ -49,8 +49,6 @@ def walk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Walk]:
         peers = f"""
 [models]
 folder = "{card.parent}"
-[plugins.contrast_routing]
-enabled = false
 [plugins.recurrence_triage]
 models = {{ triage = "random/1" }}
 [[peers]]
