@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from dicomnode.execute.workers import Workers
@@ -10,6 +11,9 @@ from dicomnode.sdk.findings import Finding
 from dicomnode.sdk.running import run_case
 from dicomnode.sdk.spec import PluginSpec
 from dicomnode.sdk.verify import declared
+
+_YIELDING = 10
+"""Added to the niceness of a plugin of the normal lane."""
 
 
 def run(workers: Workers, spec: PluginSpec, directory: Path) -> list[Finding]:
@@ -26,7 +30,7 @@ def run(workers: Workers, spec: PluginSpec, directory: Path) -> list[Finding]:
     (directory / wire.FINDINGS).unlink(missing_ok=True)
     resources = spec.resources
     workers.run(
-        run_case,
+        run_case if resources.lane == "express" else run_yielding,
         spec.entry,
         directory,
         min(workers.threads, resources.cpus),
@@ -36,3 +40,15 @@ def run(workers: Workers, spec: PluginSpec, directory: Path) -> list[Finding]:
     findings = wire.read_findings(directory, case)
     declared(findings, spec)
     return findings
+
+
+def run_yielding(entry: str, directory: Path, threads: int) -> None:
+    """Run a plugin that nobody waits for at the scanner: the processor goes to others first.
+
+    Raises
+    ------
+    DicomnodeError
+        As `dicomnode.sdk.running.run_case`.
+    """
+    os.nice(_YIELDING)
+    run_case(entry, directory, threads)
