@@ -86,7 +86,7 @@ def read(text: str, known: Mapping[str, Collection[StudyInstanceUID]]) -> Table:
     try:
         return _table(rows, known)
     except csv.Error as error:
-        raise BadOutcomes(f"line {rows.line_num}: {error}") from error
+        raise BadOutcomes(f"line {rows.reader.line_num}: {error}") from error
 
 
 def _table(rows: csv.DictReader[str], known: Mapping[str, Collection[StudyInstanceUID]]) -> Table:
