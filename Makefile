@@ -24,7 +24,7 @@ demo: .venv/built  ## a liver exam goes in, results come out: a node and a PACS 
 	$(BIN)/dicomnode demo
 
 test: .venv/built  ## the whole suite, linters included
-	$(BIN)/python -m pytest -n 2 --dist worksteal
+	$(BIN)/python -m pytest -n 3 --dist worksteal
 
 test-kill: .venv/built  ## the long form of the crash test: kill -9 at 20 random moments
 	DICOMNODE_KILLS=20 $(BIN)/python -m pytest --timeout 3600 tests/e2e/test_crash.py

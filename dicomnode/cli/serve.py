@@ -18,6 +18,8 @@ from dicomnode.observe import logging as observe
 from dicomnode.web.application import Sources
 from dicomnode.web.server import serving
 
+_NAP_S = 0.5
+
 
 def serve(
     config: ConfigOption = None,
@@ -35,7 +37,9 @@ def serve(
         node.start()
         pages = Sources(board=node.advice, check=node.check, metrics=node.metrics.render)
         with serving(settings.web, pages) if settings.web.enabled else nullcontext():
-            stop.wait()
+            # The system may give the signal to any thread; then the main one, which has to handle it, would sleep on.
+            while not stop.wait(_NAP_S):
+                pass
     finally:
         if not node.stop():
             os._exit(0)
