@@ -1,4 +1,4 @@
-"""``dicomnode serve`` and ``dicomnode demo``."""
+"""``dicomnode serve``: the node."""
 
 from __future__ import annotations
 
@@ -6,13 +6,11 @@ import os
 import signal
 import threading
 from contextlib import nullcontext
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from dicomnode.cli.options import ConfigOption, SetOption, read_settings
-from dicomnode.demo.run import run
 from dicomnode.node import Node
 from dicomnode.observe import logging as observe
 from dicomnode.web.application import Sources
@@ -20,7 +18,10 @@ from dicomnode.web.server import serving
 
 _NAP_S = 0.5
 
+app = typer.Typer(add_completion=False)
 
+
+@app.command()
 def serve(
     config: ConfigOption = None,
     overrides: SetOption = None,
@@ -43,12 +44,3 @@ def serve(
     finally:
         if not node.stop():
             os._exit(0)
-
-
-def demo(
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the pictures and objects.")] = Path(
-        "demo-results"
-    ),
-) -> None:
-    """Send a synthetic liver exam through a node to a stand-in PACS and show what came back."""
-    run(output)

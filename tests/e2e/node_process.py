@@ -119,7 +119,7 @@ longest_retry = 2.0
         """Run a command with --json and return what it says."""
         return json.loads(self.cli(*arguments, "--json").stdout)
 
-    def settled(self, tasks: int, seconds: float = 90) -> list[dict[str, Any]]:
+    def settled(self, tasks: int, seconds: float = 240) -> list[dict[str, Any]]:
         """Wait until this many tasks have ended and nothing is left to deliver or to prove."""
         moving = {"queued", "waiting"} | ({"delivered"} if "commitment = true" in self.config.read_text() else set())
 
