@@ -11,10 +11,10 @@ from typing import Literal
 from dicomnode.errors import SettingsError
 from dicomnode.sdk.cohort import PARTS, Part
 
-_MOST_PROBLEMS = 20
 _CLASSES = {"1": True, "positive": True, "yes": True, "true": True, "0": False, "negative": False, "no": False} | {
     "false": False
 }
+_UNKNOWN = ("", "unknown")
 _MOST_PROBLEMS = 20
 
 
@@ -26,12 +26,13 @@ class Label:
     """Counted from 1, the heading included."""
     by: Literal["study", "patient"]
     value: str
-    positive: bool
+    positive: bool | None
+    """None where the table says that it is not known."""
     part: Part | None
     """None where the table does not say: the split decides."""
 
 
-def read(text: str) -> tuple[Label, ...]:
+def read(text: str, *, unlabelled: bool = False) -> tuple[Label, ...]:
     """A table with a column ``study`` or ``patient``, a column ``label``, and, if wanted, a column ``set``.
 
     Parameters
@@ -39,25 +40,25 @@ def read(text: str) -> tuple[Label, ...]:
     text : str
         Comma or semicolon separated, a heading first. ``label`` is 1, positive, yes, true or their opposites; ``set``
         is training, validation, calibration or test.
+    unlabelled : bool
+        ``label`` may also be empty or "unknown", as somebody else says something of such exams: a teacher.
 
     Raises
     ------
     SettingsError
         With every line that is wrong and what is wrong with it; never a value that could name a patient.
     """
-    first = text.removeprefix("\ufeff").partition("\n")[0]
-    rows = csv.reader(io.StringIO(text.removeprefix("\ufeff")), delimiter=";" if ";" in first else ",")
-    heading = [name.strip().lower() for name in next(rows, [])]
+    rows = _rows(text.removeprefix("\ufeff"))
+    heading = [name.strip().lower() for name in rows[0][1]] if rows else []
     by = _key(heading)
     labels: list[Label] = []
     problems: list[str] = []
     seen: dict[str, int] = {}
-    for row in rows:
+    for line, row in rows[1:]:
         if not any(cell.strip() for cell in row):
             continue
-        line = rows.line_num
         cells = dict(zip(heading, (cell.strip() for cell in row), strict=False))
-        wrong = _wrong(cells, by, heading, len(row))
+        wrong = _wrong(cells, by, heading, len(row), unlabelled=unlabelled)
         if not wrong and cells[by] in seen:
             wrong = f"the same {by} as in line {seen[cells[by]]}"
         if wrong:
@@ -65,7 +66,9 @@ def read(text: str) -> tuple[Label, ...]:
             continue
         seen[cells[by]] = line
         part = next((part for part in PARTS if part == cells.get("set", "").lower()), None)
-        labels.append(Label(line=line, by=by, value=cells[by], positive=_CLASSES[cells["label"].lower()], part=part))
+        labels.append(
+            Label(line=line, by=by, value=cells[by], positive=_CLASSES.get(cells["label"].lower()), part=part)
+        )
     if not labels and not problems:
         problems.append("there is no line after the heading")
     refuse(problems)
@@ -92,6 +95,18 @@ def numbers(lines: Sequence[int]) -> str:
     return f"{shown} ..." if len(lines) > _MOST_PROBLEMS else shown
 
 
+def _rows(text: str) -> list[tuple[int, list[str]]]:
+    """Number of its line and cells of each row; lines end as on any system."""
+    lines = io.StringIO(text, newline=None)
+    delimiter = ";" if ";" in lines.readline() else ","
+    lines.seek(0)
+    reader = csv.reader(lines, delimiter=delimiter)
+    try:
+        return [(reader.line_num, row) for row in reader]
+    except csv.Error as error:
+        raise SettingsError(f"the table of labels: line {reader.line_num}: {error}") from error
+
+
 def _key(heading: Sequence[str]) -> Literal["study", "patient"]:
     if "label" not in heading:
         raise SettingsError("the table of labels has no column 'label'")
@@ -100,13 +115,18 @@ def _key(heading: Sequence[str]) -> Literal["study", "patient"]:
     return "study" if "study" in heading else "patient"
 
 
-def _wrong(cells: Mapping[str, str], by: str, heading: Sequence[str], count: int) -> str:
+def _wrong(cells: Mapping[str, str], by: str, heading: Sequence[str], count: int, *, unlabelled: bool) -> str:
     if count != len(heading):
         return f"{count} cells, the heading has {len(heading)}"
     if not cells[by]:
         return f"the {by} is missing"
-    if cells["label"].lower() not in _CLASSES:
+    said = cells["label"].lower()
+    if said in _UNKNOWN and not unlabelled:
+        return "an exam without label teaches nothing without a teacher (models train --teacher)"
+    if said not in _CLASSES and said not in _UNKNOWN:
         return f"label {cells['label']!r:.20} is none of {', '.join(_CLASSES)}"
     if cells.get("set", "") and cells["set"].lower() not in PARTS:
         return f"set {cells['set']!r:.20} is none of {', '.join(PARTS)}"
+    if said in _UNKNOWN and cells.get("set", "").lower() not in ("", "training"):
+        return "an exam without label can serve for training only"
     return ""

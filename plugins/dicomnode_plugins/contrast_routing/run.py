@@ -21,7 +21,7 @@ from dicomnode_plugins._learning.landmark import NotFound
 from dicomnode_plugins._learning.nasopharynx import NotPrepared, prepare
 from dicomnode_plugins._learning.scoring import crop_of
 from dicomnode_plugins._learning.tiers import Tier
-from dicomnode_plugins.contrast_routing import codes, decision, gates
+from dicomnode_plugins.contrast_routing import SLOT, codes, decision, gates
 from dicomnode_plugins.contrast_routing.decision import Score
 from dicomnode_plugins.contrast_routing.scoring import SEQUENCES, score
 
@@ -38,7 +38,7 @@ def run(case: Case, context: Context) -> list[Finding]:
     dicomnode_plugins._learning.weights.WeightsRefused
         When weights are not what the model's card says.
     """
-    model = case.model("unenhanced")
+    model = case.model(SLOT)
     facts = _assumed(case)
     volumes = {name: case.volume(name) for name in SEQUENCES}
     failed = list(gates.failed(volumes, model.domain, facts))

@@ -18,6 +18,15 @@ def test_a_table_by_patient_and_one_by_study() -> None:
     assert (only.by, only.value, only.positive, only.part) == ("study", "1.2.3", False, None)
 
 
+def test_an_exam_without_label_is_for_a_teacher_and_for_training() -> None:
+    table = "patient,label,set\nP1,,training\nP2,Unknown,training\nP3,1,test\n"
+    assert [label.positive for label in read(table, unlabelled=True)] == [None, None, True]
+    with pytest.raises(SettingsError, match="line 2: an exam without label teaches nothing without a teacher"):
+        read(table)
+    with pytest.raises(SettingsError, match="line 2: an exam without label can serve for training only"):
+        read("patient,label,set\nP1,,test\n", unlabelled=True)
+
+
 @pytest.mark.parametrize(
     ("table", "says"),
     [
@@ -44,6 +53,12 @@ def test_every_wrong_line_is_named_up_to_twenty() -> None:
         read("patient,label\n" + "\n".join(f"P{n},x" for n in range(25)))
     said = str(raised.value).splitlines()
     assert (len(said), said[1].strip()[:7], said[-1].strip()) == (22, "line 2:", "and 5 more")
+
+
+def test_lines_end_as_on_any_system_and_what_is_no_table_is_said() -> None:
+    assert [label.line for label in read("patient,label\rP1,1\rP2,0")] == [2, 3]
+    with pytest.raises(SettingsError, match="the table of labels: line 2: field larger than field limit"):
+        read("patient,label\nP1," + "x" * 200_000)
 
 
 @settings(max_examples=50)
