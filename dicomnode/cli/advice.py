@@ -19,7 +19,11 @@ from dicomnode.index.database import Transaction
 from dicomnode.monitor import savings
 from dicomnode.monitor.savings import Followed
 
-app = typer.Typer(help="What was advised on contrast, what became of it, and what it saved.")
+app = typer.Typer(
+    help="What was advised on contrast, what became of it, and what it saved.",
+    no_args_is_help=True,
+    add_completion=False,
+)
 
 _FIRST, _LAST = datetime(2000, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC)
 

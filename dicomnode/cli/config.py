@@ -12,7 +12,9 @@ from dicomnode.cli.options import ConfigOption, JsonOption, SetOption, read_sett
 from dicomnode.dicom.header import KEYWORDS
 from dicomnode.section import MatchSettings
 
-app = typer.Typer(help="Is the configuration right, and what does it amount to?")
+app = typer.Typer(
+    help="Is the configuration right, and what does it amount to?", no_args_is_help=True, add_completion=False
+)
 
 
 @app.command()

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from dicomnode.errors import SettingsError
 from dicomnode.sdk.cohort import PARTS, Part
 
-_CLASSES = {"1": True, "positive": True, "yes": True, "true": True, "0": False, "negative": False, "no": False} | {
-    "false": False
-}
+_CLASSES = dict.fromkeys(("1", "positive", "yes", "true"), True) | dict.fromkeys(
+    ("0", "negative", "no", "false"), False
+)
 _UNKNOWN = ("", "unknown")
 _MOST_PROBLEMS = 20
 
@@ -49,12 +49,12 @@ def read(text: str, *, unlabelled: bool = False) -> tuple[Label, ...]:
         With every line that is wrong and what is wrong with it; never a value that could name a patient.
     """
     rows = _rows(text.removeprefix("\ufeff"))
-    heading = [name.strip().lower() for name in rows[0][1]] if rows else []
+    heading = [name.strip().lower() for name in next(rows, (0, []))[1]]
     by = _key(heading)
     labels: list[Label] = []
     problems: list[str] = []
     seen: dict[str, int] = {}
-    for line, row in rows[1:]:
+    for line, row in rows:
         if not any(cell.strip() for cell in row):
             continue
         cells = dict(zip(heading, (cell.strip() for cell in row), strict=False))
@@ -95,16 +95,17 @@ def numbers(lines: Sequence[int]) -> str:
     return f"{shown} ..." if len(lines) > _MOST_PROBLEMS else shown
 
 
-def _rows(text: str) -> list[tuple[int, list[str]]]:
-    """Number of its line and cells of each row; lines end as on any system."""
+def _rows(text: str) -> Iterator[tuple[int, list[str]]]:
+    """Number and cells of each line; lines may end as on any system."""
     lines = io.StringIO(text, newline=None)
     delimiter = ";" if ";" in lines.readline() else ","
     lines.seek(0)
-    reader = csv.reader(lines, delimiter=delimiter)
+    rows = csv.reader(lines, delimiter=delimiter)
     try:
-        return [(reader.line_num, row) for row in reader]
+        for row in rows:
+            yield rows.line_num, row
     except csv.Error as error:
-        raise SettingsError(f"the table of labels: line {reader.line_num}: {error}") from error
+        raise SettingsError(f"the table of labels: line {rows.line_num}: {error}") from error
 
 
 def _key(heading: Sequence[str]) -> Literal["study", "patient"]:

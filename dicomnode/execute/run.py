@@ -12,7 +12,7 @@ from dicomnode.sdk.running import run_case
 from dicomnode.sdk.spec import PluginSpec
 from dicomnode.sdk.verify import declared
 
-_YIELDING = 10
+_YIELDING = 5
 """Added to the niceness of a plugin of the normal lane."""
 
 

@@ -12,8 +12,10 @@ from tests.unit.cli.conftest import Cli
 
 
 def test_a_demonstration_fills_its_slot_in_research_mode(cli: Cli) -> None:
-    models = {model["model"]: model for model in cli("models", "list", as_json=True)}
-    shipped = models["npc-phantom/1"]
+    assert cli("models", "list", as_json=True) == [], "a demonstration runs nowhere unasked"
+    named = ("--set", "plugins.recurrence_triage.enabled=true")
+    models = {model["model"]: model for model in cli("models", "list", *named, as_json=True)}
+    shipped = models["npc-phantom/2"]
     assert (shipped["status"], shipped["fills"], shipped["problem"]) == (
         "demonstration",
         "recurrence_triage.triage",
