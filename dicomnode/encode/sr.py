@@ -64,7 +64,7 @@ def build(contents: Contents, context: Context, series: Series, segmentations: S
         Those of ``contents``, written, in the same order; the report refers to them and to the sources.
     """
     root = _tree(contents, context, segmentations)[0]
-    report = document.report(root, [*context.sources.every(), *segmentations], context.replaces)
+    report = document.report(root, [*context.sources.everything(), *segmentations], context.replaces)
     stamp(report, context, series)
     return report
 
