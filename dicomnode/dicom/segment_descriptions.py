@@ -77,4 +77,5 @@ def _code(item: Dataset, keyword: str) -> Code | None:
 
 
 def _text(item: Dataset, keyword: str) -> str:
-    return " ".join(str(item.get(keyword) or "").split())
+    text = " ".join(str(item.get(keyword) or "").split())
+    return "".join(character for character in text if character.isprintable() and character != "\\")
