@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from io import BytesIO
@@ -28,7 +29,10 @@ Labelled = npt.NDArray[np.uint8]
 
 _MOST_SEGMENTS: Final = 255
 _PARALLEL: Final = 1 - 1e-4  # cosine, of 0.8 degrees
-_UNREADABLE = (AttributeError, IndexError, KeyError, NotImplementedError, RuntimeError, TypeError, ValueError)
+_UNREADABLE = (
+    *(AttributeError, EOFError, IndexError, KeyError, NotImplementedError, OSError, OverflowError, RuntimeError),
+    *(TypeError, ValueError, struct.error),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

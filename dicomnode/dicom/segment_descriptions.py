@@ -8,16 +8,12 @@ from pydicom import Dataset
 
 from dicomnode.dicom import segment_facts
 from dicomnode.errors import GeometryError
-from dicomnode.sdk.codes import Code
+from dicomnode.sdk.codes import SIDES, Code
 from dicomnode.sdk.labels import LabelledSegment, Side
 
 BACKGROUND: Final = ("125040", "DCM")
-_SIDES: Final[dict[tuple[str, str], Side]] = {
-    ("7771000", "SCT"): "L",
-    ("24028007", "SCT"): "R",
-    ("51440002", "SCT"): "B",
-}
-"""Laterality (CID 244)."""
+_LATERALITIES: Final[tuple[Side, ...]] = ("L", "R", "B")
+_SIDES: Final = {(SIDES[side].value, SIDES[side].scheme): side for side in _LATERALITIES}
 _MAKERS: Final[dict[str, Literal["AUTOMATIC", "SEMIAUTOMATIC", "MANUAL"]]] = {
     "AUTOMATIC": "AUTOMATIC",
     "SEMIAUTOMATIC": "SEMIAUTOMATIC",

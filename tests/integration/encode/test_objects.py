@@ -360,3 +360,18 @@ def test_a_received_segmentation_that_was_used_is_in_the_image_library_and_the_e
 def test_a_segmentation_of_somebody_else_is_never_a_source(task: Work, tmp_path: Path) -> None:
     with pytest.raises(CheckFailed, match="a segmentation differs from the input images in PatientBirthDate"):
         encode(FINDINGS, drawn(task, tmp_path, PatientBirthDate="19991231"))
+
+
+def test_the_side_of_a_segment_is_in_the_segmentation_and_in_its_measurements(task: Work) -> None:
+    left = [
+        replace(f, segments=(replace(cases.LIVER, side="L"), *f.segments[1:])) if isinstance(f, Segmentation) else f
+        for f in FINDINGS
+    ]
+    results = encode(left, task)
+    (image,) = of_kind(results, "SEG")
+    first, second = (item.SegmentedPropertyTypeCodeSequence[0] for item in image.SegmentSequence)
+    assert first.SegmentedPropertyTypeModifierCodeSequence[0].CodeValue == "7771000"
+    assert "SegmentedPropertyTypeModifierCodeSequence" not in second
+    (site,) = (item for item in nodes(of_kind(results, "SR")[0]) if name(item) == "Finding Site")
+    assert site.ConceptCodeSequence[0].CodeValue == codes.LIVER.value
+    assert site.ContentSequence[0].ConceptCodeSequence[0].CodeValue == "7771000"
