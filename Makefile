@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test test-kill test-receiver test-delivery test-fuzz bench-ingest bench-arrivals lint format peers pictures bench clean
+.PHONY: help venv demo test test-kill test-receiver test-delivery test-fuzz test-fusion bench-ingest bench-arrivals lint format peers pictures bench clean
 
 help:  ## list what can be made
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 18
@@ -17,7 +17,7 @@ venv: .venv/built  ## build .venv from constraints.txt; the others do it themsel
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --upgrade pip
 	$(BIN)/python -m pip install --constraint constraints.txt --build-constraint constraints.txt \
-		--editable '.[postgresql]' --group test --group lint
+		--editable '.[postgresql,onnx]' --group test --group lint
 	@touch $@
 
 demo: .venv/built  ## a liver exam goes in, results come out: a node and a PACS on this machine
@@ -37,6 +37,9 @@ test-delivery: .venv/built  ## the long form of the delivery faults: 25 tasks to
 
 test-fuzz: .venv/built  ## the long form of the receiver's fuzz tests: 15 minutes each
 	DICOMNODE_FUZZ_SECONDS=900 $(BIN)/python -m pytest --timeout 7200 tests/property/test_fuzz.py
+
+test-fusion: .venv/built  ## the long form of fusion's walk to Orthanc: pairs of both makers
+	DICOMNODE_MAKERS=philips,siemens $(BIN)/python -m pytest --timeout 900 tests/e2e/test_fusion.py
 
 bench-ingest: .venv/built  ## receiving, beside DCMTK and Orthanc
 	$(BIN)/python benchmarks/ingest/compare.py

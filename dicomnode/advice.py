@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from dicomnode.advice_settings import AdviceSettings
 from dicomnode.assemble.conditions import holds
 from dicomnode.dicom.contrast import contrast
 from dicomnode.domain import advice as rules
@@ -22,16 +23,17 @@ from dicomnode.domain.exam import Assessment, PlannedTask
 from dicomnode.domain.instance import Facts
 from dicomnode.domain.task import Task
 from dicomnode.index import advice as index
-from dicomnode.index.database import DATABASE_AWAY, Database
+from dicomnode.index.database import DATABASE_AWAY, Database, Transaction
+from dicomnode.observe.metrics import Reading
 from dicomnode.sdk.codes import Code
 from dicomnode.sdk.findings import Finding, Recommendation
 from dicomnode.sdk.spec import Match
-from dicomnode.settings import AdviceSettings
 
 log = logging.getLogger(__name__)
 
 _SHOWN = timedelta(hours=12)
 """How long a stated advice stays on the board."""
+_SHARES = (0.5, 0.95, 0.99)
 _LONGEST_NAP_S = 1.0
 _RETRY_S = 0.5
 _LONGEST_NAME = 64
@@ -67,10 +69,14 @@ class Board:
         self._advising = frozenset(advising)
         self._conditions = [Match(keyword=one.keyword, op=one.op, value=one.value) for one in settings.match]
         self._board: dict[str, Advice] = {}
+        self._last_needed: dict[str, datetime] = {}
+        """When the last image came that an advice had to wait for; not kept over a restart."""
         self._unwritten: deque[_Change] = deque()
         self._listeners: list[Listener] = []
         self._lock = threading.Condition()
         self._work = threading.Condition()
+        self.on_kept: Callable[[Transaction, Advice], None] = lambda _, __: None
+        """Called in the transaction that keeps a change; set before :meth:`start`."""
         self._stopping = threading.Event()
         self._threads: list[threading.Thread] = []
 
@@ -115,7 +121,7 @@ class Board:
         with self._database.read() as session:
             fresh = index.unadvised(session, known)
             seen = {study: index.facts_of_series(session, study) for study in awaited.values()}
-            ended = index.ended(session, awaited)
+            ended = index.ended(session, awaited, self._advising)
         for exam in fresh:
             if self._is_advised(exam.series):
                 self._open(exam)
@@ -125,11 +131,13 @@ class Board:
         for exam_id in ended:  # its assessment was lost to a crash, or the exam was refused
             self.assessed(awaited[exam_id], None)
 
-    def planned(self, study: str, tasks: Sequence[PlannedTask]) -> None:
-        """Images suffice for these tasks: from now the deadline counts."""
+    def planned(self, study: str, tasks: Sequence[PlannedTask], last_needed: datetime | None = None) -> None:
+        """Images suffice for these tasks, the last of them came a moment ago: from now the deadline counts."""
         if any(task.plugin in self._advising for task in tasks):
             with self._lock:
                 is_known = study in self._board
+                if last_needed is not None:
+                    self._last_needed[study] = last_needed
             if not is_known:
                 self.watch()
             deadline = self._now() + timedelta(seconds=self._settings.deadline)
@@ -164,6 +172,13 @@ class Board:
         reason = lines[0] if lines else "the exam ended without the images needed"
         self._state(study, AdviceKind.STANDARD_PROTOCOL, reason, Origin.FAILURE)
 
+    def incomplete(self, study: str, because: str) -> None:
+        """The exam is judged though images are missing: what is still awaited of it ends in the protocol as ordered."""
+        with self._lock:
+            one = self._board.get(study)
+        if one is not None and one.kind is None and not one.counting:
+            self._state(study, AdviceKind.STANDARD_PROTOCOL, f"images are missing: {because}", Origin.FAILURE)
+
     def acknowledge(self, study: str, kind: AdviceKind, who: str) -> bool:
         """Keep who has seen an advice; False when it is another one by now, or somebody has before.
 
@@ -188,6 +203,36 @@ class Board:
             kept = [one for one in self._board.values() if one.stated is None or one.stated >= since]
         waiting = sorted((one for one in kept if one.kind is None), key=lambda one: one.deadline)
         return [*waiting, *sorted((one for one in kept if one.stated), key=_stated, reverse=True)]
+
+    def readings(self) -> tuple[Reading, ...]:
+        """Advice of the last hours by what was advised and by whom, and how long the images had to wait for it."""
+        stated = [one for one in self.shown() if one.kind and one.origin]
+        counts = Counter((one.kind.value, one.origin.value) for one in stated if one.kind and one.origin)
+        begun = timedelta(seconds=self._settings.deadline)
+        with self._lock:
+            since = dict(self._last_needed)
+        waits = sorted(
+            (one.stated - since.get(one.study_instance_uid, one.deadline - begun)).total_seconds()
+            for one in stated
+            if one.counting and one.stated
+        )
+        ranks: dict[tuple[str, ...], float] = {
+            (f"{share:g}",): waits[min(int(share * len(waits)), len(waits) - 1)] for share in _SHARES if waits
+        }
+        return (
+            Reading(
+                name="dicomnode_advice",
+                text=f"Exams advised in the last {_SHOWN.total_seconds() / 3600:g} hours.",
+                labels=("advice", "by"),
+                values={labels: float(count) for labels, count in counts.items()},
+            ),
+            Reading(
+                name="dicomnode_advice_seconds",
+                text="Seconds from the last image needed to the advice, over the same time.",
+                labels=("quantile",),
+                values=ranks,
+            ),
+        )
 
     def listen(self, listener: Listener) -> Callable[[], None]:
         """Tell a listener of every change; call what is returned to end it."""
@@ -290,6 +335,7 @@ class Board:
             try:
                 with self._database.write() as session:
                     index.keep(session, change.advice, change.said, change.at)
+                    self.on_kept(session, change.advice)
             except DATABASE_AWAY:
                 log.warning("an advice is not written yet, will be tried again")
                 if self._stopping.wait(_RETRY_S):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import logging
 import threading
 from collections.abc import Callable
@@ -28,10 +29,14 @@ from dicomnode.engine.runner import Runner, Workflow
 from dicomnode.engine.submitter import Submitter
 from dicomnode.errors import SettingsError
 from dicomnode.execute.workers import Workers
+from dicomnode.feed import Feed
+from dicomnode.hl7v2.mllp import Listener
 from dicomnode.index import counts, procedure_steps
 from dicomnode.index.database import Database, Transaction
 from dicomnode.index.intake import Intake
 from dicomnode.inquiry import SourceInquiry
+from dicomnode.notices import WORKFLOW as NOTIFY
+from dicomnode.notices import Notices
 from dicomnode.observe.metrics import Metrics, Reading
 from dicomnode.pipeline import LANES, Parts, Pipeline
 from dicomnode.prefetch import Prefetch, PriorMeans
@@ -48,6 +53,7 @@ log = logging.getLogger(__name__)
 _SWEEP_S = 0.5
 _OVERDUE_S = 1.0
 _PREFETCHES = 4
+_NOTICES = 4
 _RECONCILE_S = 60.0
 _RETENTION_S = 3600.0
 _SETTLE_S = 600.0
@@ -106,15 +112,19 @@ class Node:
         parts = self._parts(submitter, delivery, prefetch)
         pipeline = Pipeline(parts)
         clock = StabilityClock(parts, pipeline)
+        notices = Notices(settings, self._database, submitter, _now)
+        self.advice.on_kept = notices.begin
         self.advice.start()
         self._closing.callback(self.advice.stop)
-        self._run(pipeline, delivery, prefetch)
+        self._run(pipeline, delivery, prefetch, notices)
         if self.advice.in_force:
             self._tend("advice", self.advice.watch, _SWEEP_S)
+        if settings.hl7.enabled:
+            self._listen(submitter, clock)
         self._tend("stability clock", clock.look, _SWEEP_S, clock.wake)
         if settings.completeness.source:
             source, quiet = settings.peer(settings.completeness.source), settings.completeness.series_quiet
-            inquiry = SourceInquiry(self._database, source, settings.dicom, quiet, _now, clock.wake.set)
+            inquiry = SourceInquiry(self._database, source, settings.dicom, quiet, _now, clock.tell)
             self._tend("source counts", inquiry.ask, _SWEEP_S)
         self._tend("priors overdue", prefetch.end_overdue, _OVERDUE_S)
         self._tend("reconcile", pipeline.reconcile, _RECONCILE_S)
@@ -141,6 +151,17 @@ class Node:
         self._closing.callback(self._scp.stop)
         log.info("listening", extra={"aet": settings.dicom.aet, "port": self._scp.port})
 
+    def _listen(self, submitter: Submitter, clock: StabilityClock) -> None:
+        """Hear what the site tells of its patients."""
+        hl7 = self._settings.hl7
+        feed = Feed(hl7, self._database, submitter, _now, clock.tell)
+        try:
+            listener = Listener(hl7.host, hl7.port, feed.hear, hl7.senders)
+        except OSError as error:
+            raise SettingsError(f"hl7: cannot listen on {hl7.host}:{hl7.port}: {error.strerror}") from error
+        self._closing.callback(listener.stop)
+        log.info("listening for HL7", extra={"port": listener.port})
+
     def _services(self, delivery: Delivery, clock: StabilityClock) -> list[Service]:
         """What peers may ask of us besides storing."""
 
@@ -149,7 +170,7 @@ class Node:
 
         def changed(report: StepReport) -> None:
             procedure_steps.update(self._database, report, _now())
-            clock.wake.set()
+            clock.tell()
 
         peers = self._settings.peers
         reporters = {peer.aet for peer in peers if peer.commitment}
@@ -181,7 +202,7 @@ class Node:
 
     def _readings(self) -> tuple[Reading, ...]:
         with self._database.read() as session:
-            return counts.readings(session)
+            return (*counts.readings(session), *self.advice.readings())
 
     def stop(self) -> bool:
         """Take nothing more and let running work finish for a while.
@@ -231,12 +252,21 @@ class Node:
         )
 
     def _parts(self, submitter: Submitter, delivery: Delivery, prefetch: Prefetch) -> Parts:
-        processes = self._settings.node.plugin_processes + self._settings.node.express_processes
+        express = self._settings.node.express_processes * (2 if self.advice.in_force else 1)
+        processes = self._settings.node.plugin_processes + express
         specs = [plugin.spec for plugin in self.plugins.values()]
         preload = sorted({module for spec in specs for module in spec.preload})
         threads = max((spec.resources.cpus for spec in specs), default=1)
         node_workers = Workers(processes=processes, preload=_NODE_WORK)
-        plugin_workers = Workers(processes=processes, preload=preload, threads=threads)
+        warm = [
+            (
+                plugin.spec.warm,
+                json.dumps({slot: found.model.to_json() for slot, found in plugin.filled.models.items()}),
+            )
+            for plugin in self.plugins.values()
+            if plugin.spec.warm
+        ]
+        plugin_workers = Workers(processes=processes, preload=preload, warm=warm, threads=threads)
         for close in (node_workers.stop, plugin_workers.stop):
             self._closing.callback(close)
         return Parts(
@@ -253,22 +283,25 @@ class Node:
             now=_now,
         )
 
-    def _run(self, pipeline: Pipeline, delivery: Delivery, prefetch: Prefetch) -> None:
+    def _run(self, pipeline: Pipeline, delivery: Delivery, prefetch: Prefetch, notices: Notices) -> None:
         """Let the engine work; when it is stopped with work left, nothing under that work is taken away."""
         associations = self._settings.delivery.associations
         workflows = {
             "assess": Workflow(run=pipeline.assess, concurrency=1),
             LANES["normal"]: Workflow(run=pipeline.execute, concurrency=self._settings.node.plugin_processes),
-            LANES["express"]: Workflow(run=pipeline.execute, concurrency=self._settings.node.express_processes),
+            LANES["express"]: Workflow(run=pipeline.direct.run, concurrency=self._settings.node.express_processes),
             "prefetch": Workflow(run=prefetch.run, concurrency=_PREFETCHES),
             "retract": Workflow(run=pipeline.retract, concurrency=1),
             "deliver": Workflow(run=delivery.deliver, concurrency=associations, partitioned=True),
+            NOTIFY: Workflow(run=notices.tell, concurrency=_NOTICES),
             "prove": Workflow(run=delivery.prove, concurrency=1, partitioned=True),
         }
         runner = Runner(self._database.workflow_engine, _EXECUTOR, workflows)
 
         def drain() -> None:
-            self._idle = runner.stop(self._settings.node.drain)
+            pipeline.direct.close()
+            drain_s = self._settings.node.drain
+            self._idle = runner.stop(drain_s) and pipeline.direct.idle(drain_s)
             if not self._idle:
                 self._closing.pop_all()
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, model_validator
 
+from dicomnode.advice_settings import AdviceSettings, FactSettings, Hl7Settings, NoticeSettings, WebSettings
 from dicomnode.errors import SettingsError
+from dicomnode.section import AETitleText, Days, Fingerprint, Hours, MatchSettings, Port, Seconds, Section
 
 ResultKind = Literal[
     "SC", "MR", "PM", "PM16", "SEG", "LABELMAP", "RTSTRUCT", "REG", "PR", "SR", "SR-VIEWER", "KOS", "PDF"
@@ -19,33 +20,7 @@ CharacterSet = Literal[
 ]
 
 
-def _ae_title(value: str) -> str:
-    """PS3.5 Table 6.2-1, VR AE; leading and trailing spaces carry no meaning and are refused here."""
-    if not re.fullmatch(r"[!-\[\]-~](?:[ -\[\]-~]{0,14}[!-\[\]-~])?", value):
-        raise ValueError("an AE title has 1 to 16 printable ASCII characters, no backslash, no outer spaces")
-    return value
-
-
-def _fingerprint(value: str) -> str:
-    digits = value.replace(":", "").lower()
-    if not re.fullmatch(r"[0-9a-f]{64}", digits):
-        raise ValueError("a SHA-256 fingerprint has 64 hexadecimal digits, with or without colons")
-    return digits
-
-
-AETitleText = Annotated[str, AfterValidator(_ae_title)]
-Fingerprint = Annotated[str, AfterValidator(_fingerprint)]
-Hours = Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d$")]
-Port = Annotated[int, Field(ge=0, le=65535)]
-Seconds = Annotated[float, Field(gt=0, le=366 * 86400)]
-Days = Annotated[float, Field(ge=0, le=36600)]
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
-
-
-class NodeSettings(_Section):
+class NodeSettings(Section):
     """What this node is and where it keeps everything."""
 
     mode: Literal["research", "clinical"] = "research"
@@ -57,12 +32,12 @@ class NodeSettings(_Section):
     plugin_processes: Annotated[int, Field(ge=1, le=64)] = 1
     """Plugins that run at the same time."""
     express_processes: Annotated[int, Field(ge=1, le=64)] = 1
-    """Plugins of the express lane that run at the same time, beside the others: nothing else delays them."""
+    """Plugins of the express lane that run at the same time, beside the others; as many again of those that advise."""
     drain: Seconds = 25.0
     """Seconds that running work gets to finish when the node is stopped; what is left is done after the next start."""
 
 
-class DicomSettings(_Section):
+class DicomSettings(Section):
     """The C-STORE SCP."""
 
     aet: AETitleText = "DICOMNODE"
@@ -100,7 +75,7 @@ class DicomSettings(_Section):
         return self
 
 
-class LimitsSettings(_Section):
+class LimitsSettings(Section):
     """What one peer may cost. Every time is a deadline, not a pause between two bytes."""
 
     sockets: Annotated[int, Field(ge=1)] = 512
@@ -131,14 +106,14 @@ class LimitsSettings(_Section):
     """Bytes of refused instances that are kept; what is refused beyond them is gone, and its sender knows it."""
 
 
-class DatabaseSettings(_Section):
+class DatabaseSettings(Section):
     """Where the index and the workflow engine keep their state."""
 
     url: str = ""
     """SQLAlchemy URL; empty means SQLite inside ``node.data``. PostgreSQL: ``postgresql+psycopg://user@host/db``."""
 
 
-class CompletenessSettings(_Section):
+class CompletenessSettings(Section):
     """When an exam counts as complete."""
 
     series_quiet: Seconds = 3.0
@@ -155,7 +130,7 @@ class CompletenessSettings(_Section):
     """Name of the peer that exams come from: it is asked by C-FIND how many instances it has; empty asks nobody."""
 
 
-class DeliverySettings(_Section):
+class DeliverySettings(Section):
     """How results are sent, and how their arrival is proven."""
 
     associations: Annotated[int, Field(ge=1, le=64)] = 2
@@ -175,7 +150,7 @@ class DeliverySettings(_Section):
     """Seconds a destination gets to make an object it has acknowledged findable; then it is sent again."""
 
 
-class RetentionSettings(_Section):
+class RetentionSettings(Section):
     """How long an exam stays here; it goes as a whole, and never before its results are proven where they belong."""
 
     exams: Days = 0.0
@@ -184,7 +159,7 @@ class RetentionSettings(_Section):
     """Days after its last result moved when an exam with results may go; 0 keeps exams with results for ever."""
 
 
-class PriorsSettings(_Section):
+class PriorsSettings(Section):
     """What fetching the priors of one exam may cost, over all peers with ``query_priors``."""
 
     seconds: Seconds = 120.0
@@ -197,7 +172,7 @@ class PriorsSettings(_Section):
     """Bytes fetched for one exam."""
 
 
-class MonitorSettings(_Section):
+class MonitorSettings(Section):
     """What is noticed about models at work; see ``docs/monitor.md``."""
 
     reference: Annotated[int, Field(ge=100, le=10000)] = 200
@@ -208,48 +183,7 @@ class MonitorSettings(_Section):
     """Kinds of alarms that freeze their model at once; otherwise a person decides."""
 
 
-class MatchSettings(_Section):
-    """One condition on a volume."""
-
-    keyword: Annotated[str, Field(pattern=r"^[A-Za-z0-9]{1,64}$")]
-    """A DICOM keyword, for example ``ProtocolName``, or ``Role`` for what the node recognised."""
-    op: Literal["eq", "ne", "in", "contains", "excludes", "ge", "le", "present", "absent"] = "eq"
-    """How the attribute must relate to the value; ``contains`` and ``excludes`` look among several values."""
-    value: float | int | str | bool | tuple[float | int | str | bool, ...] = ""
-    """The value, or several for ``in``, ``contains`` and ``excludes``; text compares without regard to case."""
-
-
-class AdviceSettings(_Section):
-    """What is advised while the patient is still on the table; in force when a plugin that advises is enabled."""
-
-    deadline: Seconds = 90.0
-    """Seconds after which the protocol as ordered is advised, whatever has become of the plugin."""
-    counts_from: Literal["series", "image"] = "series"
-    """``series``: from when the images the plugin needs are complete; ``image``: from the first image of the exam."""
-    longest: Seconds = 2700.0
-    """Seconds after the first image of an exam when it is advised in any case."""
-    match: tuple[MatchSettings, ...] = ()
-    """Conditions on any series of an exam that is to be advised; none means every MR exam."""
-    label: tuple[
-        Literal["AccessionNumber", "StationName", "StudyDescription", "StudyID", "PatientID", "StudyTime"], ...
-    ] = ("AccessionNumber", "StationName")
-    """How the console calls an exam: only what the console of the scanner shows there already."""
-
-
-class WebSettings(_Section):
-    """Pages for people, and what machines ask for."""
-
-    enabled: bool = False
-    """Serve the console page, ``/metrics`` and ``/health``."""
-    host: str = "127.0.0.1"
-    """Address to listen on. There is no log-in: whoever reaches it may acknowledge an advice."""
-    port: Port = 8080
-    """0 takes a free port, which is printed at start."""
-    allowed_hosts: tuple[str, ...] = ("127.0.0.1", "localhost")
-    """Names under which browsers may ask; anything else is refused (DNS rebinding)."""
-
-
-class PeerSettings(_Section):
+class PeerSettings(Section):
     """One system we talk to."""
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$")]
@@ -288,7 +222,7 @@ class PeerSettings(_Section):
     """How priors come from it: C-GET, or C-MOVE to our own receiver, for which it needs ``may_store``."""
 
 
-class PluginSettings(_Section):
+class PluginSettings(Section):
     """One installed plugin at this site."""
 
     enabled: bool = True
@@ -301,14 +235,14 @@ class PluginSettings(_Section):
     """Cards of models on trial, by slot: they run beside those that speak, and what they say stays in the ledger."""
 
 
-class ModelsSettings(_Section):
+class ModelsSettings(Section):
     """The models of this site."""
 
     folder: str = ""
     """Folder with model cards (``*.toml``, there or one level below) and the weights they name; empty for none."""
 
 
-class RoleSettings(_Section):
+class RoleSettings(Section):
     """A site's own rule for what a volume is; the first one that holds wins over what the node recognised."""
 
     role: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,47}$")]
@@ -317,18 +251,7 @@ class RoleSettings(_Section):
     """Conditions that must all hold: ``keyword``, ``op`` and ``value``, as plugins state theirs."""
 
 
-class FactSettings(_Section):
-    """A site's own rule for a fact of the patient that its headers tell."""
-
-    name: str
-    """A fact of ``dicomnode.sdk.facts``, for example ``npc-follow-up``."""
-    value: float | str
-    """What it says then."""
-    match: Annotated[tuple[MatchSettings, ...], Field(min_length=1)]
-    """Conditions that must all hold of one series."""
-
-
-class Settings(_Section):
+class Settings(Section):
     """Everything a node is told."""
 
     node: NodeSettings = Field(default_factory=NodeSettings)
@@ -341,12 +264,14 @@ class Settings(_Section):
     priors: PriorsSettings = Field(default_factory=PriorsSettings)
     advice: AdviceSettings = Field(default_factory=AdviceSettings)
     web: WebSettings = Field(default_factory=WebSettings)
+    hl7: Hl7Settings = Field(default_factory=Hl7Settings)
     monitor: MonitorSettings = Field(default_factory=MonitorSettings)
     peers: tuple[PeerSettings, ...] = ()
     plugins: Mapping[str, PluginSettings] = Field(default_factory=dict)
     models: ModelsSettings = Field(default_factory=ModelsSettings)
     roles: tuple[RoleSettings, ...] = ()
     facts: tuple[FactSettings, ...] = ()
+    notices: tuple[NoticeSettings, ...] = ()
 
     def peer(self, name: str) -> PeerSettings:
         """The configured peer of a name.

@@ -93,6 +93,11 @@ def mean(case: Case, context: Context) -> list[Finding]:
     return [Measurement(name=FAT_FRACTION, value=value, unit=PERCENT)]
 
 
+def how_nice(case: Case, context: Context) -> list[Finding]:
+    """Says its own niceness."""
+    return [Measurement(name=FAT_FRACTION, value=float(os.nice(0)), unit=PERCENT)]
+
+
 def unsuitable(case: Case, context: Context) -> list[Finding]:
     """A verdict."""
     raise Unsuitable("this image is too small")

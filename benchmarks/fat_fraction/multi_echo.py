@@ -27,18 +27,16 @@ from dicomnode_plugins.fat_fraction.multi_echo.separation import Separated, sepa
 
 ECHO_TIMES = {1.5: 1.2e-3 + 2.0e-3 * np.arange(6), 3.0: 1.15e-3 + 0.96e-3 * np.arange(6)}
 """s, by field strength, T."""
+FOREIGN = (
+    (-3.80, 0.088), (-3.40, 0.642), (-3.11, 0.030), (-2.60, 0.120), (-1.94, 0.010), (-0.39, 0.035), (0.55, 0.075),
+)  # fmt: skip
+"""No mixture of the spectra that are tried."""
 SPECTRA = {
-    "the fitted spectrum": six_peaks.PEAKS,
-    "three peaks": ((-3.29, 0.75), (-2.49, 0.17), (0.74, 0.08)),
-    "nine peaks": (
-        (-3.80, 0.0889), (-3.40, 0.5863), (-3.11, 0.0593), (-2.67, 0.0861), (-2.45, 0.0593), (-1.93, 0.0138),
-        (-0.50, 0.0395), (0.51, 0.0099), (0.61, 0.0569),
-    ),
-}  # fmt: skip
-"""The second was measured in vivo (Yu et al., MRM 2008); the third is computed for triglycerides of adipose tissue.
-
-Chain length 17.5, 2.88 double bonds, 0.70 pairs of them (formulas of Hamilton et al., NMR Biomed 2011).
-"""
+    **six_peaks.SPECTRA,
+    "foreign": FOREIGN,
+    "foreign, warmer": tuple((shift + 0.03, part) for shift, part in FOREIGN),
+}
+"""The last is as if water, whose frequency falls with temperature by 0.01 ppm/K, were 3 K warmer."""
 SWAPPED = 40.0
 """Points of PDFF; a larger error is a swap."""
 

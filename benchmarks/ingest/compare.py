@@ -42,11 +42,12 @@ class Receiver:
 
     def cpu_s(self) -> float:
         """Of the process and all that came from it, those that ended included."""
-        ticks = 0
-        for pid in _family(self.process.pid):
-            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-            ticks += sum(map(int, fields[11:15]))
-        return ticks / os.sysconf("SC_CLK_TCK")
+        while True:
+            try:
+                fields = [Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2] for pid in _family(self.process.pid)]
+            except FileNotFoundError:
+                continue  # a child that just ended is in its parent's sum the next time
+            return sum(int(ticks) for one in fields for ticks in one.split()[11:15]) / os.sysconf("SC_CLK_TCK")
 
     def stop(self) -> None:
         for pid in reversed(_family(self.process.pid)):

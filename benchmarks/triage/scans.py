@@ -13,6 +13,8 @@ from benchmarks.triage.anatomy import Ellipsoid, Vector
 from benchmarks.triage.patients import Difficulty, Patient, draw
 from benchmarks.triage.physics import PROTOCOLS, SEQUENCES, TISSUES, Protocol, Sequence
 from dicomnode.sdk import Volume
+from dicomnode_plugins._learning.landmark import NotFound
+from dicomnode_plugins._learning.nasopharynx import NARROW, NotPrepared, prepare
 from dicomnode_plugins._learning.preparation import normalised
 
 _OVERSAMPLING = 2  # thin slices averaged to one
@@ -42,6 +44,10 @@ CROP = Grid(shape=(14, 40, 40), spacing=(5.0, 2.0, 2.0), centre=(0.0, 1.0, -6.0)
 """What the small networks see."""
 WHOLE = Grid(shape=(28, 256, 256), spacing=(5.0, 0.9, 0.9), centre=(0.0, 12.0, -6.0))
 """What a scanner writes."""
+HEAD = Grid(shape=(28, 122, 112), spacing=(5.0, 1.8, 1.8), centre=(0.0, 12.0, -6.0))
+"""A whole head, just."""
+_FAR = Grid(shape=(28, 61, 56), spacing=(5.0, 3.6, 3.6), centre=HEAD.centre)
+_NEAR = (slice(4, 24), slice(25, 85), slice(26, 86))  # of HEAD
 COARSE = Grid(shape=(28, 128, 128), spacing=(5.0, 1.8, 1.8), centre=(0.0, 12.0, -6.0))
 """The same field of view in a quarter of the time."""
 
@@ -74,6 +80,37 @@ def _exam(seed: int, protocol: Protocol, difficulty: Difficulty, number: int) ->
     return np.stack([normalised(volume.astype(np.float32)) for volume in seen]), patient.kind
 
 
+def prepared(count: int, seed: int, protocol: str = "base", difficulty: Difficulty | None = None) -> Exams:
+    """As :func:`exams`, but whole heads, prepared as a patient's are; what the preparation refuses is left out."""
+    one = partial(_prepared, seed, PROTOCOLS[protocol], difficulty or Difficulty())
+    with ProcessPoolExecutor() as processes:
+        made = [found for found in processes.map(one, range(count), chunksize=4) if found is not None]
+    return Exams(volumes=np.stack([volumes for volumes, _ in made]), kinds=np.array([kind for _, kind in made]))
+
+
+def _prepared(seed: int, protocol: Protocol, difficulty: Difficulty, number: int) -> tuple[np.ndarray, str] | None:
+    patient = draw(np.random.default_rng((seed, number)), difficulty)
+    seen = acquire(_head(patient, protocol), HEAD, protocol, np.random.default_rng((seed, number, 1)))
+    try:
+        found = prepare(_volumes(seen, HEAD), NARROW).volumes
+    except (NotFound, NotPrepared):
+        return None
+    return np.stack([found[sequence] for sequence in SEQUENCES]), patient.kind
+
+
+def _head(patient: Patient, protocol: Protocol) -> Vector:
+    """Noise-free signal on :data:`HEAD`; far from the nasopharynx in pixels of twice the size, which costs a third."""
+    signal = render(patient, _FAR, protocol).repeat(2, axis=2).repeat(2, axis=3)
+    z, y, x = (axis[part] for axis, part in zip(HEAD.axes(), _NEAR, strict=True))
+    near = Grid(
+        shape=(len(z), len(y), len(x)),
+        spacing=HEAD.spacing,
+        centre=(float(x.mean()), float(y.mean()), float(z.mean())),
+    )
+    signal[(slice(None), *_NEAR)] = render(patient, near, protocol)
+    return signal
+
+
 def exam(
     number: int, seed: int, protocol: str = "base", grid: Grid = WHOLE, difficulty: Difficulty | None = None
 ) -> tuple[dict[Sequence, Volume], str]:
@@ -81,14 +118,18 @@ def exam(
     settings = PROTOCOLS[protocol]
     patient = draw(np.random.default_rng((seed, number)), difficulty or Difficulty())
     seen = acquire(render(patient, grid, settings), grid, settings, np.random.default_rng((seed, number, 1)))
+    return _volumes(seen, grid), patient.kind
+
+
+def _volumes(seen: npt.NDArray[np.uint16], grid: Grid) -> dict[Sequence, Volume]:
+    """Stored values (sequence, z, y, x) as a plugin is given them."""
     z, y, x = grid.axes()
     affine = np.diag([*grid.spacing[::-1], 1.0])
     affine[:3, 3] = x[0], y[0], z[0]
-    volumes = {
+    return {
         name: Volume(array=stored.astype(np.float32), affine=affine, frame="A")
         for name, stored in zip(SEQUENCES, seen, strict=True)
     }
-    return volumes, patient.kind
 
 
 def nasopharynx_of(number: int, seed: int, difficulty: Difficulty | None = None) -> Vector:
@@ -130,7 +171,7 @@ def _pushed(body: Vector, patient: Patient) -> Vector:
     if effect is None:
         return body
     away = body - effect.centre
-    distance = np.linalg.norm(away, axis=-1) + 1e-3
+    distance = _length(away) + 1e-3
     relative = distance / effect.reach
     amount = effect.amount / distance * relative * np.exp(0.5 - 0.5 * relative**2)
     pushed: Vector = body - away * amount[..., None]
@@ -154,11 +195,16 @@ def _inside(structure: Ellipsoid, place: Vector, pixel: float) -> Vector:
     if structure.turn is not None:
         offset = offset @ structure.turn
     scaled = offset / structure.radii
-    level = np.linalg.norm(scaled, axis=-1) + 1e-5
-    slope = np.linalg.norm(scaled / structure.radii, axis=-1) + 1e-5
+    level = _length(scaled) + 1e-5
+    slope = _length(scaled / structure.radii) + 1e-5
     depth = level * (level - 1) / slope  # mm outside the surface, to first order
     inside: Vector = np.clip(0.5 - depth / max(structure.edge, pixel), 0, 1) * structure.share
     return inside
+
+
+def _length(vectors: Vector) -> Vector:
+    """Along the last axis, of three; several times faster than a norm."""
+    return np.sqrt(np.einsum("...n,...n->...", vectors, vectors))
 
 
 def acquire(signal: Vector, grid: Grid, protocol: Protocol, random: np.random.Generator) -> npt.NDArray[np.uint16]:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
+from dicomnode.advice_settings import FactSettings
 from dicomnode.assemble.conditions import holds
 from dicomnode.domain.instance import Facts
 from dicomnode.errors import SettingsError
 from dicomnode.sdk.facts import FACTS, FactValue, checked
 from dicomnode.sdk.spec import Match
-from dicomnode.settings import FactSettings
 
 _AGENT = re.compile(r"GADO|GADOL|GD-|GBCA|CONTRAST|DOTAREM|GADAVIST|PRIMOVIST|EOVIST|MAGNEVIST|OMNISCAN|PROHANCE", re.I)
 _PREGNANCY = {1: "no", 2: "possible", 3: "yes", 4: "unknown"}

@@ -84,11 +84,12 @@ def enabled(installed: Sequence[Installed], settings: Settings) -> dict[str, Ena
 def _enable(spec: PluginSpec, site: PluginSettings | None, settings: Settings, folder: Path | None) -> Enabled | None:
     """A plugin that settings do not name runs in research mode only, never unasked on patients.
 
-    A plugin with slots for models is as valid as the models in them.
+    One with slots for models is as valid as the models in them, and runs only where it is named: what ships in its
+    slots has seen phantoms, and its results would stand in the PACS beside those of patients.
     """
-    if settings.node.mode == "clinical" and (site is None or (spec.status != "validated" and not spec.models)):
-        if site is None:
-            return None
+    if site is None and (settings.node.mode == "clinical" or spec.models):
+        return None
+    if settings.node.mode == "clinical" and spec.status != "validated" and not spec.models:
         raise SettingsError(
             f"plugins.{spec.name}: its status is {spec.status!r}; clinical mode runs validated plugins only"
         )

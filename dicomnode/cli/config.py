@@ -10,9 +10,11 @@ import typer
 from dicomnode.catalog import plugins as catalog
 from dicomnode.cli.options import ConfigOption, JsonOption, SetOption, read_settings
 from dicomnode.dicom.header import KEYWORDS
-from dicomnode.settings import MatchSettings
+from dicomnode.section import MatchSettings
 
-app = typer.Typer(help="Is the configuration right, and what does it amount to?")
+app = typer.Typer(
+    help="Is the configuration right, and what does it amount to?", no_args_is_help=True, add_completion=False
+)
 
 
 @app.command()

@@ -2,34 +2,53 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
+from typing import Any
 
 import typer
+from typer.core import TyperGroup
 
 from dicomnode import __version__
-from dicomnode.cli import config, models, monitor, peers, plugins, quarantine, send, serve, studies, tasks, verify
 from dicomnode.errors import DicomnodeError
 
-app = typer.Typer(
-    help="A PACS-integrated AI node: MR series in by C-STORE, DICOM results out.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
+_NOUNS = (
+    "serve",
+    "demo",
+    "send",
+    "verify",
+    "studies",
+    "tasks",
+    "plugins",
+    "models",
+    "peers",
+    "advice",
+    "monitor",
+    "quarantine",
+    "config",
 )
-app.command("serve")(serve.serve)
-app.command("demo")(serve.demo)
-app.command("send")(send.send)
-app.command("verify")(verify.verify)
-for name, noun in (
-    ("studies", studies.app),
-    ("tasks", tasks.app),
-    ("plugins", plugins.app),
-    ("models", models.app),
-    ("peers", peers.app),
-    ("monitor", monitor.app),
-    ("quarantine", quarantine.app),
-    ("config", config.app),
-):
-    app.add_typer(noun, name=name, no_args_is_help=True)
+
+
+class _Nouns(TyperGroup):
+    """Reads the module of a noun only when it is asked for: a table of tasks needs no network, encoder or web page."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return [*_NOUNS, *super().list_commands(ctx)]
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        if cmd_name not in _NOUNS:
+            return super().get_command(ctx, cmd_name)
+        noun = typer.main.get_command(importlib.import_module(f"dicomnode.cli.{cmd_name}").app)
+        noun.name = cmd_name
+        return noun
+
+
+app = typer.Typer(cls=_Nouns, no_args_is_help=True, pretty_exceptions_enable=False)
+
+
+@app.callback()
+def program() -> None:
+    """A PACS-integrated AI node: MR series in by C-STORE, DICOM results out."""
 
 
 @app.command()

@@ -23,7 +23,9 @@ from dicomnode.monitor import outcomes as judged
 from dicomnode.sdk.intervals import Proportion
 from dicomnode.watch import Watch
 
-app = typer.Typer(help="What models decided, whether they still work, and who may speak.")
+app = typer.Typer(
+    help="What models decided, whether they still work, and who may speak.", no_args_is_help=True, add_completion=False
+)
 outcomes_app = typer.Typer(help="What turned out to be true.")
 app.add_typer(outcomes_app, name="outcomes", no_args_is_help=True)
 

@@ -17,7 +17,7 @@ from dicomnode.index import commitments
 from dicomnode.index import profiles as found_profiles
 from dicomnode.settings import Settings
 
-app = typer.Typer(help="The systems we talk to.")
+app = typer.Typer(help="The systems we talk to.", no_args_is_help=True, add_completion=False)
 
 
 @app.command("list")

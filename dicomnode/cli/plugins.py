@@ -27,7 +27,11 @@ from dicomnode.sdk.findings import (
 )
 from dicomnode.sdk.spec import PluginSpec
 
-app = typer.Typer(help="What is installed, what it says about itself, and a replay of a case.")
+app = typer.Typer(
+    help="What is installed, what it says about itself, and a replay of a case.",
+    no_args_is_help=True,
+    add_completion=False,
+)
 Name = Annotated[str, typer.Argument(help="Name of an installed plugin.")]
 
 

@@ -14,7 +14,7 @@ from dicomnode.store.filesystem import FileStore
 
 _AT_ONCE = 500
 
-app = typer.Typer(help="Received bytes that were refused and kept.")
+app = typer.Typer(help="Received bytes that were refused and kept.", no_args_is_help=True, add_completion=False)
 
 
 @app.command("list")

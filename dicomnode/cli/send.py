@@ -17,7 +17,10 @@ from dicomnode.dimse import scu, tls
 from dicomnode.errors import Refused, SettingsError
 from dicomnode.settings import DicomSettings, PeerSettings, Settings
 
+app = typer.Typer(add_completion=False)
 
+
+@app.command()
 def send(
     paths: Annotated[list[Path], typer.Argument(help="DICOM files, or folders of them.", exists=True)],
     to: Annotated[str, typer.Option(help="Name of a configured peer; without it, this node itself.")] = "",

@@ -1,4 +1,4 @@
-"""``dicomnode serve`` and ``dicomnode demo``."""
+"""``dicomnode serve``: the node."""
 
 from __future__ import annotations
 
@@ -6,19 +6,22 @@ import os
 import signal
 import threading
 from contextlib import nullcontext
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from dicomnode.cli.options import ConfigOption, SetOption, read_settings
-from dicomnode.demo.run import run
 from dicomnode.node import Node
 from dicomnode.observe import logging as observe
 from dicomnode.web.application import Sources
 from dicomnode.web.server import serving
 
+_NAP_S = 0.5
 
+app = typer.Typer(add_completion=False)
+
+
+@app.command()
 def serve(
     config: ConfigOption = None,
     overrides: SetOption = None,
@@ -35,16 +38,9 @@ def serve(
         node.start()
         pages = Sources(board=node.advice, check=node.check, metrics=node.metrics.render)
         with serving(settings.web, pages) if settings.web.enabled else nullcontext():
-            stop.wait()
+            # The system may give the signal to any thread; then the main one, which has to handle it, would sleep on.
+            while not stop.wait(_NAP_S):
+                pass
     finally:
         if not node.stop():
             os._exit(0)
-
-
-def demo(
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the pictures and objects.")] = Path(
-        "demo-results"
-    ),
-) -> None:
-    """Send a synthetic liver exam through a node to a stand-in PACS and show what came back."""
-    run(output)

@@ -13,7 +13,7 @@ from dicomnode.errors import SettingsError
 from dicomnode.index import views
 from dicomnode.index.database import Transaction
 
-app = typer.Typer(help="What arrived, what became of it, and why.")
+app = typer.Typer(help="What arrived, what became of it, and why.", no_args_is_help=True, add_completion=False)
 Wanted = Annotated[
     str, typer.Argument(help="Study Instance UID or its beginning, Patient ID, or Accession Number.", metavar="STUDY")
 ]

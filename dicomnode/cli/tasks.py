@@ -11,12 +11,10 @@ import typer
 from dicomnode.cli import show
 from dicomnode.cli.options import ConfigOption, JsonOption, SetOption, open_index, read_settings
 from dicomnode.domain.identity import Digest
-from dicomnode.engine.submitter import Submitter
 from dicomnode.errors import SettingsError
 from dicomnode.index import views
-from dicomnode.pipeline import retry as retry_task
 
-app = typer.Typer(help="Plugins at work: what runs, what ended, and again.")
+app = typer.Typer(help="Plugins at work: what runs, what ended, and again.", no_args_is_help=True, add_completion=False)
 
 
 @app.command("list")
@@ -49,6 +47,10 @@ def retry(
     as_json: JsonOption = False,
 ) -> None:
     """Run an ended task again; results keep their UIDs, so no destination gets a second object."""
+    # The whole pipeline: a second that a look at the table need not wait.
+    from dicomnode.engine.submitter import Submitter
+    from dicomnode.pipeline import retry as retry_task
+
     with open_index(read_settings(config, overrides)) as database:
         with database.read() as session:
             found = views.task_ids(session, task)

@@ -13,9 +13,12 @@ from dicomnode.index.holdings import Holdings
 from dicomnode.receive import verify as verification
 from dicomnode.store.filesystem import FileStore
 
+app = typer.Typer(add_completion=False)
+
 QuickOption = Annotated[bool, typer.Option("--quick", help="Compare sizes only; do not read every byte.")]
 
 
+@app.command()
 def verify(
     config: ConfigOption = None, overrides: SetOption = None, quick: QuickOption = False, as_json: JsonOption = False
 ) -> None:

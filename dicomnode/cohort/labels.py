@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from dicomnode.errors import SettingsError
 from dicomnode.sdk.cohort import PARTS, Part
 
-_MOST_PROBLEMS = 20
-_CLASSES = {"1": True, "positive": True, "yes": True, "true": True, "0": False, "negative": False, "no": False} | {
-    "false": False
-}
+_CLASSES = dict.fromkeys(("1", "positive", "yes", "true"), True) | dict.fromkeys(
+    ("0", "negative", "no", "false"), False
+)
 _MOST_PROBLEMS = 20
 
 
@@ -45,17 +44,15 @@ def read(text: str) -> tuple[Label, ...]:
     SettingsError
         With every line that is wrong and what is wrong with it; never a value that could name a patient.
     """
-    first = text.removeprefix("\ufeff").partition("\n")[0]
-    rows = csv.reader(io.StringIO(text.removeprefix("\ufeff")), delimiter=";" if ";" in first else ",")
-    heading = [name.strip().lower() for name in next(rows, [])]
+    rows = _rows(text.removeprefix("\ufeff"))
+    heading = [name.strip().lower() for name in next(rows, (0, []))[1]]
     by = _key(heading)
     labels: list[Label] = []
     problems: list[str] = []
     seen: dict[str, int] = {}
-    for row in rows:
+    for line, row in rows:
         if not any(cell.strip() for cell in row):
             continue
-        line = rows.line_num
         cells = dict(zip(heading, (cell.strip() for cell in row), strict=False))
         wrong = _wrong(cells, by, heading, len(row))
         if not wrong and cells[by] in seen:
@@ -90,6 +87,19 @@ def numbers(lines: Sequence[int]) -> str:
     """Line numbers in words, the first of many."""
     shown = ", ".join(map(str, sorted(lines)[:_MOST_PROBLEMS]))
     return f"{shown} ..." if len(lines) > _MOST_PROBLEMS else shown
+
+
+def _rows(text: str) -> Iterator[tuple[int, list[str]]]:
+    """Number and cells of each line; lines may end as on any system."""
+    lines = io.StringIO(text, newline=None)
+    delimiter = ";" if ";" in lines.readline() else ","
+    lines.seek(0)
+    rows = csv.reader(lines, delimiter=delimiter)
+    try:
+        for row in rows:
+            yield rows.line_num, row
+    except csv.Error as error:
+        raise SettingsError(f"the table of labels: line {rows.line_num}: {error}") from error
 
 
 def _key(heading: Sequence[str]) -> Literal["study", "patient"]:

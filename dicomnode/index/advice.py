@@ -12,8 +12,9 @@ from dicomnode.domain.advice import Advice, AdviceKind, Origin
 from dicomnode.domain.exam import ExamState
 from dicomnode.domain.identity import StudyInstanceUID
 from dicomnode.domain.instance import Facts
+from dicomnode.domain.task import TaskState
 from dicomnode.index.database import Transaction
-from dicomnode.index.schema import EventRow, ExamRow, InstanceRow, SeriesRow, StudyRow
+from dicomnode.index.schema import EventRow, ExamRow, InstanceRow, PatientRow, SeriesRow, StudyRow, TaskRow
 from dicomnode.index.schema_advice import AdviceRow
 
 
@@ -60,11 +61,20 @@ def facts_of_series(session: Transaction, study: str) -> list[Facts]:
     return list(session.scalars(select(InstanceRow.facts).where(InstanceRow.sop_instance_uid.in_(one_each))))
 
 
-def ended(session: Transaction, exams: Iterable[int]) -> set[int]:
-    """Those of these exams that are assessed, or gone."""
+def ended(session: Transaction, exams: Iterable[int], advising: Iterable[str]) -> set[int]:
+    """Those of these exams that are assessed, or gone, and that no plugin which advises works on any more."""
     wanted = set(exams)
+    at_work = (
+        select(ExamRow.id)
+        .join(TaskRow, TaskRow.study_instance_uid == ExamRow.study_instance_uid)
+        .where(
+            ExamRow.id.in_(wanted),
+            TaskRow.plugin.in_(set(advising)),
+            TaskRow.state.in_((TaskState.QUEUED, TaskState.RUNNING)),
+        )
+    )
     alive = session.scalars(select(ExamRow.id).where(ExamRow.id.in_(wanted), ExamRow.state != ExamState.ASSESSED))
-    return wanted - set(alive)
+    return wanted - set(alive) - set(session.scalars(at_work))
 
 
 def keep(session: Transaction, advice: Advice, said: str, now: datetime) -> None:
@@ -90,6 +100,24 @@ def keep(session: Transaction, advice: Advice, said: str, now: datetime) -> None
         )
     )
     session.add(EventRow(at=now, study_instance_uid=advice.study_instance_uid, subject="advice", text=said))
+
+
+def note(session: Transaction, advice: Advice, said: str, now: datetime) -> None:
+    """Add an event about an advice to the trail of its study."""
+    session.add(EventRow(at=now, study_instance_uid=advice.study_instance_uid, subject="advice", text=said))
+
+
+def notice(session: Transaction, study: StudyInstanceUID) -> tuple[Advice, str, str, str] | None:
+    """The stated advice on a study, with Patient ID, its issuer, and Accession Number; None when there is none."""
+    row = session.get(AdviceRow, study)
+    found = session.execute(
+        select(PatientRow.patient_id, PatientRow.issuer, StudyRow.accession_number)
+        .join(StudyRow, StudyRow.patient == PatientRow.id)
+        .where(StudyRow.study_instance_uid == study)
+    ).first()
+    if row is None or not row.kind or found is None:
+        return None
+    return _advice(row), found[0], found[1], found[2]
 
 
 def recent(session: Transaction, since: datetime) -> list[Advice]:

@@ -8,8 +8,6 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from alembic import command
-from alembic.config import Config
 from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError, InterfaceError, OperationalError
 from sqlalchemy.orm import Session
@@ -123,6 +121,10 @@ class Database:
 
     def upgrade(self) -> None:
         """Bring the schema to this release, from empty or from any earlier release."""
+        # Only the start of a node needs it, and it takes half as long as a short command.
+        from alembic import command
+        from alembic.config import Config
+
         config = Config()
         config.set_main_option("script_location", str(resources.files("dicomnode.index") / "migrations"))
         with self.engine.begin() as connection:

@@ -5,21 +5,32 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, or_, select
+from sqlalchemy import delete, func, or_, select
 
+from dicomnode.domain.exam import ExamState
 from dicomnode.domain.patient_facts import Told
 from dicomnode.index.database import Transaction
-from dicomnode.index.schema import PatientRow, StudyRow
+from dicomnode.index.exams import hold_study
+from dicomnode.index.schema import ExamRow, NoMatchRow, PatientRow, StackRow, StudyRow
 from dicomnode.index.schema_advice import PatientFactRow
 
 _KEPT = timedelta(days=90)
 """A fact of a patient who never came is forgotten after that."""
 
 
-def tell(session: Transaction, told: Iterable[Told], now: datetime) -> int:
-    """Keep facts; returns how many."""
+def tell(session: Transaction, told: Iterable[Told], now: datetime, since: datetime) -> list[int]:
+    """Keep facts.
+
+    Returns
+    -------
+    list of int
+        Exams with images since a moment that were assessed without them: they have to be assessed again, and wait
+        for it from now on.
+    """
     session.execute(delete(PatientFactRow).where(PatientFactRow.received < now - _KEPT))
-    rows = [
+    told = list(told)
+    before = {exam.id: known(session, exam.study_instance_uid) for exam in _recent(session, told, since)}
+    session.add_all(
         PatientFactRow(
             patient_id=one.patient_id,
             issuer=one.issuer,
@@ -31,9 +42,38 @@ def tell(session: Transaction, told: Iterable[Told], now: datetime) -> int:
             received=now,
         )
         for one in told
-    ]
-    session.add_all(rows)
-    return len(rows)
+    )
+    session.flush()
+    stale = []
+    for exam in _recent(session, told, since):
+        if known(session, exam.study_instance_uid) == before.get(exam.id):
+            continue
+        hold_study(session, exam.study_instance_uid)
+        session.refresh(exam)
+        if exam.state == ExamState.ASSESSED:
+            exam.state = ExamState.ASSESSING
+            for table in (StackRow, NoMatchRow):
+                session.execute(delete(table).where(table.exam == exam.id))
+            stale.append(exam.id)
+    return stale
+
+
+def _recent(session: Transaction, told: Iterable[Told], since: datetime) -> list[ExamRow]:
+    """The assessed latest revisions, with images since a moment, of these patients' exams."""
+    latest = select(func.max(ExamRow.id)).group_by(ExamRow.study_instance_uid)
+    return list(
+        session.scalars(
+            select(ExamRow)
+            .join(StudyRow, StudyRow.study_instance_uid == ExamRow.study_instance_uid)
+            .join(PatientRow, PatientRow.id == StudyRow.patient)
+            .where(
+                ExamRow.id.in_(latest),
+                ExamRow.state == ExamState.ASSESSED,
+                ExamRow.last_arrival >= since,
+                PatientRow.patient_id.in_({one.patient_id for one in told}),
+            )
+        )
+    )
 
 
 def known(session: Transaction, study: str) -> dict[str, float | str]:

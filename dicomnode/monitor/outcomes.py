@@ -82,7 +82,14 @@ def read(text: str, known: Mapping[str, Collection[StudyInstanceUID]]) -> Table:
     BadOutcomes
         For a missing column, a word that is no outcome, a name that means several studies, or two outcomes of one.
     """
-    rows = csv.DictReader(io.StringIO(text.removeprefix("\ufeff")))
+    rows = csv.DictReader(io.StringIO(text.removeprefix("\ufeff"), newline=None))
+    try:
+        return _table(rows, known)
+    except csv.Error as error:
+        raise BadOutcomes(f"line {rows.reader.line_num}: {error}") from error
+
+
+def _table(rows: csv.DictReader[str], known: Mapping[str, Collection[StudyInstanceUID]]) -> Table:
     columns = {(name or "").strip().lower(): name for name in rows.fieldnames or ()}
     if missing := sorted({"study", "outcome"} - columns.keys()):
         raise BadOutcomes(f"line 1: there is no column {' and no '.join(missing)}; needed are study and outcome")

@@ -10,8 +10,8 @@ from contextlib import contextmanager
 
 import uvicorn
 
+from dicomnode.advice_settings import WebSettings
 from dicomnode.errors import SettingsError
-from dicomnode.settings import WebSettings
 from dicomnode.web.application import Sources, application
 
 log = logging.getLogger(__name__)

@@ -28,7 +28,9 @@ every_document = pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str
 
 
 def _commands(group: TyperGroup, before: str = "") -> Iterator[tuple[str, TyperCommand]]:
-    for name, command in group.commands.items():
+    context = typer.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
         if isinstance(command, TyperGroup):
             yield from _commands(command, f"{before}{name} ")
         elif isinstance(command, TyperCommand):

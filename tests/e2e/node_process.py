@@ -95,12 +95,17 @@ longest_retry = 2.0
         self._process.kill()
         self.wait()
 
-    def stop(self) -> int:
-        """End it as systemd does, and return its exit code."""
+    def stop(self, *, any_thread: bool = False) -> int:
+        """End it as systemd does, and return its exit code; with `any_thread` its newest thread gets the signal."""
         if self._process is None or self._process.poll() is not None:
             return -1
-        self._process.send_signal(signal.SIGTERM)
-        return self._process.wait(60)
+        threads = [int(task.name) for task in Path(f"/proc/{self.pid}/task").iterdir()]
+        os.kill(max(threads) if any_thread else self.pid, signal.SIGTERM)
+        try:
+            return self._process.wait(60)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise
 
     def cli(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run a ``dicomnode`` command on this node's configuration."""
@@ -114,7 +119,7 @@ longest_retry = 2.0
         """Run a command with --json and return what it says."""
         return json.loads(self.cli(*arguments, "--json").stdout)
 
-    def settled(self, tasks: int, seconds: float = 90) -> list[dict[str, Any]]:
+    def settled(self, tasks: int, seconds: float = 240) -> list[dict[str, Any]]:
         """Wait until this many tasks have ended and nothing is left to deliver or to prove."""
         moving = {"queued", "waiting"} | ({"delivered"} if "commitment = true" in self.config.read_text() else set())
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,6 +23,9 @@ from tests.integration.dciodvfy import unexpected
 from tests.peers.orthanc import Orthanc, orthanc
 from tests.peers.tools import free_port, require_tool
 from tests.plugins.fusion.files import TIMINGS, write_pair
+
+MAKERS = os.environ.get("DICOMNODE_MAKERS", "philips").split(",")
+"""Whose geometry the pairs have; ``make test-fusion`` walks with both."""
 
 KINDS = {
     "1.2.840.10008.5.1.4.1.1.88.34": "SR",
@@ -49,7 +53,7 @@ class Walk:
         return found
 
 
-@pytest.fixture(scope="module", params=["philips", "siemens"])
+@pytest.fixture(scope="module", params=MAKERS)
 def walk(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Walk]:
     manufacturer = next(name for name in TIMINGS if name.lower().startswith(request.param))
     pair = pairs.make(request.param, 2, degrees=10, millimetres=15, step=2)

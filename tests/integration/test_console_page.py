@@ -15,13 +15,13 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from dicomnode.advice import Board
+from dicomnode.advice_settings import AdviceSettings, WebSettings
 from dicomnode.domain.advice import AdviceKind
 from dicomnode.index import views
 from dicomnode.index.database import Database
 from dicomnode.index.intake import Intake
 from dicomnode.sdk.codes import CONTRAST_MAY_BE_OMITTED, NO_CONTRAST_WITHOUT_RADIOLOGIST
 from dicomnode.sdk.findings import Recommendation
-from dicomnode.settings import AdviceSettings, WebSettings
 from dicomnode.web.application import Sources
 from dicomnode.web.server import serving
 from tests.e2e.node_process import until

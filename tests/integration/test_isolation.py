@@ -53,6 +53,13 @@ def test_a_good_plugin(workers: Workers, directory: Path) -> None:
     assert (directory / PROGRESS).read_text() == '{"fraction": 0.5, "step": "half"}'
 
 
+@pytest.mark.parametrize(("lane", "more"), [("express", 0), ("normal", 5)])
+def test_what_nobody_waits_for_lets_others_go_first(workers: Workers, directory: Path, lane: str, more: int) -> None:
+    (finding,) = run(workers, plugin_zoo.spec("how_nice", lane=lane), directory)
+    assert isinstance(finding, Measurement)
+    assert finding.value == min(os.nice(0) + more, 19)
+
+
 @pytest.mark.parametrize(
     ("function", "error", "says"),
     [

@@ -266,7 +266,7 @@ def test_a_rejection_that_comes_at_once_is_heard(node: Node) -> None:
     look_late = (evt.EVT_REQUESTED, lambda _: time.sleep(0.3))
     with (
         pytest.raises(Unreachable, match="Calling AE title not recognised"),
-        opened(peer, AETitle("ANYBODY"), [build_context(Verification)], 10, handlers=[look_late]),
+        opened(peer, DicomSettings(aet="ANYBODY"), [build_context(Verification)], 10, handlers=[look_late]),
     ):
         pytest.fail("nobody knows ANYBODY")
 

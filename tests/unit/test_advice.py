@@ -7,12 +7,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from dicomnode.advice import Board
+from dicomnode.advice_settings import AdviceSettings
 from dicomnode.domain.advice import Advice, AdviceKind, Origin
 from dicomnode.domain.exam import NoMatch
 from dicomnode.domain.task import Task, TaskState
@@ -21,7 +22,7 @@ from dicomnode.index.database import Database
 from dicomnode.index.intake import Intake
 from dicomnode.sdk.codes import CONTRAST_MAY_BE_OMITTED, NO_CONTRAST_WITHOUT_RADIOLOGIST, Code
 from dicomnode.sdk.findings import Finding, QualitativeEvaluation, Recommendation
-from dicomnode.settings import AdviceSettings, MatchSettings
+from dicomnode.section import MatchSettings
 from tests.values import STUDY, assessment, digest, instance, planned, stack
 
 ADVISING = planned("a", stack("1.1"), plugin="routing")
@@ -264,3 +265,40 @@ def test_a_plan_opens_what_the_watch_has_not_seen_yet(make: Callable[..., Board]
     arrive(database)
     board.planned(STUDY, [ADVISING])
     assert only(board).counting is True
+
+
+def test_what_was_advised_and_how_soon_is_a_metric(make: Callable[..., Board], database: Database) -> None:
+    board = make()
+    assert [one.values for one in board.readings()] == [{}, {}]
+    arrive(database)
+    board.watch()
+    board.planned(STUDY, [ADVISING], datetime.now(UTC) - timedelta(seconds=7))
+    board.found(TASK, [OMIT])
+    advised, seconds = board.readings()
+    assert advised.values == {("ADV_OMIT", "plugin"): 1.0}
+    assert seconds.values.keys() == {("0.5",), ("0.95",), ("0.99",)}
+    assert 7 <= seconds.values[("0.5",)] < 60
+
+
+def test_an_exam_that_lacks_images_never_omits(make: Callable[..., Board], database: Database) -> None:
+    board = make()
+    arrive(database)
+    board.watch()
+    board.incomplete(STUDY, "T2: 4 of 28 images have not come")
+    board.planned(STUDY, [ADVISING])
+    board.found(TASK, [OMIT])
+    assert (only(board).kind, only(board).reason) == (
+        AdviceKind.STANDARD_PROTOCOL,
+        "images are missing: T2: 4 of 28 images have not come",
+    )
+
+
+def test_what_is_missing_elsewhere_does_not_take_the_answer_away(
+    make: Callable[..., Board], database: Database
+) -> None:
+    board = make()
+    arrive(database)
+    board.planned(STUDY, [ADVISING])
+    board.incomplete(STUDY, "DWI: 1 of 20 images has not come")
+    board.found(TASK, [OMIT])
+    assert only(board).kind is AdviceKind.MAY_BE_OMITTED

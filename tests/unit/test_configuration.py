@@ -13,9 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, SecretStr, ValidationError
 
+from dicomnode.advice_settings import FactSettings, NoticeSettings
 from dicomnode.configuration import load
 from dicomnode.errors import SettingsError
-from dicomnode.settings import FactSettings, PeerSettings, PluginSettings, RoleSettings, Settings
+from dicomnode.settings import PeerSettings, PluginSettings, RoleSettings, Settings
 from tests.architecture.house import ROOT
 
 EMBEDDED = ROOT / "config" / "embedded.toml"
@@ -30,6 +31,7 @@ SECTIONS = (
     "priors",
     "advice",
     "web",
+    "hl7",
     "models",
     "monitor",
 )
@@ -81,7 +83,7 @@ def test_the_annotated_file_shows_the_defaults(section: str) -> None:
 
 def test_the_annotated_file_has_every_section() -> None:
     shown = tomllib.loads(EMBEDDED.read_text())
-    assert set(shown) == set(Settings.model_fields) == {*SECTIONS, "peers", "plugins", "roles", "facts"}
+    assert set(shown) == set(Settings.model_fields) == {*SECTIONS, "peers", "plugins", "roles", "facts", "notices"}
 
 
 MODELS: dict[str, type[BaseModel]] = {
@@ -90,6 +92,7 @@ MODELS: dict[str, type[BaseModel]] = {
     "plugins": PluginSettings,
     "roles": RoleSettings,
     "facts": FactSettings,
+    "notices": NoticeSettings,
 }
 
 
@@ -102,6 +105,7 @@ def _shown(section: str) -> list[str]:
         "plugins": shown["plugins"]["fat_fraction"],
         "roles": shown["roles"][0],
         "facts": shown["facts"][0],
+        "notices": shown["notices"][0],
     }
     return list(tables[section])
 
@@ -121,7 +125,7 @@ def test_the_annotated_file_explains_each_key_in_the_words_of_the_settings(secti
         words = " ".join(line.removeprefix("#").strip() for line in comment[1].splitlines())
         assert field.description, f"{section}.{key} has no docstring in settings.py"
         assert words.startswith(field.description)
-        if section in ("peers", "plugins", "roles", "facts"):
+        if section in ("peers", "plugins", "roles", "facts", "notices"):
             assert words.removeprefix(field.description).strip() == _default_in_words(field)
 
 

@@ -7,20 +7,23 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
+from dicomnode.advice import Board
 from dicomnode.catalog.models import Filled
 from dicomnode.catalog.plugins import Enabled
+from dicomnode.domain.advice import AdviceKind
 from dicomnode.domain.decision import Freeze, Stream
 from dicomnode.domain.exam import Outcome
 from dicomnode.domain.identity import AETitle
 from dicomnode.domain.task import ResultObject, TaskState
-from dicomnode.errors import PluginCrashed, Unsuitable
+from dicomnode.errors import PluginCrashed, PluginTimedOut, Unsuitable
 from dicomnode.index import alarms, exams, ledger, references, tasks, views
 from dicomnode.pipeline import Pipeline, retry
 from dicomnode.sdk import Decision
 from tests.plugin_zoo import spec
-from tests.values import STUDY, at, result
+from tests.values import STUDY, assessment, at, result
 from tests.world import TASK, World, a_world, arrived, queued
 
 
@@ -46,6 +49,25 @@ def test_a_task_is_submitted_to_the_queue_of_its_lane(world: World, lane: str, w
         pipeline.plan(session, exam_id, [TASK], whole=True)
         pipeline.plan(session, exam_id, [TASK], whole=True)
     assert world.submitted.calls == [(workflow, f"execute-{TASK.task_id}-1", (TASK.task_id, 1), 0.0)]
+
+
+def test_a_task_that_somebody_waits_for_is_begun_once_it_is_committed(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    exam_id = arrived(world)
+    asked = replace(spec("mean", lane="express"), advises=True, produces=("Measurement", "Recommendation"))
+    pipeline = Pipeline(replace(world.parts, plugins={"zoo": Enabled(spec=asked, parameters={})}))
+    found = replace(assessment(TASK), verdicts=())
+    monkeypatch.setattr("dicomnode.pipeline.assess.assess", lambda *_: found)
+    begun: list[tuple[object, ...]] = []
+
+    def begin(*arguments: object) -> None:
+        with world.database.write() as session:  # SQLite has one writer: the transaction before has ended
+            begun.append((*arguments, tasks.load(session, TASK.task_id).state))
+
+    monkeypatch.setattr(pipeline.direct, "begin", begin)
+    pipeline.assess(exam_id)
+    assert begun == [(TASK.task_id, 1, TaskState.QUEUED)]
 
 
 def test_an_assessment_gives_every_series_a_reason_and_runs_once(world: World) -> None:
@@ -208,3 +230,50 @@ def test_a_task_whose_model_may_not_speak_ends_with_the_reason_and_runs_nothing(
     Pipeline(world.parts).execute(TASK.task_id, 1)
     reason = "zoo failed: ModelRefused: slot main: npc/1 (card.toml): it expired on 2026-01-01"
     assert world.series() == (Outcome.FAILED, reason)
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (PluginCrashed("killed by SIGKILL"), "the analysis failed (PluginCrashed)"),
+        (PluginTimedOut("it ran longer than 60 s"), "the analysis failed (PluginTimedOut)"),
+        (Unsuitable("no model fills the slot"), "no model fills the slot"),
+        (RuntimeError("a fault of ours"), "the analysis failed unexpectedly"),
+    ],
+)
+def test_a_plugin_that_cannot_advise_ends_in_the_ordered_protocol(
+    world: World, monkeypatch: pytest.MonkeyPatch, error: Exception, reason: str
+) -> None:
+    board = Board(world.parts.settings.advice, world.database, ["zoo"], lambda: world.clock[0])
+    world.parts = replace(world.parts, advice=board)
+
+    def fails(*_: object) -> None:
+        raise error
+
+    queued(world)
+    monkeypatch.setattr("dicomnode.pipeline.run", fails)
+    with world.database.write() as session:
+        session.execute(text("UPDATE exam SET state = 'open'"))
+    board.watch()
+    world.pipeline.execute(TASK.task_id, 1)
+    (said,) = board.shown()
+    assert (said.kind, said.reason) == (AdviceKind.STANDARD_PROTOCOL, reason)
+
+
+@pytest.mark.parametrize(
+    ("required", "outcome", "reason"),
+    [
+        (False, Outcome.DONE, "zoo done: 1 SR for pacs; mask: not used: its segments overlap"),
+        (True, Outcome.NOT_APPLICABLE, "zoo not applicable: mask cannot be used: its segments overlap"),
+    ],
+)
+def test_a_segmentation_that_cannot_be_used_once_it_is_read(
+    world: World, monkeypatch: pytest.MonkeyPatch, required: bool, outcome: Outcome, reason: str
+) -> None:
+    zoo = spec("mean")
+    role = replace(zoo.inputs[0], role="mask", match=(), required=required, segments_of=zoo.inputs[0].role)
+    asks = Enabled(spec=replace(zoo, version="1", inputs=(*zoo.inputs, role)), parameters={})
+    monkeypatch.setitem(world.parts.plugins, "zoo", asks)  # type: ignore[arg-type]
+    world.workers.left_out = {"mask": "its segments overlap"}
+    _executed(world, monkeypatch, result("7.1", "SR"))
+    assert world.series() == (outcome, reason)

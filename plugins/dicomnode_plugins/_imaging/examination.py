@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 import numpy as np
+import numpy.typing as npt
 
 from dicomnode_plugins._imaging.grids import Array
 from dicomnode_plugins._imaging.local_correlation import Fit, LocalCorrelation
@@ -19,6 +20,7 @@ SPREAD = "median distance of the starts' ends from the best, mm"
 INVERSE = "distance between both directions of the registration, mm"
 HALVES = "distance between two halves of the patches, mm"
 PULL = "median motion that parts of 30 mm still ask for, mm"
+ELSEWHERE = "parts of 30 mm that fit better elsewhere"
 OVERLAP = "share of the smaller image's points inside the larger one"
 INFORMATION = "normalised mutual information"
 GAIN = "local correlation gained over the headers' own pose"
@@ -32,6 +34,10 @@ _BLOCK = 30.0
 _FEWEST = 20
 """Patches without which a block has no say."""
 _FARTHEST = 5.0
+_TRIED = (4.0, 8.0)
+"""mm along each axis, either way, at which a part may lie instead."""
+_BETTER, _SURE = 0.02, 3.0
+"""Of the local correlation, and in standard errors of its mean over the part."""
 
 
 def peak(local: LocalCorrelation, pose: Array, fit: Fit) -> dict[str, float]:
@@ -49,13 +55,24 @@ def parts(local: LocalCorrelation, pose: Array, fit: Fit, pivot: Array, spots: A
 
     Another head, a flexed neck and distortion show here.
     """
-    cells = np.floor((local.middles.T - pivot) / _BLOCK).astype(int)
+    cells = _cells(local, pivot)
     board = (cells.sum(1) % 2).astype(bool)
     halves = [in_patient(pose + fit.step(half), pivot) for half in (board, ~board)]
     _, block = np.unique(cells, axis=0, return_inverse=True)
     pulls = [_pull(fit, (block == n) & np.isfinite(fit.square)) for n in range(int(block.max(initial=-1)) + 1)]
     heard = [pull for pull in pulls if pull is not None]
     return {HALVES: distance(halves[0], halves[1], spots), PULL: float(np.median(heard)) if heard else _FARTHEST}
+
+
+def elsewhere(local: LocalCorrelation, pose: Array, pivot: Array) -> dict[str, float]:
+    """How many blocks of 30 mm fit clearly better some way off: a neck that was bent between the two images."""
+    ways = [sign * far * way for way in np.eye(len(pose))[3:6] for far in _TRIED for sign in (1, -1)]
+    squares = np.stack([local.squares(pose + way) for way in [np.zeros(len(pose)), *ways]])
+    known = np.isfinite(squares).all(0)
+    squares = squares[:, known]
+    _, block = np.unique(_cells(local, pivot)[known], axis=0, return_inverse=True)
+    gains = (_gain(squares[:, block == n]) for n in range(int(block.max(initial=-1)) + 1))
+    return {ELSEWHERE: float(sum(gain > _BETTER for gain in gains))}
 
 
 def both_ways(reverse: LocalCorrelation, pose: Array, pivot: Array, spots: Array) -> dict[str, float]:
@@ -92,6 +109,20 @@ def outside(figures: Mapping[str, float], limits: Mapping[str, tuple[float, floa
         for name, (low, high) in limits.items()
         if not low <= figures[name] <= high
     )
+
+
+def _cells(local: LocalCorrelation, pivot: Array) -> npt.NDArray[np.int64]:
+    """Block of each patch along x, y, z."""
+    return np.floor((local.middles.T - pivot) / _BLOCK).astype(np.int64)
+
+
+def _gain(squares: Array) -> float:
+    """What the patches of a block gain at the best other place (rows after the first), where that is no chance."""
+    if squares.shape[1] < _FEWEST:
+        return 0.0
+    gains = squares[1 + int(squares[1:].mean(1).argmax())] - squares[0]
+    gain, error = float(gains.mean()), float(gains.std()) / np.sqrt(len(gains))
+    return gain if gain > _SURE * error else 0.0
 
 
 def _pull(fit: Fit, among: np.ndarray) -> float | None:

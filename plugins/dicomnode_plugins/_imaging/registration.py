@@ -9,7 +9,7 @@ import numpy as np
 
 from dicomnode.sdk import Volume
 from dicomnode_plugins._imaging import examination
-from dicomnode_plugins._imaging.grids import Array, Image, foreground, inside, shrink
+from dicomnode_plugins._imaging.grids import Array, Image, Mask, foreground, inside, shrink
 from dicomnode_plugins._imaging.local_correlation import LocalCorrelation
 from dicomnode_plugins._imaging.mutual_information import MutualInformation
 from dicomnode_plugins._imaging.pose import (
@@ -23,6 +23,7 @@ from dicomnode_plugins._imaging.pose import (
     stretch,
     turn_and_shift,
 )
+from dicomnode_plugins._imaging.resampling import resampled
 
 FINE, MIDDLE, COARSE = 1.5, 3.0, 6.0
 """Spacing of the three levels, mm."""
@@ -30,6 +31,7 @@ DEPTH = 12.0
 """mm below the surface, where patches begin: suppressed fat in one image ends at the muscle, bright fat in the other
 at the skin, and the two edges pull each other."""
 _PATCHES = 4000
+_DARK_PATCHES = 1500
 _TURN = np.deg2rad(18.0) * RADIUS
 _CLIMBED = 5
 _LEAST_OVERLAP = 0.3
@@ -154,15 +156,28 @@ class _Search:
         if gain >= _LEAST_AFFINE_GAIN and most <= _MOST_STRETCH:
             self.pose = stretched
 
+    def _dark(self) -> Mask:
+        """What is deep in the outer image's body and not in the inner one's.
+
+        Suppression and a long echo time leave muscle hardly brighter than air: the neck of a neurogram is no
+        foreground of its own, and no patch of the registration lies there.
+        """
+        inner, outer = self.fine
+        body = Volume(array=inside(outer, DEPTH).astype(np.float32), affine=outer.affine)
+        moved = resampled(body, inner.affine, inner.values.shape, in_patient(self.pose, self.pivot))
+        return (moved > 0.5) & ~inside(inner, DEPTH)
+
     def figures(self) -> dict[str, float]:
         """All that speaks for and against the pose."""
         fit = self.local.fit(self.pose)
         nmi, _, overlap = self.information(matrix(self.pose))
         reverse = LocalCorrelation(*self.fine[::-1], self.pivot, inside(self.fine[1], DEPTH), 1500)
+        dark = LocalCorrelation(*self.fine, self.pivot, self._dark(), _DARK_PATCHES)
         turn, shift = turn_and_shift(in_patient(self.pose, self.pivot), self.pivot)
         return {
             **examination.peak(self.local, self.pose, fit),
             **examination.parts(self.local, self.pose, fit, self.pivot, self.spots),
+            **examination.elsewhere(dark, self.pose, self.pivot),
             **examination.both_ways(reverse, self.pose, self.pivot, self.spots),
             **examination.agreement([pose for pose, _ in self.tries], self.pivot, self.spots),
             examination.MIRROR: self.mirror_score / max(fit.score, 1e-6),

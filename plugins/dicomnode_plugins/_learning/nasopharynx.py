@@ -22,6 +22,9 @@ REFERENCE = "t1"
 """The sequence that the landmark is found in and that the others are laid on."""
 MOST_MOTION = 5.0
 """mm; where a sequence lies farther away than this, it is registered."""
+LEAST_INFORMATION = 1.09
+"""Normalised mutual information with the reference; where it is less, the two may not show the same place, and a whole
+registration must tell. Phantom pairs that lie on each other have 1.10 and more, other patients and lost ones 1.07."""
 _LEAST_COVERED = 0.9
 
 
@@ -99,8 +102,9 @@ def prepare(sequences: Mapping[str, Volume], crop: Crop) -> Prepared:
         matrix = np.eye(4)
         if name != REFERENCE:
             same_frame = bool(reference.frame) and reference.frame == volume.frame
-            motion[name] = displacement(reference, volume, centre)
-            if motion[name] > MOST_MOTION or not same_frame:
+            seen = displacement(reference, volume, centre)
+            motion[name] = seen.distance
+            if seen.distance > MOST_MOTION or seen.information < LEAST_INFORMATION or not same_frame:
                 matrix = _believed(name, reference, volume)
                 registered.append(name)
         volumes[name] = _cropped(name, volume, affine, crop, matrix)

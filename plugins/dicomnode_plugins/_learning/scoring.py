@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 import numpy.typing as npt
@@ -11,14 +12,15 @@ import torch
 from torch import Tensor
 
 from dicomnode.sdk import Model
-from dicomnode_plugins._learning import weights
-from dicomnode_plugins._learning.attention import grad_cam
-from dicomnode_plugins._learning.densenet import DENSENET_121, SMALL, DenseNet3D
-from dicomnode_plugins._learning.nasopharynx import NARROW, WIDE, Crop
+from dicomnode.sdk.model import Weights
+from dicomnode_plugins._learning import networks, weights
+from dicomnode_plugins._learning.attention import explained
+from dicomnode_plugins._learning.densenet import DenseNet3D
+from dicomnode_plugins._learning.nasopharynx import CROPS, Crop
 
-LAYOUTS = {"densenet121": DENSENET_121, "densenet-small": SMALL}
-CROPS = {"densenet121": WIDE, "densenet-small": NARROW}
 _GAIN, _OFFSET = 1.05, 0.05
+_VIEWS = 7
+_SMALL = 50_000  # voxels; each view of a larger crop costs a good part of a second
 
 
 class UnknownArchitecture(ValueError):
@@ -32,7 +34,8 @@ class Score:
     probability: float
     """0 to 1, of the exam as it is."""
     spread: float
-    """Standard deviation over the exam as it is, mirrored, shifted by a voxel either way, brighter and lifted."""
+    """Standard deviation over the exam as it is and views of it that should change nothing: mirrored; and, where the
+    network is small, shifted by a voxel either way, brighter and lifted."""
     attention: npt.NDArray[np.float32]
     """(z, y, x) of the crop, 0 to 1."""
 
@@ -45,9 +48,10 @@ def crop_of(model: Model) -> Crop:
     UnknownArchitecture
         When its card names no network that is here.
     """
-    if model.architecture not in CROPS:
-        raise UnknownArchitecture(f"no architecture is called {model.architecture!r}; there are {', '.join(CROPS)}")
-    return CROPS[model.architecture]
+    if model.architecture not in networks.CROPS:
+        there = ", ".join(networks.CROPS)
+        raise UnknownArchitecture(f"no architecture is called {model.architecture!r}; there are {there}")
+    return CROPS[networks.CROPS[model.architecture]]
 
 
 def loaded(model: Model, name: str, inputs: int = 1) -> DenseNet3D:
@@ -61,8 +65,15 @@ def loaded(model: Model, name: str, inputs: int = 1) -> DenseNet3D:
         When the file is not what the card says.
     """
     crop_of(model)
-    network = DenseNet3D(replace(LAYOUTS[model.architecture], inputs=inputs))
-    entry = model.files[name]
+    return network_with(model.architecture, model.files[name], inputs)
+
+
+def network_with(architecture: str, entry: Weights, inputs: int = 1) -> DenseNet3D:
+    """A network of a known architecture with the weights of a file, as :func:`loaded`."""
+    with torch.device("meta"):  # the weights come from the file: none are drawn
+        network = networks.network(architecture, inputs)
+    if not isinstance(network, DenseNet3D):
+        raise UnknownArchitecture(f"{architecture} cannot show where it looks: take a densenet")
     weights.load(network, entry.path, entry.sha256)
     return network.eval()
 
@@ -71,13 +82,12 @@ def score(network: DenseNet3D, volume: npt.NDArray[np.float32]) -> Score:
     """Judge a prepared volume (z, y, x), or several sequences of it (sequences, z, y, x)."""
     given = torch.from_numpy(np.ascontiguousarray(volume))
     whole = given[None, None] if given.ndim == 3 else given[None]
+    logit, attention = explained(network, whole)
+    views = _VIEWS if whole[0, 0].numel() <= _SMALL else 1
     with torch.inference_mode():
-        seen = torch.sigmoid(network(torch.cat([whole, *_changed(whole)])).double())
-    return Score(
-        probability=float(seen[0]),
-        spread=float(seen.std(correction=0)),
-        attention=grad_cam(network, whole).numpy(),
-    )
+        others = network(torch.cat([*islice(_changed(whole), views)]))
+    seen = torch.sigmoid(torch.cat([torch.tensor([logit]), others]).double())
+    return Score(probability=float(seen[0]), spread=float(seen.std(correction=0)), attention=attention.numpy())
 
 
 def exactly(network: DenseNet3D, volume: npt.NDArray[np.float32]) -> float:

@@ -44,6 +44,6 @@ def load(network: nn.Module, file: Path, sha256: str) -> None:
     except SafetensorError as error:
         raise WeightsRefused(f"{file.name} is not a safetensors file: {error}") from error
     try:
-        network.load_state_dict(named)
+        network.load_state_dict(named, assign=True)
     except RuntimeError as error:
         raise WeightsRefused(f"{file.name} belongs to another network: {error}") from error

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from dicomnode.sdk import HOT_IRON, Volume
+from dicomnode.sdk import Volume
 from dicomnode_plugins._imaging.grids import Image, Values, foreground
+from dicomnode_plugins._imaging.hot_iron import colours, draw_bar
 from dicomnode_plugins._imaging.lettering import WIDTH, Pixels, write
 
 OPACITY = 0.4
@@ -14,7 +15,6 @@ _GRAY = (1.0, 99.0)
 """Percentiles of the base's body shown black and white."""
 _HOT = (60.0, 99.8)
 """Percentiles of the overlay's body at the ends of the colours."""
-_COLOURS = np.array(HOT_IRON, np.float32)
 _MOST_PAIRS = 24
 
 Window = tuple[float, float]
@@ -65,7 +65,7 @@ def fused_slices(base: Volume, gray: Window, overlay: Values, hot: Window) -> Pi
     pictures = np.stack([fused(plane, gray, above, hot) for plane, above in zip(base.array, overlay, strict=True)])
     for picture in pictures:
         _name(picture, "CE-T1 + CE-MRN")
-        _draw_bar(picture, hot)
+        draw_bar(picture, f"{hot[0]:.0f}", f"{hot[1]:.0f}", _dot(picture))
     return pictures
 
 
@@ -84,15 +84,6 @@ def side_by_side(base: Volume, overlay: Volume) -> Pixels:
             _name(picture, f"{name} - NOT FUSED")
         halves.append(coloured)
     return np.concatenate(halves, axis=2)
-
-
-def colours(share: Values) -> Values:
-    """Hot metal for 0 to 1; (..., 3) float32."""
-    place = share * np.float32(len(_COLOURS) - 1)
-    below = np.minimum(place.astype(np.intp), len(_COLOURS) - 2)
-    part = (place - below)[..., None]
-    mixed: Values = _COLOURS[below] * (1 - part) + _COLOURS[below + 1] * part
-    return mixed
 
 
 def _window(body: Values, percentiles: tuple[float, float]) -> Window:
@@ -118,18 +109,3 @@ def _name(picture: Pixels, text: str) -> None:
     dot = _dot(picture)
     picture[: 8 * dot, : (len(text) * WIDTH + 3) * dot] //= 4
     write(picture, text, 2 * dot, 2 * dot, dot)
-
-
-def _draw_bar(picture: Pixels, window: Window) -> None:
-    """Draw the colours at the right edge, on a dark ground, with the values at both ends."""
-    rows, columns, _ = picture.shape
-    dot = _dot(picture)
-    height, width = rows // 2, 5 * dot
-    top, left = rows // 4, columns - 7 * dot
-    texts = [f"{window[1]:.0f}", f"{window[0]:.0f}"]
-    ground = max(len(text) for text in texts) * WIDTH * dot + 3 * dot
-    picture[top - 8 * dot : top + height + 8 * dot, max(columns - ground, 0) :] //= 4
-    bar = colours(np.linspace(1, 0, height, dtype=np.float32)).astype(np.uint8)
-    picture[top : top + height, left : left + width] = bar[:, None]
-    for text, row in zip(texts, (top - 7 * dot, top + height + 2 * dot), strict=True):
-        write(picture, text, row, columns - (len(text) * WIDTH + 1) * dot, dot)

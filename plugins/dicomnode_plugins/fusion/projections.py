@@ -6,9 +6,10 @@ import numpy as np
 
 from dicomnode.sdk import Volume
 from dicomnode_plugins._imaging.grids import Array, Image, Values
+from dicomnode_plugins._imaging.hot_iron import colours
 from dicomnode_plugins._imaging.lettering import Pixels
 from dicomnode_plugins._imaging.resampling import resampled
-from dicomnode_plugins.fusion.picture import Window, colours
+from dicomnode_plugins.fusion.picture import Window
 
 SLAB = 20.0
 """Thickness, mm."""

@@ -14,7 +14,8 @@ _CONFIDENCE = (
 _CONSPICUITY = "0 contour not discernible, 1 less than half of it visible, 2 more than half, 3 complete"
 
 ITEMS = (
-    (private("NERVES", "Involved nerves"), "one or several; focal, multifocal or diffuse"),
+    (private("NERVES", "Involved nerves"), "one or several, and which"),
+    (private("LESION_PATTERN", "Lesion pattern"), "focal, multifocal or diffuse"),
     (private("ENHANCEMENT", "Enhancement of the lesion"), "none, homogeneous, heterogeneous or peripheral"),
     (private("TARGET_SIGN", "Target sign"), _PRESENT),
     (private("TAIL_SIGN", "Tail sign"), _PRESENT),

@@ -20,6 +20,7 @@ FIGURES = {
     examination.INVERSE: (private("REG_INVERSE", "Distance between both directions of the registration"), MILLIMETER),
     examination.HALVES: (private("REG_HALVES", "Distance between two halves of the patches"), MILLIMETER),
     examination.PULL: (private("REG_PULL", "Median motion that parts of 30 mm still ask for"), MILLIMETER),
+    examination.ELSEWHERE: (private("REG_ELSEWHERE", "Parts of 30 mm that fit better elsewhere"), NO_UNITS),
     examination.OVERLAP: (private("REG_OVERLAP", "Share of the smaller field of view inside the larger one"), RATIO),
     examination.INFORMATION: (private("REG_NMI", "Normalised mutual information"), NO_UNITS),
     examination.GAIN: (private("REG_GAIN", "Local correlation gained over the headers' pose"), NO_UNITS),

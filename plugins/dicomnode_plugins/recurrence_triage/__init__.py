@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dicomnode.sdk import InputRole, Match, ModelSlot, Parameter, PluginSpec, Resources
 from dicomnode.sdk.codes import ARTIFICIAL_INTELLIGENCE
+from dicomnode_plugins._learning.procedures import learning
 
-SLOT = "darndest"
+SLOT = "triage"
 
 SPEC = PluginSpec(
     name="recurrence_triage",
@@ -57,5 +58,6 @@ SPEC = PluginSpec(
             demonstration="demonstration/card.toml",
         ),
     ),
+    learning=learning("dicomnode_plugins.recurrence_triage.learning"),
     preload=("torch", "scipy.ndimage", "scipy.optimize", "safetensors.torch"),
 )

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from dicomnode.sdk.codes import CAUTION as CAUTION
 from dicomnode.sdk.codes import PRIVATE_SCHEME, Code
 
 METHOD = Code("370129005", "SCT", "Measurement Method")
-CAUTION = Code("CAUTION", PRIVATE_SCHEME, "Caution")
 TIER = Code("TRIAGE", PRIVATE_SCHEME, "Recurrence triage")
 MODEL = Code("MODEL", PRIVATE_SCHEME, "Model that spoke")
 DOMAIN = Code("MODEL_DOMAIN", PRIVATE_SCHEME, "Whether the images are of the model's domain")
@@ -24,6 +24,7 @@ PROBABILITIES = {
     "t1c": Code("P_T1C", PRIVATE_SCHEME, "Probability of recurrence by T1+C"),
 }
 SPREADS = {
-    name: Code(f"SPREAD_{name.upper()}", PRIVATE_SCHEME, f"Spread of the probability by {words}")
-    for name, words in (("t1", "T1"), ("t2", "T2"), ("t1c", "T1+C"))
+    "t1": Code("SPREAD_T1", PRIVATE_SCHEME, "Spread of the probability by T1"),
+    "t2": Code("SPREAD_T2", PRIVATE_SCHEME, "Spread of the probability by T2"),
+    "t1c": Code("SPREAD_T1C", PRIVATE_SCHEME, "Spread of the probability by T1+C"),
 }

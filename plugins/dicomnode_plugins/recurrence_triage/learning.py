@@ -12,9 +12,9 @@ from dicomnode_plugins._learning import cards, course, freezing
 from dicomnode_plugins._learning.landmark import NotFound
 from dicomnode_plugins._learning.nasopharynx import CROPS, NotPrepared
 from dicomnode_plugins._learning.nasopharynx import prepare as cropped
+from dicomnode_plugins.recurrence_triage import SLOT, SPEC
 
 SEQUENCES = ("t1", "t2", "t1c")
-PLUGIN, SLOT = "recurrence_triage", "triage"
 
 
 def prepare(case: Case) -> dict[str, np.ndarray[Any, Any]]:
@@ -40,7 +40,7 @@ def train(assignment: Assignment, context: Context) -> None:
     """Train the three networks and draft their card."""
     course.train(assignment, context, SEQUENCES)
     record = course.read_run(assignment.output)
-    cards.draft(assignment.output, record, plugin=PLUGIN, slot=SLOT, sequences=SEQUENCES)
+    cards.draft(assignment.output, record, plugin=SPEC.name, slot=SLOT, sequences=SEQUENCES)
 
 
 def calibrate(assignment: Assignment, context: Context) -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from dicomnode.sdk import HOT_IRON, Finding, Model, ParametricMap, SecondaryCapture, Segment, Segmentation, Volume
+from dicomnode.sdk import Finding, Model, ParametricMap, SecondaryCapture, Segment, Segmentation, Volume
 from dicomnode.sdk.codes import NO_UNITS
-from dicomnode_plugins._imaging.grids import Array, Image, Values, foreground
+from dicomnode_plugins._imaging.grids import Image, Values, foreground
+from dicomnode_plugins._imaging.hot_iron import colours, draw_bar
 from dicomnode_plugins._imaging.lettering import WIDTH, Pixels, write
 from dicomnode_plugins._imaging.resampling import resampled
 from dicomnode_plugins._learning.nasopharynx import Prepared
@@ -19,7 +20,6 @@ TITLE = "Attention of the triage networks"
 _TARGET = 30.0  # mm to either side of the middle
 _OPACITY = 0.5
 _GRAY = (1.0, 99.0)
-_COLOURS = np.array(HOT_IRON, np.float32)
 
 
 def attention(verdict: Verdict) -> npt.NDArray[np.float32]:
@@ -75,30 +75,27 @@ def findings(found: Values, roles: tuple[str, ...], t1: Volume, model: Model, le
 
 
 def frames(found: Values, t1: Volume, model: Model) -> Pixels:
-    """The T1 in gray with the attention over it, named; (z, rows, columns, 3) uint8."""
+    """The T1 in gray with the attention over it, named, with a colour bar; (z, rows, columns, 3) uint8."""
     low, high = np.percentile(t1.array[foreground(Image.of(t1))], _GRAY)
     gray = np.clip((t1.array - low) / max(float(high - low), 1e-6), 0, 1)[..., None] * np.float32(255)
     share = np.nan_to_num(found)
     weight = (np.float32(_OPACITY) * np.sqrt(share))[..., None]
-    pixels: Pixels = np.rint((1 - weight) * gray + weight * _hot(share)).astype(np.uint8)
+    pixels: Pixels = np.rint((1 - weight) * gray + weight * colours(share)).astype(np.uint8)
     lines = ["ATTENTION, NOT A CONTOUR"]
     if model.status == "demonstration":
         lines += DEMONSTRATION.split(" - ")
     for picture in pixels:
         _name(picture, lines)
+        draw_bar(picture, "0", "1", _dot(picture))
     return pixels
 
 
-def _hot(share: Values) -> Array:
-    place = share * (len(_COLOURS) - 1)
-    below = np.minimum(place.astype(np.intp), len(_COLOURS) - 2)
-    part = (place - below)[..., None]
-    mixed: Array = _COLOURS[below] * (1 - part) + _COLOURS[below + 1] * part
-    return mixed
+def _dot(picture: Pixels) -> int:
+    return max(1, int(picture.shape[1]) // 200)
 
 
 def _name(picture: Pixels, lines: list[str]) -> None:
-    dot = max(1, picture.shape[1] // 200)
+    dot = _dot(picture)
     longest = max(map(len, lines))
     picture[: (7 * len(lines) + 2) * dot, : (longest * WIDTH + 3) * dot] //= 4
     for number, line in enumerate(lines):

@@ -7,6 +7,7 @@ from functools import cache
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from benchmarks.fusion import pairs
 from benchmarks.fusion.pairs import Pair
@@ -89,6 +90,25 @@ def test_a_zero_filled_matrix_of_0_4_mm_does_not_move_the_pose() -> None:
     again = register(pair.t1, finer)
     assert pair.errors(again.matrix).mean() < 0.35
     assert distance(again.matrix, alignment.matrix, pairs.TARGETS.T) < 0.15
+
+
+def flexed(volume: Volume, degrees: float) -> Volume:
+    """The neck nods forward below z = -30 mm, growing with the square to ``degrees`` at -120 mm, about y = 40 mm."""
+    x, y, z = Image.of(volume).places(np.indices(volume.array.shape)[::-1].reshape(3, -1).astype(float))
+    turn = np.deg2rad(degrees) * np.clip((-30 - z) / 90, 0, 1) ** 2
+    y, z = y - 40, z + 30
+    places = np.stack([x, 40 + np.cos(turn) * y - np.sin(turn) * z, -30 + np.sin(turn) * y + np.cos(turn) * z])
+    inverse = np.linalg.inv(volume.affine)
+    voxels = inverse[:3, :3] @ places + inverse[:3, 3:]
+    values = ndimage.map_coordinates(volume.array, voxels[::-1], order=1)
+    return replace(volume, array=values.reshape(volume.array.shape).astype(np.float32))
+
+
+def test_a_neck_that_was_bent_is_noticed() -> None:
+    pair, straight = found("siemens", 302)
+    assert straight.figures[examination.ELSEWHERE] == 0
+    assert found("philips", 2)[1].figures[examination.ELSEWHERE] == 0
+    assert register(pair.t1, flexed(pair.mrn, 10)).figures[examination.ELSEWHERE] >= 2
 
 
 def test_the_other_side_of_the_body_is_found() -> None:

@@ -17,7 +17,16 @@ from dicomnode.dicom.stacks import stacks
 from dicomnode.domain.exam import PlannedTask
 from dicomnode.domain.identity import digest_of
 from dicomnode.errors import Unsuitable
-from dicomnode.sdk import Case, Finding, Measurement, ParametricMap, QualitativeEvaluation, Segmentation, Volume
+from dicomnode.sdk import (
+    Case,
+    Finding,
+    Measurement,
+    ParametricMap,
+    PluginSpec,
+    QualitativeEvaluation,
+    Segmentation,
+    Volume,
+)
 from dicomnode.sdk.codes import FAT_FRACTION
 from dicomnode.sdk.verify import verify
 from dicomnode_plugins.fat_fraction import SPEC, dual_echo
@@ -103,7 +112,7 @@ def said(found: Sequence[Finding]) -> str:
     return " ".join(str(finding.value) for finding in found if isinstance(finding, QualitativeEvaluation))
 
 
-def planned(folder: Path) -> tuple[PlannedTask, dict[str, Path]]:
+def planned(folder: Path, spec: PluginSpec = SPEC) -> tuple[PlannedTask, dict[str, Path]]:
     """What the node would run on the files of a folder, and its files by SOP Instance UID.
 
     Raises
@@ -114,15 +123,15 @@ def planned(folder: Path) -> tuple[PlannedTask, dict[str, Path]]:
     headers = {path: read_file(path) for path in sorted(folder.rglob("*.dcm"))}
     digests = {header.sop_instance_uid: digest_of([header.sop_instance_uid]) for header in headers.values()}
     found = stacks(list(headers.values()))
-    tasks, refusals = match(found, [(SPEC, {})], digests)
+    tasks, refusals = match(found, [(spec, {})], digests)
     if not tasks:
         raise Unsuitable("; ".join([refusals[0].reason, *(stack.role.reasons[0] for stack in found)]))
     return tasks[0], {header.sop_instance_uid: path for path, header in headers.items()}
 
 
-def case_of(folder: Path) -> Case:
+def case_of(folder: Path, spec: PluginSpec = SPEC) -> Case:
     """The case that the node would give to the plugin for the files of a folder."""
-    task, paths = planned(folder)
+    task, paths = planned(folder, spec)
     volumes = {}
     for chosen in task.inputs:
         stack = chosen.stack

@@ -18,7 +18,7 @@ from dicomnode_plugins.fat_fraction.multi_echo import SPEC, separation, six_peak
 from dicomnode_plugins.fat_fraction.multi_echo.run import complex_echoes, run
 from tests.plugins.fat_fraction.exams import Steps, numbers, said
 
-SAME, THREE, NINE = bench.SPECTRA
+SAME, THREE, NINE, FOREIGN, WARMER = bench.SPECTRA
 
 
 @pytest.mark.parametrize("tesla", [1.5, 3.0])
@@ -31,16 +31,44 @@ def test_every_fraction_and_decay_is_read_without_swap(tesla: float) -> None:
     assert errors[:, 1].max() < 5
 
 
-@pytest.mark.parametrize(("spectrum", "below_half", "at_all"), [(THREE, 1.0, 3.5), (NINE, 2.5, 2.5)])
+@pytest.mark.parametrize(
+    ("spectrum", "fitted", "below_half", "at_all"),
+    [
+        (THREE, six_peaks.LIVER, 1.0, 3.5),
+        (NINE, six_peaks.LIVER, 2.5, 2.5),
+        (THREE, None, 0.6, 0.6),
+        (NINE, None, 0.8, 0.8),
+        (FOREIGN, None, 0.8, 2.1),
+        (WARMER, None, 1.0, 2.1),
+    ],
+)
 def test_another_fat_spectrum_exchanges_nothing_and_costs_what_the_card_says(
-    spectrum: str, below_half: float, at_all: float
+    spectrum: str, fitted: six_peaks.Weights | None, below_half: float, at_all: float
 ) -> None:
     exam = bench.tiles(1.5, spectrum, side=12)
-    found = separation.separate(exam.signal, exam.times, exam.tesla)
+    found = separation.separate(exam.signal, exam.times, exam.tesla, fitted)
     assert bench.swaps(exam, found) == 0
     errors = {fraction: error for (fraction, _), (error, _) in bench.biases(exam, found).items()}
     assert max(abs(error) for fraction, error in errors.items() if fraction <= 45) < below_half
     assert max(abs(error) for error in errors.values()) < at_all
+
+
+def test_without_fat_of_its_own_the_spectrum_is_that_of_the_liver() -> None:
+    exam = bench.tiles(1.5, THREE, side=12)
+    lean = exam.signal[..., : 12 * 6]
+    assert separation.separate(exam.signal, exam.times, exam.tesla).spectrum == (0.0, 1.0, 0.0)
+    assert separation.separate(lean, exam.times, exam.tesla).spectrum == six_peaks.LIVER
+
+
+def test_mixtures_are_whole_and_begin_with_the_liver() -> None:
+    mixed = six_peaks.mixtures(4)
+    assert mixed[0] == six_peaks.LIVER
+    assert len(set(mixed)) == len(mixed) == 15
+    assert {sum(weights) for weights in mixed} == {1.0}
+    assert six_peaks.in_words((0.25, 0.0, 0.75)) == "25 % liver fat, Hamilton 2011 + 75 % unsaturated fat, computed"
+    half = six_peaks.phasor(np.array([0.001, 0.002]), 1.5, (0.5, 0.5, 0.0))
+    both = [six_peaks.phasor(np.array([0.001, 0.002]), 1.5, pure) for pure in ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0))]
+    np.testing.assert_allclose(half, (both[0] + both[1]) / 2)
 
 
 def test_a_field_that_bends_and_jumps_exchanges_nothing() -> None:
@@ -93,6 +121,7 @@ def test_the_liver_is_read_and_the_method_named() -> None:
     assert read[codes.R2_STAR.meaning] == pytest.approx(np.median(truth.r2_star[truth.liver]), abs=3)
     assert "from 6 complex echoes (1.20 to 11.20 ms at 1.5 T)" in said(findings())
     assert "Precession: reversed" in said(findings())
+    assert "several fat peaks (" in said(findings())
     assert [f.label for f in findings() if isinstance(f, ParametricMap)] == ["PDFF", "R2STAR", "RESIDUAL"]
     assert {type(finding).__name__ for finding in findings()} == set(SPEC.produces)
     assert any(isinstance(f, Measurement) and f.name == codes.RESIDUAL for f in findings())

@@ -16,6 +16,7 @@ from tests.plugins.fusion.scenes import pair
 SOUND = {
     **{name: (low + min(high, 2 * low + 0.1)) / 2 for name, (low, high) in gates.LIMITS.items()},
     examination.PULL: 0.05,
+    examination.ELSEWHERE: 0.0,
     examination.TURN: 3.0,
     examination.SHIFT: 4.0,
 }
@@ -41,6 +42,13 @@ def test_a_patient_does_not_move_far_within_one_frame_of_reference() -> None:
         assert gates.failed({**SOUND, name: too_far}, same_frame=True)
         assert not gates.failed({**SOUND, name: unusual}, same_frame=True)
         assert gates.doubtful({**SOUND, name: unusual}, same_frame=True)
+
+
+def test_parts_that_fit_better_elsewhere_ask_for_a_person() -> None:
+    (doubt,) = gates.doubtful({**SOUND, examination.ELSEWHERE: 2.0}, same_frame=False)
+    assert doubt.startswith("parts of 30 mm that fit better elsewhere: 2")
+    assert not gates.failed({**SOUND, examination.ELSEWHERE: 2.0}, same_frame=False)
+    assert not gates.doubtful({**SOUND, examination.ELSEWHERE: 1.0}, same_frame=False)
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from dicomnode.sdk import Volume
+from dicomnode_plugins._imaging.hot_iron import colours
 from dicomnode_plugins.fusion import picture, projections
-from dicomnode_plugins.fusion.picture import OPACITY, colours, fused
+from dicomnode_plugins.fusion.picture import OPACITY, fused
 
 
 def test_fusion_is_the_formula() -> None:
@@ -19,11 +20,6 @@ def test_fusion_is_the_formula() -> None:
     half = fused(base[:, 2:3], (0.0, 100.0), np.full((1, 1), 15.0, np.float32), (10.0, 20.0))
     weight = OPACITY / 2
     assert half[0, 0].tolist() == [round((1 - weight) * 255 + weight * c) for c in (255, 0, 0)]
-
-
-def test_the_colours_are_hot_metal() -> None:
-    bar = colours(np.array([0.0, 0.25, 0.5, 0.75, 1.0], np.float32))
-    assert bar.tolist() == [[0, 0, 0], [128, 0, 0], [255, 0, 0], [255, 128, 0], [255, 255, 255]]
 
 
 def test_the_bar_stands_at_the_right_and_the_name_at_the_left() -> None:

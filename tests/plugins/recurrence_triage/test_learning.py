@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-import tomllib
 from collections.abc import Mapping
+from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -13,32 +13,17 @@ from typer.testing import CliRunner
 
 from benchmarks.triage.physics import PROTOCOLS
 from benchmarks.triage.scans import COARSE, exam
+from dicomnode.catalog import models
 from dicomnode.catalog import plugins as catalog
 from dicomnode.catalog.plugins import Installed
 from dicomnode.cli.main import app
-from dicomnode.sdk import Case, InputRole, Match, PluginSpec, Unsuitable, Volume
-from dicomnode.sdk.codes import ARTIFICIAL_INTELLIGENCE
+from dicomnode.sdk import Case, Unsuitable, Volume
 from dicomnode.sdk.testing import synthetic_volume
-from dicomnode_plugins._learning.procedures import learning
+from dicomnode_plugins.recurrence_triage import SLOT, SPEC
 from dicomnode_plugins.recurrence_triage.learning import prepare
 from tests.builders import grid, mr_series
 
-ROLES = {"t1": "t1", "t2": "t2", "t1c": "ce-t1"}
-SPEC = PluginSpec(
-    name="triage_in_training",
-    version="1",
-    title="Triage",
-    intended_use="tests",
-    status="research",
-    inputs=tuple(
-        InputRole(role=name, match=(Match(keyword="Role", op="eq", value=role),), required=name != "t1c")
-        for name, role in ROLES.items()
-    ),
-    produces=("Measurement",),
-    entry="dicomnode_plugins.recurrence_triage.learning:prepare",
-    family=ARTIFICIAL_INTELLIGENCE,
-    learning=learning("dicomnode_plugins.recurrence_triage.learning"),
-)
+SEQUENCES = ("t1", "t2", "t1c")
 
 
 def write_exam(folder: Path, number: int, volumes: Mapping[str, Volume]) -> None:
@@ -87,12 +72,13 @@ def test_one_command_from_dicom_to_a_card(tmp_path: Path, monkeypatch: pytest.Mo
     (report,) = json.loads(done.stdout)
     assert (report["left_out"], [part["exams"] for part in report["sets"]]) == ([], [4, 4])
     run = json.loads((out / "run.json").read_text())
-    assert {name: said["input"] for name, said in run["models"].items()} == {name: [1, 14, 40, 40] for name in ROLES}
-    card = tomllib.loads((out / "card.toml").read_text())
-    assert (card["status"], card["plugin"], sorted(card["weights"])) == (
-        "research", "recurrence_triage", ["t1", "t1c", "t2"]
-    )  # fmt: skip
-    assert "cutoffs" not in card
+    assert {name: said["input"] for name, said in run["models"].items()} == {
+        name: [1, 14, 40, 40] for name in SEQUENCES
+    }
+    card = models.read(out / "card.toml")
+    assert (card.model.status, card.card.plugin, card.card.slot) == ("research", SPEC.name, SLOT)
+    assert list(models.unsound(card, "research", SPEC.version, date(2026, 1, 1))) == []
+    assert (sorted(card.model.files), card.model.cutoffs) == (sorted(SEQUENCES), {})
     few = CliRunner().invoke(app, ["models", "calibrate", SPEC.name, *given, "--models", str(out)])
     assert "the calibration set needs positive and negative exams" in str(few.exception)
 

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import date
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from benchmarks.triage.scans import COARSE
+from benchmarks.triage.scans import exam as exam_of
+from dicomnode.catalog.models import read, unsound
 from dicomnode.errors import Unsuitable
 from dicomnode.sdk import (
     Case,
@@ -23,9 +28,10 @@ from dicomnode.sdk import (
     Volume,
 )
 from dicomnode.sdk.testing import check_plugin, run_plugin, synthetic_volume
+from dicomnode_plugins import recurrence_triage
 from dicomnode_plugins._learning.weights import WeightsRefused
 from dicomnode_plugins.recurrence_triage import SLOT, SPEC, codes
-from tests.plugins.recurrence_triage.exams import a_case, a_model, told, volumes
+from tests.plugins.recurrence_triage.exams import DOMAIN, a_case, a_model, told, volumes
 
 
 @pytest.fixture(scope="module")
@@ -103,7 +109,11 @@ def test_the_attention_lies_on_the_t1_and_nowhere_outside_the_crop(
     assert region.segments[0].label == "Attention, not a contour"
     np.testing.assert_array_equal(region.labels == 1, np.nan_to_num(attention.array) >= 0.5)
     frames = one(findings, SecondaryCapture).frames
-    coloured = (np.ptp(frames.astype(int), axis=-1) > 30).any(axis=(1, 2))
+    hot = np.ptp(frames.astype(int), axis=-1) > 30
+    bar, edge = hot.any(axis=0), frames.shape[2] - 12
+    assert hot[:, :, edge:].any(axis=(1, 2)).all(), "every picture has its colour bar"
+    assert bar[:, edge:].any(axis=1).sum() <= frames.shape[1] // 2
+    coloured = hot[:, :, :edge].any(axis=(1, 2))
     assert not coloured[~known.any(axis=(1, 2))].any()
 
 
@@ -190,7 +200,7 @@ def test_by_default_an_exam_without_an_answer_gets_a_reason_and_no_report(
 
 
 def test_without_a_model_nothing_is_said(exam: dict[str, Volume]) -> None:
-    with pytest.raises(Unsuitable, match="no model fills the slot 'darndest'"):
+    with pytest.raises(Unsuitable, match="no model fills the slot 'triage'"):
         run_plugin(SPEC, Case(volumes=exam, parameters=SPEC.resolve({})))
 
 
@@ -202,3 +212,22 @@ def test_weights_that_are_not_the_cards_are_not_loaded(exam: dict[str, Volume], 
 
 def test_the_plugin_conforms(exam: dict[str, Volume], model: Model) -> None:
     check_plugin(SPEC, a_case(exam, model))
+
+
+def test_the_demonstration_tells_recurrence_from_none() -> None:
+    card = read(Path(recurrence_triage.__file__).parent / "demonstration" / "card.toml")
+    assert [*unsound(card, "research", SPEC.version, date(2026, 11, 21))] == []
+    tiers = []
+    for number, kind in ((0, "clear"), (3, "recurrence")):
+        assert exam_of(number, 14, grid=COARSE)[1] == kind
+        findings = run_plugin(SPEC, a_case(volumes(number), replace(card.model, domain=DOMAIN)))
+        tiers += said(findings, codes.TIER)
+    assert tiers[0].startswith("Negative: ")
+    assert tiers[1].startswith("Suspicious: ")
+    assert tiers[1].endswith(" is at or above 0.170: recurrence")
+
+
+def test_clinical_mode_refuses_the_demonstration() -> None:
+    card = read(Path(recurrence_triage.__file__).parent / "demonstration" / "card.toml")
+    (reason,) = unsound(card, "clinical", SPEC.version, date(2026, 11, 21))
+    assert reason == "its status is 'demonstration'; clinical mode runs validated models only"

@@ -1,8 +1,9 @@
 import pytest
 
+from dicomnode.advice_settings import FactSettings
 from dicomnode.assemble.patient_facts import check, gathered
 from dicomnode.errors import SettingsError
-from dicomnode.settings import FactSettings, MatchSettings
+from dicomnode.section import MatchSettings
 
 FOLLOW_UP = FactSettings(
     name="npc-follow-up",

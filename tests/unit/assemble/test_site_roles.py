@@ -5,7 +5,8 @@ from __future__ import annotations
 from dicomnode.assemble.assess import assess
 from dicomnode.assemble.site_roles import apply
 from dicomnode.dicom.stacks import stacks
-from dicomnode.settings import MatchSettings, RoleSettings
+from dicomnode.section import MatchSettings
+from dicomnode.settings import RoleSettings
 from tests.slices import volume
 
 

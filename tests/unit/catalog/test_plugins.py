@@ -166,6 +166,8 @@ def test_a_plugin_with_slots_is_as_valid_as_its_models(tmp_path: Path) -> None:
     installed = [Installed(name="zoo", distribution="tests", spec=slotted, folder=tmp_path)]
     clinical = Settings(node=NodeSettings(mode="clinical"))
     assert enabled(installed, clinical) == {}
+    assert enabled(installed, Settings()) == {}, "nor in research: its own model has seen phantoms only"
+    assert list(enabled(installed, Settings(plugins={"zoo": PluginSettings()}))) == ["zoo"]
     named = clinical.model_copy(update={"plugins": {"zoo": PluginSettings()}})
     assert "no model is named" in enabled(installed, named)["zoo"].filled.refused[0]
     smuggled = Settings(plugins={"zoo": PluginSettings(parameters={"model.main": "x"})})

@@ -68,3 +68,14 @@ def test_train_then_calibrate(cli: Cli, exams: Path) -> None:
 def test_what_is_wrong_is_said(cli: Cli, exams: Path, arguments: tuple[str, ...], says: str) -> None:
     given = ("--labels", str(exams / "labels.csv"), "--out", str(exams / "models"))
     assert says in cli("models", "train", *arguments, *given, fails=True)
+
+
+def test_exams_come_from_the_node_s_own_store(cli: Cli, exams: Path, ran: Path) -> None:
+    (study,) = cli("studies", "list", as_json=True)
+    (exams / "own.csv").write_text(f"patient,label\n{study['patient_id']},1\nnobody,0\n")
+    given = ("--store", "--labels", str(exams / "own.csv"), "--out", str(exams / "models"))
+    assert "none of 2 lines yields an example" in cli("models", "train", "zoo", *given, fails=True)
+    first, second = json.loads((exams / "models" / "cohort" / "left-out.json").read_text())
+    assert (second["line"], second["reason"]) == (3, "no such patient among the exams given")
+    assert first["line"] == 2
+    assert "no such" not in first["reason"]  # it was found and judged: two headers without geometry fill no role

@@ -47,7 +47,7 @@ def test_every_wrong_line_is_named_up_to_twenty() -> None:
 
 
 @settings(max_examples=50)
-@given(st.text(), st.sampled_from(["", "patient,label\n", "study;label\n"]))
+@given(st.text() | st.text(st.sampled_from(',;"\n\r\0 1a')), st.sampled_from(["", "patient,label\n", "study;label\r"]))
 def test_any_text_is_a_table_or_a_named_mistake(text: str, heading: str) -> None:
     with suppress(SettingsError):
         assert read(heading + text)

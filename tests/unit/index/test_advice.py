@@ -3,10 +3,11 @@
 from dataclasses import replace
 
 from dicomnode.domain.advice import Advice, AdviceKind, Origin, acknowledge, state
-from dicomnode.index import advice, exams, views
+from dicomnode.domain.task import TaskState
+from dicomnode.index import advice, exams, tasks, views
 from dicomnode.index.database import Database
 from dicomnode.index.intake import Intake
-from tests.values import STUDY, assessment, at, instance
+from tests.values import STUDY, assessment, at, instance, planned, stack
 
 
 def opened(database: Database) -> Advice:
@@ -44,12 +45,21 @@ def test_it_comes_back_as_it_was_kept(database: Database) -> None:
 def test_exams_that_ended_are_known(database: Database) -> None:
     exam = opened(database).exam_id
     with database.read() as session:
-        assert advice.ended(session, [exam, 999]) == {999}
+        assert advice.ended(session, [exam, 999], ["fat_fraction"]) == {999}
     with database.write() as session:
         exams.write_assessment(session, exam, assessment(), at(3))
     with database.read() as session:
-        assert advice.ended(session, [exam]) == {exam}
+        assert advice.ended(session, [exam], ["fat_fraction"]) == {exam}
         assert advice.unadvised(session, ()) == []
+    with database.write() as session:
+        ((task, attempt),) = tasks.plan(session, exam, [planned("a", stack("1.1"))], at(4))
+    with database.read() as session:
+        assert advice.ended(session, [exam], ["fat_fraction"]) == set()
+        assert advice.ended(session, [exam], ["fusion"]) == {exam}
+    with database.write() as session:
+        tasks.end(session, task, attempt, TaskState.FAILED, "crashed", at(5))
+    with database.read() as session:
+        assert advice.ended(session, [exam], ["fat_fraction"]) == {exam}
 
 
 def test_an_exam_that_has_gone_keeps_nothing(database: Database) -> None:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from dicomnode.domain.identity import StudyInstanceUID
 from dicomnode.errors import BadOutcomes
@@ -34,6 +38,18 @@ def test_a_table_names_studies_by_uid_or_accession_number() -> None:
 def test_what_cannot_be_believed_is_named_by_its_line(text: str, why: str) -> None:
     with pytest.raises(BadOutcomes, match=why):
         read(text, KNOWN)
+
+
+def test_a_field_without_an_end_is_refused_with_its_line() -> None:
+    with pytest.raises(BadOutcomes, match="line 2: field larger than field limit"):
+        read('study,outcome\n"' + "x" * 140_000 + '",1', {})
+
+
+@settings(max_examples=100)
+@given(st.text(st.sampled_from(',;"\n\r\0 1a')), st.sampled_from(["", "study,outcome\n", "study,outcome\r"]))
+def test_any_text_is_a_table_or_a_named_mistake(text: str, heading: str) -> None:
+    with suppress(BadOutcomes):
+        assert read(heading + text, {}).outcomes == {}
 
 
 def test_how_right_a_model_was_counts_studies_that_left_the_node() -> None:

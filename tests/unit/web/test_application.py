@@ -13,13 +13,13 @@ from urllib.parse import urlencode
 import pytest
 
 from dicomnode.advice import Board
+from dicomnode.advice_settings import AdviceSettings, WebSettings
 from dicomnode.domain.advice import AdviceKind
 from dicomnode.errors import SettingsError
 from dicomnode.index.database import Database
 from dicomnode.index.intake import Intake
 from dicomnode.sdk.codes import CONTRAST_MAY_BE_OMITTED
 from dicomnode.sdk.findings import Recommendation
-from dicomnode.settings import AdviceSettings, WebSettings
 from dicomnode.web.application import Sources
 from dicomnode.web.server import serving
 from tests.unit.test_advice import ADVISING, TASK, now

@@ -13,7 +13,7 @@ SPEC = PluginSpec(
     version="0.1.0",
     title="Proton density fat fraction and R2*",
     intended_use=(
-        "Research: separates water and fat of six or more complex echoes with six fat peaks, one R2* and a field map, "
+        "Research: separates water and fat of six or more complex echoes with several fat peaks, one R2*, a field map, "
         "and reads the proton density fat fraction in a proposed liver outline. Not for diagnosis. Magnitude images "
         "alone are not taken: they leave open which of two fat fractions is true."
     ),

@@ -20,13 +20,14 @@ LEAST_SEPARABLE = 0.3
 """Least :func:`six_peaks.separable`; echoes that all lie in phase tell nothing."""
 METHOD = (
     "Proton density fat fraction, 100 F / (W + F), from {count} complex echoes ({first:.2f} to {last:.2f} ms at "
-    "{tesla:.3g} T): six fat peaks (Hamilton 2011), one R2*, field map, chosen because real and imaginary images of "
+    "{tesla:.3g} T): several fat peaks ({spectrum}), one R2*, field map, chosen because real and imaginary images of "
     "six or more echoes are there. Precession: {sense}."
 )
 CAUTION = (
-    "T1 is not corrected: a flip angle above 5 degrees weights fat up ({angle}). A fat spectrum other than that of the "
-    "model shifts values: on phantoms by up to 2.3 points up to 50 % and up to 3.3 above. Swaps of water and fat "
-    "remain possible where the signal is lost, at lungs and gas and at the edge of the field of view."
+    "T1 is not corrected: a flip angle above 5 degrees weights fat up ({angle}). Fat in the liver "
+    "with another spectrum than that of the model shifts values: on phantoms by up to 0.8 points up to 50 % and up to "
+    "2.0 above where the patient's own fat told the spectrum, by up to 2.3 and 3.3 where it could not. Swaps of water "
+    "and fat remain possible where the signal is lost, at lungs and gas and at the edge of the field of view."
 )
 _ON = "real.1"
 _SAME_TIME = 0.02  # ms
@@ -63,7 +64,7 @@ def run(case: Case, context: Context) -> list[Finding]:
     gate, limit = float(case.parameters["noise_gate"]), float(case.parameters["display_limit"])
     seen = water_fat.look(_ON, from_all, replace(echoes.grid, array=water), fat, found.percent, gate)
     maps, numbers = _decay(found, seen)
-    said = [*numbers, *_said(echoes, sense)]
+    said = [*numbers, *_said(echoes, sense, found.spectrum)]
     return [*water_fat.findings(seen, "Proton density fat fraction", "PDFF", limit, said), *maps]
 
 
@@ -143,11 +144,18 @@ def _decay(found: Separated, seen: WaterFat) -> tuple[list[Finding], list[Findin
     ]
 
 
-def _said(echoes: Echoes, sense: str) -> list[Finding]:
+def _said(echoes: Echoes, sense: str, spectrum: six_peaks.Weights) -> list[Finding]:
     angle = protocol.number(echoes.grid, "FlipAngle")
     flip = f"this one is {angle:g}" if angle else "this one is unknown"
     first, last = 1000 * echoes.times[0], 1000 * echoes.times[-1]
-    method = METHOD.format(count=len(echoes.times), first=first, last=last, tesla=echoes.tesla, sense=sense)
+    method = METHOD.format(
+        count=len(echoes.times),
+        first=first,
+        last=last,
+        tesla=echoes.tesla,
+        sense=sense,
+        spectrum=six_peaks.in_words(spectrum),
+    )
     return [
         QualitativeEvaluation(name=codes.METHOD, value=method),
         QualitativeEvaluation(name=codes.CAUTION, value=CAUTION.format(angle=flip)),

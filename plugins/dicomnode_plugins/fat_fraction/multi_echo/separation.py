@@ -1,4 +1,4 @@
-"""Proton density fat fraction and R2* of complex echoes: the field is mapped, then every voxel is fitted."""
+"""Proton density fat fraction and R2* of complex echoes: field, then fat's spectrum, then every voxel's fit."""
 
 from __future__ import annotations
 
@@ -12,10 +12,17 @@ from torch import Tensor
 
 from dicomnode_plugins.fat_fraction.dual_echo import FloatArray
 from dicomnode_plugins.fat_fraction.multi_echo.field_map import Echoes, field_map
-from dicomnode_plugins.fat_fraction.multi_echo.six_peaks import Times, phasor
+from dicomnode_plugins.fat_fraction.multi_echo.six_peaks import LIVER, Times, Weights, mixtures, phasor
 
 GATE = 0.08
 """Of the 98th percentile of the first echo; voxels that are darker in every echo have no values."""
+FAT = 70.0
+"""%; what has more is fat that tells its spectrum."""
+LEAST_FAT = 200
+"""Voxels of fat that are asked for before their spectrum is believed."""
+MIXTURES = mixtures()
+_ENOUGH_FAT = 2000
+_STRONG = 0.3  # of the 98th percentile of the first echo
 _STEPS = 5
 _START = 40.0  # 1/s
 _LARGEST_STEP = (40.0, 30.0)  # Hz, and 1/s over 2 pi
@@ -38,10 +45,17 @@ class Separated:
     """Hz."""
     residual: FloatArray
     """Part of the signal's energy that the model does not explain, 0 to 1."""
+    spectrum: Weights
+    """The mixture of fat spectra that was fitted."""
 
 
-def separate(signal: npt.NDArray[np.complex64], times: Times, tesla: float) -> Separated:
+def separate(
+    signal: npt.NDArray[np.complex64], times: Times, tesla: float, spectrum: Weights | None = None
+) -> Separated:
     """Fit water, fat, field and R2* to complex echoes.
+
+    The spectrum of fat is that mixture of published ones which leaves the least of this patient's own fat unexplained
+    (self-calibration, Yu et al., MRM 2008); where there is too little fat, it is that of the liver.
 
     Parameters
     ----------
@@ -51,15 +65,19 @@ def separate(signal: npt.NDArray[np.complex64], times: Times, tesla: float) -> S
         Ascending, s; six or more.
     tesla : float
         Field strength.
+    spectrum : Weights, optional
+        Fits this one, whatever the patient's fat says.
     """
     unit = _brightness(signal[0])
     size = np.abs(signal).max(0)
     box = tuple(_extent((size > GATE * unit).any(others)) for others in ((1, 2), (0, 2), (0, 1)))
     maps = np.full((6, *size.shape), np.nan, np.float32)
-    maps[:, *box] = _maps(signal[:, *box] / np.float32(unit), times, tesla)
+    maps[:, *box], fitted = _maps(signal[:, *box] / np.float32(unit), times, tesla, spectrum)
     maps[1:3] *= np.float32(unit)
     percent, water, fat, r2_star, field, residual = maps
-    return Separated(percent=percent, water=water, fat=fat, r2_star=r2_star, field=field, residual=residual)
+    return Separated(
+        percent=percent, water=water, fat=fat, r2_star=r2_star, field=field, residual=residual, spectrum=fitted
+    )
 
 
 def separate_either(
@@ -71,7 +89,7 @@ def separate_either(
     """
     middle = signal.shape[1] // 2
     few = signal[:, max(middle - 1, 0) : middle + 1]
-    given, turned = (_unexplained(separate(part, times, tesla)) for part in (few, few.conj()))
+    given, turned = (_unexplained(separate(part, times, tesla, LIVER)) for part in (few, few.conj()))
     if turned < given:
         return separate(signal.conj(), times, tesla), "reversed"
     return separate(signal, times, tesla), "as given"
@@ -82,19 +100,42 @@ def _unexplained(found: Separated) -> float:
     return float(np.median(known)) if known.size else 1.0
 
 
-def _maps(signal: npt.NDArray[np.complex64], times: Times, tesla: float) -> FloatArray:
-    """The six maps of :class:`Separated`, (6, z, y, x), of a signal of size 1."""
+def _maps(
+    signal: npt.NDArray[np.complex64], times: Times, tesla: float, spectrum: Weights | None
+) -> tuple[FloatArray, Weights]:
+    """The six maps of :class:`Separated`, (6, z, y, x), of a signal of size 1, and the spectrum."""
     shape = signal.shape[1:]
     flat = torch.from_numpy(np.ascontiguousarray(signal.reshape(len(times), -1)))
     where = torch.nonzero(flat.abs().amax(0) > GATE)[:, 0]
-    maps = torch.full((6, flat.shape[1]), torch.nan)
+    maps, chosen = torch.full((6, flat.shape[1]), torch.nan), spectrum or LIVER
     if len(where):
         echoes = Echoes(signal=flat[:, where], where=where, shape=shape, times=times, tesla=tesla)
         field = field_map(echoes)
-        for part in torch.split(torch.arange(len(where)), _CHUNK):
-            maps[:, where[part]] = _fitted(echoes.signal[:, part], field[part], times, tesla)
+        maps[:, where] = found = _all_fitted(echoes, field, chosen)
+        if spectrum is None and (chosen := _spectrum(echoes, found)) != LIVER:
+            maps[:, where] = _all_fitted(echoes, field, chosen)
     whole: FloatArray = maps.view(6, *shape).numpy()
-    return whole
+    return whole, chosen
+
+
+def _all_fitted(echoes: Echoes, field: Tensor, spectrum: Weights) -> Tensor:
+    fat = phasor(echoes.times, echoes.tesla, spectrum)
+    parts = torch.split(torch.arange(echoes.signal.shape[1]), _CHUNK)
+    return torch.cat([_fitted(echoes.signal[:, part], field[part], echoes.times, fat) for part in parts], 1)
+
+
+def _spectrum(echoes: Echoes, found: Tensor) -> Weights:
+    """The mixture that leaves the least of what is nearly all fat."""
+    rich = torch.nonzero((found[0] > FAT) & (found[0] <= 100) & (found[2] > _STRONG))[:, 0]
+    if len(rich) < LEAST_FAT:
+        return LIVER
+    rich = rich[:: max(1, len(rich) // _ENOUGH_FAT)]
+    signal, field = echoes.signal[:, rich], found[4, rich]
+    left = [
+        _fitted(signal, field, echoes.times, phasor(echoes.times, echoes.tesla, mixture))[5].median()
+        for mixture in MIXTURES
+    ]
+    return MIXTURES[int(torch.stack(left).argmin())]
 
 
 def _brightness(first: npt.NDArray[np.complex64]) -> float:
@@ -107,9 +148,12 @@ def _extent(any_signal: npt.NDArray[np.bool_]) -> slice:
     return slice(int(found[0]), int(found[-1]) + 1) if len(found) else slice(0, 1)
 
 
-def _fitted(signal: Tensor, field: Tensor, times: Times, tesla: float) -> Tensor:
-    """Gauss-Newton on water, fat and the complex field psi + i R2* / 2 pi; the six maps of some voxels."""
-    fat_phasor = torch.from_numpy(phasor(times, tesla).astype(np.complex64))[:, None]
+def _fitted(signal: Tensor, field: Tensor, times: Times, turning: npt.NDArray[np.complex128]) -> Tensor:
+    """Gauss-Newton on water, fat and the complex field psi + i R2* / 2 pi; the six maps of some voxels.
+
+    ``turning`` is the phasor of fat.
+    """
+    fat_phasor = torch.from_numpy(turning.astype(np.complex64))[:, None]
     t = torch.from_numpy(times.astype(np.float32))[:, None]
     decay = torch.full_like(field, _START)
     for _ in range(_STEPS):
