@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from pydicom import Dataset, dcmread
 from pydicom.sr.codedict import codes
 
-from dicomnode.dicom import labels
+from dicomnode.dicom import header, labels
+from dicomnode.dicom.stacks import stacks
 from dicomnode.domain.stack import Geometry
 from dicomnode.errors import GeometryError
 from dicomnode.sdk.codes import TISSUE, Code
@@ -252,3 +253,27 @@ def test_pixels_that_are_no_pixels(images: tuple[Path, ...], tmp_path: Path) -> 
     image.save_as(file)
     with pytest.raises(GeometryError, match=r"cannot be decoded \(ValueError\)"):
         labels.read(file, GRID)
+
+
+@pytest.mark.parametrize("name", ["label.seg", "sparse-labelmap-noppv.dcm", "sparse-labelmap-ppv5.dcm"])
+def test_real_files_of_another_maker_on_the_images_they_were_made_on(test_data: Path, name: str) -> None:
+    folder = test_data / "seg-sr-pm-dcmqi" / "segmentations"
+    images = [header.read_file(path) for path in sorted((folder / "24x38x3" / "image").iterdir())]
+    (stack,) = stacks(images)
+    assert stack.geometry is not None
+    path = next(folder.rglob(name))
+    array, (segment,) = labels.read(path, stack.geometry)
+    assert (segment.type.value, segment.type.scheme) == ("10200004", "SCT")
+    file = dcmread(path)
+    background = {0, int(file.get("PixelPaddingValue", 0))} if file.SegmentationType == "LABELMAP" else {0}
+    drawn = {
+        float(frame.PlanePositionSequence[0].ImagePositionPatient[2]): np.isin(plane, list(background), invert=True)
+        for frame, plane in zip(file.PerFrameFunctionalGroupsSequence, file.pixel_array, strict=True)
+    }
+    for number, plane in enumerate(array):
+        height = stack.geometry.origin[2] + number * stack.geometry.spacing[0] * stack.geometry.normal[2]
+        wanted = next(
+            (mask for place, mask in drawn.items() if abs(place - height) < 0.01), np.zeros(plane.shape, bool)
+        )
+        np.testing.assert_array_equal(plane > 0, wanted)
+    assert array.any()
