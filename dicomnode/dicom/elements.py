@@ -5,6 +5,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from struct import Struct
 
 from pydicom.uid import (
@@ -60,6 +61,7 @@ def open_data_set(data_set: bytes | memoryview, transfer_syntax_uid: str) -> tup
     return data_set, encoding_of(transfer_syntax_uid)
 
 
+@lru_cache(64)
 def encoding_of(transfer_syntax_uid: str) -> Encoding:
     """How the elements of a transfer syntax are written.
 

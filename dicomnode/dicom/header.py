@@ -6,7 +6,7 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from struct import Struct
 
@@ -92,6 +92,7 @@ MULTI_FRAME: frozenset[str] = frozenset(
 """SOP classes whose functional groups are read too."""
 
 _FACTS = frozenset(KEYWORDS)
+_NAMES = (*_IDENTITY[1:], *_PATIENT)
 _IN_FRAMES = {tag: keyword for tag, keyword in WANTED.items() if keyword in _FACTS}
 _CHARACTER_SET = 0x00080005
 _SHARED, _PER_FRAME = 0x52009229, 0x52009230  # functional groups sequences
@@ -105,6 +106,7 @@ LONGEST_VALUE = 16384
 """Bytes; a longer value of any of these attributes is absurd and not looked at further."""
 
 _LONGEST_KNOWN = 128  # bytes
+_MOST_KNOWN = 4096
 _LONGEST_TEXT = 1024  # characters
 _MOST_VALUES = 256
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
@@ -179,10 +181,10 @@ def from_values(encoded: Mapping[int, tuple[str, bytes]], transfer_syntax_uid: s
     """
     found = {WANTED[tag]: value for tag, value in encoded.items()}
     values, undecodable = _values(found, encoding_of(transfer_syntax_uid))
-    text = {keyword: str(value) for keyword, value in values.items() if isinstance(value, str)}
+    text = {keyword: value for keyword in _NAMES if isinstance(value := values.get(keyword), str)}
     sop_class_uid, sop_instance_uid, study, series = (text.get(keyword, "") for keyword in _IDENTITY[1:])
     _check_uids(sop_class_uid, sop_instance_uid, study, series)
-    facts = {keyword: values[keyword] for keyword in KEYWORDS if keyword in values}
+    facts = {keyword: value for keyword, value in values.items() if keyword in _FACTS}
     for keyword, (_, creator, _, _) in _PRIVATE.items():
         if values.get(_CREATORS[keyword]) != creator:
             facts.pop(keyword, None)
@@ -280,18 +282,28 @@ def _values(found: Mapping[str, tuple[str, bytes]], encoding: Encoding) -> tuple
 
     A value is of the kind the dictionary says, however it is written: text in place of a number is no value.
     """
-    character_sets = found.get("SpecificCharacterSet", ("CS", b""))[1].decode("ascii", "replace")
-    codecs = codecs_of([name.strip("\0 ") for name in character_sets.split("\\")])
+    codecs = _codecs(found.get("SpecificCharacterSet", ("CS", b""))[1])
     values: dict[str, Fact] = {}
     undecodable: list[str] = []
+    known = _known(codecs, encoding.order)
     for keyword, (vr, raw) in found.items():
-        read = _of_items if keyword in _INSIDE else _known_value if len(raw) <= _LONGEST_KNOWN else _value
-        value, sound = read(keyword, vr, raw, codecs, encoding.order)
+        if keyword in _INSIDE:
+            value, sound = _of_items(keyword, vr, raw, codecs, encoding.order)
+        elif len(raw) <= _LONGEST_KNOWN:
+            value, sound = known[keyword, vr, raw]
+        else:
+            value, sound = _value(keyword, vr, raw, codecs, encoding.order)
         if not sound:
             undecodable.append(keyword)
         if value is not None:
             values[keyword] = value
     return values, undecodable
+
+
+@lru_cache(256)
+def _codecs(character_sets: bytes) -> tuple[str, ...]:
+    names = character_sets.decode("ascii", "replace").split("\\")
+    return codecs_of([name.strip("\0 ") for name in names])
 
 
 def _value(keyword: str, written_vr: str, raw: bytes, codecs: tuple[str, ...], order: str) -> tuple[Fact | None, bool]:
@@ -327,7 +339,20 @@ def _of_items(
     return texts[:_MOST_VALUES] or None, all(sound for _, sound in values)
 
 
-_known_value = lru_cache(4096)(_value)  # most values are those of the image before
+class _Known(dict[tuple[str, str, bytes], tuple[Fact | None, bool]]):
+    """Values by keyword, written VR and bytes: most are those of the image before."""
+
+    def __init__(self, codecs: tuple[str, ...], order: str) -> None:
+        self._read = partial(_value, codecs=codecs, order=order)
+
+    def __missing__(self, key: tuple[str, str, bytes]) -> tuple[Fact | None, bool]:
+        if len(self) >= _MOST_KNOWN:
+            self.clear()
+        known = self[key] = self._read(*key)
+        return known
+
+
+_known = lru_cache(16)(_Known)
 
 
 def _unpack(raw: bytes, vr: str, order: str) -> list[float]:

@@ -21,7 +21,7 @@ _IS_OWN = or_(
     exists().where(ObjectRow.series_instance_uid == bindparam("series")),
 )
 
-_OPEN_EXAM = (
+OPEN_EXAM = (
     select(ExamRow.id)
     .join(StudyRow, StudyRow.study_instance_uid == ExamRow.study_instance_uid)
     .join(PatientRow, PatientRow.id == StudyRow.patient)
@@ -73,7 +73,7 @@ def _insert(row: type[Table]) -> Any:
 
 _NEW_PATIENT, _NEW_STUDY, _NEW_SERIES = _insert(PatientRow), _insert(StudyRow), _insert(SeriesRow)
 _NEW_INSTANCE, _NEW_EXAM = _insert(InstanceRow), _insert(ExamRow)
-_SERIES_GROWS = (
+SERIES_GROWS = (
     update(SeriesRow.__table__)  # type: ignore[arg-type]
     .where(SeriesRow.series_instance_uid == bindparam("series"))
     .values(last_arrival=bindparam("at"), outcome=bindparam("now"), reason=bindparam("because"))
@@ -83,7 +83,7 @@ _EXAM_GROWS = (
     .where(ExamRow.id == bindparam("exam"))
     .values(last_arrival=bindparam("at"))
 )
-_EXAM_STILL_COMES = (
+OPEN_EXAM_GROWS = (
     update(ExamRow.__table__).where(_IS_OPEN).values(last_arrival=bindparam("at"))  # type: ignore[arg-type]
 )
 _SERIES_STILL_COMES = (
@@ -91,7 +91,7 @@ _SERIES_STILL_COMES = (
     .where(SeriesRow.series_instance_uid == bindparam("series"), exists().where(_IS_OPEN))
     .values(last_arrival=bindparam("at"))
 )
-_ARRIVING = {"now": Outcome.PENDING, "because": "arriving"}
+ARRIVING = {"now": Outcome.PENDING, "because": "arriving"}
 _CAME_BACK = {"now": Outcome.NOT_APPLICABLE, "because": "a result of this node that came back"}
 _PRIOR = {"now": Outcome.NOT_APPLICABLE, "because": "fetched as a prior"}
 
@@ -116,7 +116,7 @@ def record(execute: Execute, instance: Instance, arrived: datetime) -> Recorded:
         "issuer": header.patient.issuer,
         "instance": header.sop_instance_uid,
     }
-    exam = execute(_OPEN_EXAM, keys)
+    exam = execute(OPEN_EXAM, keys)
     if exam is None:
         known = execute(_KNOWN, keys)
         if known is not None:
@@ -125,11 +125,11 @@ def record(execute: Execute, instance: Instance, arrived: datetime) -> Recorded:
                 return Recorded.DUPLICATE
             raise DuplicateInstance("SOP Instance UID exists with other content")
         _place(execute, header, keys, arrived)
-    execute(_NEW_INSTANCE, _values(instance, arrived))
+    execute(_NEW_INSTANCE, values(instance, arrived))
     if exam is None and (apart := _apart(execute, keys)):
-        execute(_SERIES_GROWS, {**keys, "at": arrived, **apart})
+        execute(SERIES_GROWS, {**keys, "at": arrived, **apart})
         return Recorded.STORED
-    execute(_SERIES_GROWS, {**keys, "at": arrived, **_ARRIVING})
+    execute(SERIES_GROWS, {**keys, "at": arrived, **ARRIVING})
     execute(_EXAM_GROWS, {"exam": exam[0] if exam else _opened_exam(execute, keys, arrived), "at": arrived})
     return Recorded.STORED
 
@@ -137,7 +137,7 @@ def record(execute: Execute, instance: Instance, arrived: datetime) -> Recorded:
 def _repeated(execute: Execute, keys: Mapping[str, str], arrived: datetime) -> None:
     """Nothing new for an open exam, but its sender is not done; what was here as a prior only is now an exam."""
     execute(_SERIES_STILL_COMES, {**keys, "at": arrived})
-    execute(_EXAM_STILL_COMES, {**keys, "at": arrived})
+    execute(OPEN_EXAM_GROWS, {**keys, "at": arrived})
     if execute(_SPOKEN_FOR, keys) is None:
         _opened_exam(execute, keys, arrived)
 
@@ -206,7 +206,7 @@ def _opened_exam(execute: Execute, keys: Mapping[str, str], arrived: datetime) -
     return int(latest[0]) if latest else 0
 
 
-def _values(instance: Instance, arrived: datetime) -> dict[str, Any]:
+def values(instance: Instance, arrived: datetime) -> dict[str, Any]:
     """The columns of an instance's row."""
     header, stored = instance.header, instance.stored
     return {

@@ -4,15 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import Any, TypeAlias
 
-from sqlalchemy import Connection, Engine, Insert
+from sqlalchemy import JSON, Connection, Dialect, Engine, Insert
 from sqlalchemy.sql.elements import ClauseElement
+from sqlalchemy.types import TypeEngine
 
 Execute: TypeAlias = Callable[[ClauseElement, Mapping[str, Any]], Sequence[Any] | None]
 """Runs a statement with its parameters; returns the first row, or None without one."""
 
 _Bind: TypeAlias = Callable[[Any], Any]
+
+_CHECKPOINT = 4000
+"""Pages in the write-ahead log after which they are copied into the database, with flushes that all who wait share."""
+_CACHE = 16384
+"""KiB of the database in memory: the top of every index that an instance is written to."""
 
 
 class Driver:
@@ -26,11 +33,14 @@ class Driver:
         Of an SQLite database.
     synchronous : str
         What a commit waits for (SQLite's PRAGMA synchronous).
+    own : sequence of str
+        Views and triggers that exist for this connection only.
     """
 
-    def __init__(self, engine: Engine, synchronous: str) -> None:
+    def __init__(self, engine: Engine, synchronous: str, own: Sequence[str] = ()) -> None:
         self._engine = engine
         self._synchronous = synchronous
+        self._own = own
         self._connection: Any = None
         self._compiled: dict[ClauseElement, _Compiled] = {}
 
@@ -52,6 +62,11 @@ class Driver:
             self.close()  # which rolls back, whatever state the connection is in
             raise
 
+    @property
+    def changes(self) -> int:
+        """Rows that this connection has written so far, those of triggers included."""
+        return int(self._connection.total_changes)
+
     def close(self) -> None:
         """Close the connection; the next transaction opens another."""
         connection, self._connection = self._connection, None
@@ -62,7 +77,16 @@ class Driver:
         pooled = self._engine.raw_connection()
         connection: Any = pooled.driver_connection
         pooled.detach()
-        connection.execute(f"PRAGMA synchronous={self._synchronous}")
+        wanted = {
+            "synchronous": self._synchronous,
+            "wal_autocheckpoint": _CHECKPOINT,
+            "cache_size": -_CACHE,
+            "temp_store": "MEMORY",
+        }
+        for pragma, value in wanted.items():
+            connection.execute(f"PRAGMA {pragma}={value}")
+        for definition in self._own:
+            connection.execute(definition)
         return connection
 
     def _execute(self, statement: ClauseElement, values: Mapping[str, Any]) -> Sequence[Any] | None:
@@ -90,19 +114,27 @@ class _Compiled:
         compiled: Any = statement.compile(dialect=engine.dialect)
         defaults = _defaults(statement.table) if isinstance(statement, Insert) else {}
         self.sql = str(compiled)
-        self._places = [(name, defaults.get(name, compiled.binds[name].value)) for name in compiled.positiontup]
-        self._converted: list[tuple[int, _Bind]] = []
-        for place, name in enumerate(compiled.positiontup):
-            convert = compiled.binds[name].type.dialect_impl(engine.dialect).bind_processor(engine.dialect)
-            if convert is not None:
-                self._converted.append((place, convert))
+        self._places = [
+            (
+                name,
+                defaults.get(name, compiled.binds[name].value),
+                _conversion(compiled.binds[name].type, engine.dialect),
+            )
+            for name in compiled.positiontup
+        ]
 
     def bound(self, values: Mapping[str, Any]) -> list[Any]:
         """The values in the order and the form the statement wants."""
-        bound = [values.get(name, constant) for name, constant in self._places]
-        for place, convert in self._converted:
-            bound[place] = convert(bound[place])
-        return bound
+        return [
+            values.get(name, constant) if convert is None else convert(values.get(name, constant))
+            for name, constant, convert in self._places
+        ]
+
+
+def _conversion(kind: TypeEngine[Any], dialect: Dialect) -> _Bind | None:
+    """How values of a type are written; those that can be are remembered, as most are those of the instance before."""
+    convert: _Bind | None = kind.dialect_impl(dialect).bind_processor(dialect)
+    return convert if convert is None or isinstance(kind, JSON) else lru_cache(256)(convert)
 
 
 def _defaults(table: Any) -> dict[str, Any]:

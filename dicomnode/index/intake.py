@@ -15,7 +15,7 @@ from dicomnode.domain.exam import ExamState
 from dicomnode.domain.identity import AETitle, SeriesInstanceUID, StudyInstanceUID
 from dicomnode.domain.instance import Instance, Recorded
 from dicomnode.errors import InDoubt, OutOfResources
-from dicomnode.index import arrival
+from dicomnode.index import arrival, succession
 from dicomnode.index.database import Database
 from dicomnode.index.driver import Driver, through
 from dicomnode.index.exams import hold_study
@@ -42,7 +42,8 @@ class Intake:
         self._database = database
         # PostgreSQL has many writers at a time and flushes for all of them together by itself.
         sqlite = database.engine.dialect.name == "sqlite"
-        self._turns = Turns(Driver(database.engine, "FULL" if strict else "NORMAL")) if sqlite else None
+        synchronous = "FULL" if strict else "NORMAL"
+        self._turns = Turns(Driver(database.engine, synchronous, succession.VIEW)) if sqlite else None
 
     def record(self, instance: Instance, arrived: datetime) -> Recorded:
         """Commit one instance; a new one opens its exam, or the next revision of an assessed one.

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+from collections import deque
 from dataclasses import dataclass
 from datetime import datetime
 
 from dicomnode.domain.instance import Instance, Recorded
 from dicomnode.errors import DuplicateInstance, InDoubt, OtherPatient, OutOfResources, ReceiveError
-from dicomnode.index import arrival
+from dicomnode.index import arrival, succession
 from dicomnode.index.driver import Driver, Execute
 
 
@@ -30,8 +31,7 @@ class Turns:
     def __init__(self, driver: Driver) -> None:
         self._driver = driver
         self._turn = threading.Lock()
-        self._door = threading.Lock()
-        self._waiting: list[_Waiting] = []
+        self._waiting: deque[_Waiting] = deque()  # takes no lock: only who has the turn takes anything out
 
     def record(self, instance: Instance, arrived: datetime) -> Recorded:
         """Commit an instance.
@@ -44,13 +44,10 @@ class Turns:
             When the database does not take it now; InDoubt when it may have taken it all the same.
         """
         own = _Waiting(instance=instance, arrived=arrived)
-        with self._door:
-            self._waiting.append(own)
+        self._waiting.append(own)
         with self._turn:
             if own.outcome is None:
-                with self._door:
-                    together, self._waiting = self._waiting, []
-                self._commit(together)
+                self._commit([self._waiting.popleft() for _ in range(len(self._waiting))])
         if isinstance(own.outcome, Recorded):
             return own.outcome
         raise own.outcome or InDoubt("the index did not say what became of an instance")
@@ -66,7 +63,7 @@ class Turns:
         try:
             with self._driver.transaction() as execute:
                 begun = True
-                outcomes = [_outcome(execute, one) for one in together]
+                outcomes = [self._outcome(execute, one) for one in together]
         except (sqlite3.Error, ValueError, TypeError, OverflowError):
             if begun and not outcomes and len(together) > 1:  # rolled back, so that none need suffer for another
                 for one in together:
@@ -77,9 +74,10 @@ class Turns:
         for one, outcome in zip(together, outcomes, strict=True):
             one.outcome = outcome
 
-
-def _outcome(execute: Execute, one: _Waiting) -> Recorded | ReceiveError:
-    try:
-        return arrival.record(execute, one.instance, one.arrived)
-    except (DuplicateInstance, OtherPatient) as refusal:  # nothing was written for it
-        return refusal
+    def _outcome(self, execute: Execute, one: _Waiting) -> Recorded | ReceiveError:
+        if succession.take(self._driver, execute, one.instance, one.arrived):
+            return Recorded.STORED
+        try:
+            return arrival.record(execute, one.instance, one.arrived)
+        except (DuplicateInstance, OtherPatient) as refusal:  # nothing was written for it
+            return refusal

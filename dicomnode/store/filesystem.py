@@ -6,8 +6,10 @@ import errno
 import logging
 import os
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
+from math import inf
 from pathlib import Path
+from time import monotonic
 from types import TracebackType
 from typing import Self
 
@@ -17,6 +19,26 @@ from dicomnode.store.shelves import Shelves, is_key, sync_folder
 logger = logging.getLogger(__name__)
 
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+_FREE_FOR_S = 0.1
+
+
+class _OwnWords:
+    """Puts the operating system's errors into the store's words."""
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
+    ) -> None:
+        if not isinstance(error, OSError):
+            return
+        if error.errno in _NO_ROOM:
+            raise StoreError("no space left in the object store") from error
+        raise StoreError(f"the object store failed: {error.strerror}") from error
+
+
+_OWN_WORDS = _OwnWords()
 
 
 class FileStore:
@@ -46,6 +68,7 @@ class FileStore:
     def __init__(self, root: Path, *, strict: bool = False) -> None:
         self.shelves = Shelves(root.absolute())
         self._strict = strict
+        self._free = -inf, 0
         try:
             _make_folder(self.shelves.root)
         except OSError as error:
@@ -80,7 +103,7 @@ class FileStore:
         StoreError
             When the file cannot be made.
         """
-        with _said():
+        with _OWN_WORDS:
             return Draft(self.shelves, strict=self._strict)
 
     def path(self, key: str) -> Path:
@@ -117,7 +140,7 @@ class FileStore:
             When one cannot be removed; others may be gone.
         """
         paths = [self.path(key) for key in keys]
-        with _said():
+        with _OWN_WORDS:
             for path in paths:
                 path.unlink(missing_ok=True)
             for shelf in sorted({path.parent for path in paths if path.parent.exists()}):
@@ -136,13 +159,18 @@ class FileStore:
         StoreError
             When it cannot be marked; it will be looked at again.
         """
-        with _said():
+        with _OWN_WORDS:
             self.shelves.settle(shelf)
 
     def free_bytes(self) -> int:
-        """Bytes that may still be written on the store's file system."""
-        stat = os.statvfs(self.shelves.root)
-        return stat.f_bavail * stat.f_frsize
+        """Bytes that may still be written on the store's file system, as of at most a tenth of a second ago."""
+        now = monotonic()
+        asked, free = self._free
+        if now - asked > _FREE_FOR_S:
+            stat = os.statvfs(self.shelves.root)
+            free = stat.f_bavail * stat.f_frsize
+            self._free = now, free
+        return free
 
 
 class Draft:
@@ -189,7 +217,7 @@ class Draft:
         StoreError
             When they cannot be written.
         """
-        with _said():
+        with _OWN_WORDS:
             written = os.writev(self._file, parts)
             whole = sum(map(len, parts))
             while written < whole:  # the disk is nearly full, or a signal came
@@ -204,7 +232,7 @@ class Draft:
         StoreError
             Nothing was kept.
         """
-        with _said():
+        with _OWN_WORDS:
             os.fsync(self._file)
             if self._strict:
                 sync_folder(Path(self._path).parent)
@@ -219,7 +247,7 @@ class Draft:
             It is in neither store.
         """
         try:
-            with _said():
+            with _OWN_WORDS:
                 key = store.shelves.claim()
                 self._shelves.leave(self.key)
                 there = store.shelves.file(key)
@@ -238,17 +266,6 @@ class Draft:
         except OSError as error:
             # Only tidiness: the leftover has no row in the index.
             logger.error("a file without a row stays behind until recovery: %s", error.strerror)
-
-
-@contextmanager
-def _said() -> Iterator[None]:
-    """Put the operating system's errors into the store's words."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno in _NO_ROOM:
-            raise StoreError("no space left in the object store") from error
-        raise StoreError(f"the object store failed: {error.strerror}") from error
 
 
 def _make_folder(path: Path) -> None:

@@ -15,7 +15,7 @@ import pytest
 
 from dicomnode.domain.instance import Instance, Recorded
 from dicomnode.errors import DuplicateInstance, InDoubt, OutOfResources
-from dicomnode.index import arrival
+from dicomnode.index import succession
 from dicomnode.index.database import Database
 from dicomnode.index.driver import Driver, Execute
 from dicomnode.index.intake import Intake
@@ -53,18 +53,18 @@ def test_a_conflict_is_its_own_senders_only(database: Database) -> None:
 def test_who_waits_is_taken_along(sqlite: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     intake = Intake(sqlite)
     intake.record(instance("1.0"), at(0))
-    turns, transactions, short = intake._turns, list[int](), arrival.record
+    turns, transactions, short = intake._turns, list[int](), succession.take
     assert turns is not None
     commit = turns._commit
     monkeypatch.setattr(turns, "_commit", lambda together: (transactions.append(len(together)), commit(together)))
     inside, go_on = threading.Event(), threading.Event()
 
-    def slow(*arguments: Any) -> Recorded:
+    def slow(*arguments: Any) -> bool:
         inside.set()
         assert go_on.wait(10)
         return short(*arguments)
 
-    monkeypatch.setattr(arrival, "record", slow)
+    monkeypatch.setattr(succession, "take", slow)
     with ThreadPoolExecutor(5) as pool:
         first = pool.submit(intake.record, instance("1.1"), at(1))
         assert inside.wait(10)
@@ -90,11 +90,11 @@ def test_what_cannot_be_written_is_out_of_resources_and_the_next_is_taken(
 ) -> None:
     intake = Intake(sqlite)
 
-    def fail(*_: object) -> Recorded:
+    def fail(*_: object) -> bool:
         raise error
 
     with monkeypatch.context() as patched:
-        patched.setattr(arrival, "record", fail)
+        patched.setattr(succession, "take", fail)
         with pytest.raises(OutOfResources) as refusal:
             intake.record(instance("1.1"), at(1))
         assert not isinstance(refusal.value, InDoubt)
@@ -102,17 +102,17 @@ def test_what_cannot_be_written_is_out_of_resources_and_the_next_is_taken(
 
 
 def test_none_suffers_for_another_in_the_same_transaction(sqlite: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    intake, record = Intake(sqlite), arrival.record
+    intake, take = Intake(sqlite), succession.take
     turns = intake._turns
     assert turns is not None
 
-    def poisoned(execute: Execute, one: Instance, arrived: datetime) -> Recorded:
-        recorded = record(execute, one, arrived)
+    def poisoned(driver: Driver, execute: Execute, one: Instance, arrived: datetime) -> bool:
+        taken = take(driver, execute, one, arrived)
         if one.header.sop_instance_uid == "1.2":
             raise sqlite3.IntegrityError("no such thing")
-        return recorded
+        return taken
 
-    monkeypatch.setattr(arrival, "record", poisoned)
+    monkeypatch.setattr(succession, "take", poisoned)
     together = [_Waiting(instance=instance(f"1.{n}"), arrived=at(n)) for n in range(1, 4)]
     turns._commit(together)
     assert [type(one.outcome) for one in together] == [Recorded, OutOfResources, Recorded]
