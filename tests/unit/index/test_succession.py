@@ -11,7 +11,7 @@ from sqlalchemy import text
 from dicomnode.domain.instance import Instance
 from dicomnode.index import arrival, succession
 from dicomnode.index.database import Database
-from dicomnode.index.driver import Driver, Execute
+from dicomnode.index.driver import Driver
 from tests.values import at, instance
 
 TABLES = ("patient", "study", "series", "instance", "exam")
@@ -27,22 +27,26 @@ def driver(tmp_path: Path) -> Iterator[Driver]:
     database.close()
 
 
-def contents(driver: Driver, execute: Execute) -> dict[str, list[tuple[object, ...]]]:
+def contents(driver: Driver) -> dict[str, list[tuple[object, ...]]]:
     return {table: driver._connection.execute(f"SELECT * FROM {table} ORDER BY 1").fetchall() for table in TABLES}
 
 
-def test_the_rows_are_those_of_arrival(tmp_path: Path, driver: Driver) -> None:
+def test_the_rows_are_those_of_arrival(driver: Driver) -> None:
     first, second = instance("1.1", patient="a\0b"), instance("1.2", patient="a\0b")
+    undone = (
+        "DELETE FROM instance WHERE sop_instance_uid = '1.2'",
+        "UPDATE series SET reason = 'was whole', last_arrival = '2026-01-01 00:00:00.000000'",
+        "UPDATE exam SET last_arrival = first_arrival",
+    )
     with driver.transaction() as execute:
         arrival.record(execute, first, at(0))
-        before = contents(driver, execute)
-        assert arrival.record(execute, second, at(1))
-        by_arrival = contents(driver, execute)
-        assert by_arrival != before
-        for undone in ("DELETE FROM instance WHERE sop_instance_uid = '1.2'", "UPDATE series SET reason = 'was whole'"):
-            execute(text(undone), {})
+        arrival.record(execute, second, at(1))
+        by_arrival = contents(driver)
+        for statement in undone:
+            execute(text(statement), {})
+        assert contents(driver) != by_arrival
         assert succession.take(driver, execute, second, at(1))
-        assert contents(driver, execute) == by_arrival
+        assert contents(driver) == by_arrival
 
 
 @pytest.mark.parametrize(
@@ -62,6 +66,6 @@ def test_what_is_not_just_one_more_is_left_to_arrival(driver: Driver, before: st
         arrival.record(execute, instance("1.1"), at(0))
         if before:
             execute(text(before), {})
-        there = contents(driver, execute)
+        there = contents(driver)
         assert not succession.take(driver, execute, one, at(1))
-        assert contents(driver, execute) == there
+        assert contents(driver) == there
