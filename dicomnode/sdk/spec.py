@@ -76,6 +76,10 @@ class InputRole:
     """Role with which this one must share the frame of reference."""
     same_grid_as: str = ""
     """Role with which this one must share every voxel position (within 0.1 mm)."""
+    segments_of: str = ""
+    """Filled by a Segmentation that was made on the images in this role, or on images that the plugin binds to their
+    grid: ask the case for ``segmentations[role]``. ``match`` may ask for ``SegmentTypes``, written
+    ``10200004^SCT``. Such roles come after all others."""
 
 
 def member_name(role: str, number: int) -> str:
@@ -145,6 +149,10 @@ class Learning:
     same. `Unsuitable` leaves an exam out, with its reason."""
     train: Procedure
     calibrate: Procedure
+    inputs: tuple[InputRole, ...] = ()
+    """Inputs that labelled exams have beside those of the plugin itself: what a teacher may see of them."""
+    teachers: tuple[str, ...] = ()
+    """Plugins whose models may teach those of this one (``dicomnode models train --teacher``)."""
 
     def __post_init__(self) -> None:
         _check_entry(self.prepare)
@@ -226,20 +234,10 @@ class PluginSpec:
         ValueError, TypeError, KeyError
             When the data are not a specification.
         """
-        inputs = tuple(
-            InputRole(
-                **{
-                    **role,
-                    "match": tuple(_match(match) for match in role["match"]),
-                    "from_prior": Prior(**role["from_prior"]) if role["from_prior"] else None,
-                }
-            )
-            for role in data["inputs"]
-        )
         return cls(
             **{
                 **data,
-                "inputs": inputs,
+                "inputs": tuple(_input(role) for role in data["inputs"]),
                 "produces": tuple(data["produces"]),
                 "facts": tuple(data["facts"]),
                 "preload": tuple(data["preload"]),
@@ -250,6 +248,11 @@ class PluginSpec:
                 "learning": _learning(data["learning"]) if data.get("learning") else None,
             }
         )
+
+
+def labelled(spec: PluginSpec) -> dict[str, str]:
+    """The roles that segmentations fill, with the role on whose grid the labels are given."""
+    return {role.role: role.segments_of for role in spec.inputs if role.segments_of}
 
 
 def is_prior(spec: PluginSpec, name: str) -> bool:
@@ -269,10 +272,22 @@ def _check_inputs(spec: PluginSpec) -> None:
                 raise ValueError(f"role {role.role!r} refers to unknown role {other!r}")
         if role.from_prior is not None and (role.same_frame_as or role.same_grid_as):
             raise ValueError(f"role {role.role!r} is from a prior: studies share no frame of reference")
+        if role.segments_of:
+            _check_segments(role, spec.inputs)
+        elif any(other.segments_of for other in spec.inputs[: roles.index(role.role)]):
+            raise ValueError(f"role {role.role!r} must stand before those that segmentations fill")
     if all(role.from_prior is not None for role in spec.inputs):
         raise ValueError("a plugin needs an input from the exam itself, not from priors alone")
     if spec.level == "series" and spec.inputs[0].many:
         raise ValueError("a plugin of level 'series' runs on each volume alone: its first role cannot take many")
+
+
+def _check_segments(role: InputRole, inputs: tuple[InputRole, ...]) -> None:
+    images = next((other for other in inputs if other.role == role.segments_of), None)
+    if images is None or images.segments_of or images.many or images.from_prior is not None or not images.required:
+        raise ValueError(f"role {role.role!r} must lie on a required role of one volume of the exam itself")
+    if role.many or role.from_prior is not None or role.same_frame_as or role.same_grid_as or role.square_pixels:
+        raise ValueError(f"role {role.role!r} is filled by one segmentation of the exam, bound by segments_of alone")
 
 
 def _check_entry(entry: str) -> None:
@@ -288,11 +303,23 @@ def _learning(data: Mapping[str, Any]) -> Learning:
         )
         for name in ("train", "calibrate")
     )
-    return Learning(prepare=data["prepare"], train=train, calibrate=calibrate)
+    return Learning(
+        prepare=data["prepare"],
+        train=train,
+        calibrate=calibrate,
+        inputs=tuple(_input(role) for role in data.get("inputs", ())),
+        teachers=tuple(data.get("teachers", ())),
+    )
+
+
+def _input(data: Mapping[str, Any]) -> InputRole:
+    prior = Prior(**data["from_prior"]) if data["from_prior"] else None
+    return InputRole(**{**data, "match": tuple(_match(match) for match in data["match"]), "from_prior": prior})
 
 
 def _slot(data: Mapping[str, Any]) -> ModelSlot:
-    return ModelSlot(**{**data, "files": tuple(data["files"]), "cutoffs": tuple(data["cutoffs"])})
+    lists = {name: tuple(data.get(name, ())) for name in ("files", "instead", "cutoffs")}
+    return ModelSlot(**{**data, **lists})
 
 
 def _match(data: Mapping[str, Any]) -> Match:

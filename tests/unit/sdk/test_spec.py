@@ -8,7 +8,19 @@ from typing import Any
 
 import pytest
 
-from dicomnode.sdk import SDK_VERSION, Code, InputRole, Learning, Match, Parameter, PluginSpec, Procedure, Resources
+from dicomnode.sdk import (
+    SDK_VERSION,
+    Code,
+    InputRole,
+    Learning,
+    Match,
+    ModelSlot,
+    Parameter,
+    PluginSpec,
+    Procedure,
+    Resources,
+)
+from dicomnode.sdk.spec import labelled
 
 IN_PHASE = InputRole(role="in_phase", match=(Match(keyword="Role", op="eq", value="in-phase"),))
 OPPOSED = InputRole(
@@ -40,12 +52,16 @@ SPEC = PluginSpec(
             entry="package.learning:train", parameters=(Parameter(name="epochs", default=3, description=""),)
         ),
         calibrate=Procedure(entry="package.learning:calibrate"),
+        inputs=(InputRole(role="later", match=(Match(keyword="Modality", op="in", value=("MR", "CT")),)),),
+        teachers=("elder",),
     ),
 )
 
 
 def test_it_survives_json_unchanged() -> None:
-    assert PluginSpec.from_json(json.loads(json.dumps(SPEC.to_json()))) == SPEC
+    slot = ModelSlot(name="main", description="", files=("a", "b"), instead=("c",), cutoffs=("first",))
+    for spec in (SPEC, replace(SPEC, models=(slot,))):
+        assert PluginSpec.from_json(json.loads(json.dumps(spec.to_json()))) == spec
 
 
 def test_a_specification_from_before_models_could_be_taught_is_read() -> None:
@@ -104,3 +120,33 @@ def test_parameters_are_resolved_over_their_defaults() -> None:
 def test_a_parameter_that_does_not_fit_is_named(given: dict[str, Any], says: str) -> None:
     with pytest.raises(ValueError, match=says):
         SPEC.resolve(given)
+
+
+IMAGES = InputRole(role="images", match=())
+
+
+@pytest.mark.parametrize(
+    ("inputs", "reason"),
+    [
+        ((IMAGES, InputRole(role="mask", match=(), segments_of="other")), "must lie on a required role"),
+        ((replace(IMAGES, required=False), InputRole(role="mask", match=(), segments_of="images")), "must lie on"),
+        ((replace(IMAGES, many=True), InputRole(role="mask", match=(), segments_of="images")), "must lie on"),
+        ((IMAGES, InputRole(role="mask", match=(), segments_of="images", many=True)), "one segmentation of the exam"),
+        (
+            (IMAGES, InputRole(role="mask", match=(), segments_of="images"), InputRole(role="last", match=())),
+            "'last' must stand before",
+        ),
+    ],
+)
+def test_a_role_for_a_segmentation_that_could_not_be_filled_in_one_way(
+    inputs: tuple[InputRole, ...], reason: str
+) -> None:
+    with pytest.raises(ValueError, match=reason):
+        replace(SPEC, inputs=inputs)
+
+
+def test_a_role_for_a_segmentation_survives_json() -> None:
+    mask = InputRole(role="mask", match=(), required=False, segments_of="images")
+    spec = replace(SPEC, inputs=(IMAGES, mask))
+    assert PluginSpec.from_json(json.loads(json.dumps(spec.to_json()))) == spec
+    assert labelled(spec) == {"mask": "images"}
