@@ -60,7 +60,8 @@ class Workers:
         processes : int
             Calls that run at the same time; more wait.
         preload : sequence of str
-            Modules the fork server imports ahead of time. None may touch CUDA at import.
+            Modules the fork server imports ahead of time, and functions it calls (``module:function``). None may
+            touch CUDA or start a thread.
         threads : int
             Threads that numerical libraries may use in each call.
         """
