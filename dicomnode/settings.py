@@ -32,7 +32,7 @@ class NodeSettings(Section):
     plugin_processes: Annotated[int, Field(ge=1, le=64)] = 1
     """Plugins that run at the same time."""
     express_processes: Annotated[int, Field(ge=1, le=64)] = 1
-    """Plugins of the express lane that run at the same time, beside the others: nothing else delays them."""
+    """Plugins of the express lane that run at the same time, beside the others; as many again of those that advise."""
     drain: Seconds = 25.0
     """Seconds that running work gets to finish when the node is stopped; what is left is done after the next start."""
 

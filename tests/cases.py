@@ -102,7 +102,9 @@ def findings(shape: tuple[int, int, int], on: str = "in-phase", other: str = "op
         Measurement(name=codes.FAT_FRACTION, value=18.254, unit=codes.PERCENT, decimals=1),
         QualitativeEvaluation(name=FOLD_OVER, value=NO, of="Liver"),
         QualitativeEvaluation(name=FOLD_OVER, value="two points cannot tell above 50 %"),
-        Recommendation(value="Compare with the in-phase image."),
+        Recommendation(
+            value="Compare with the in-phase image.", reason="The echoes differ.", cautions=("not known: eGFR",)
+        ),
     ]
 
 

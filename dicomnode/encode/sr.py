@@ -34,8 +34,8 @@ from dicomnode.encode.contents import Contents
 from dicomnode.encode.context import MANUFACTURER, Context, stamp
 from dicomnode.encode.seg import segment_numbers, tracking_uid
 from dicomnode.encode.series import Series
-from dicomnode.sdk.codes import Code
-from dicomnode.sdk.findings import Measurement, QualitativeEvaluation, Segment, Segmentation
+from dicomnode.sdk.codes import CAUTION, Code
+from dicomnode.sdk.findings import Measurement, QualitativeEvaluation, Recommendation, Segment, Segmentation
 
 MARK = {
     "research": "Research use only. NOT FOR DIAGNOSTIC USE. Computed by software, not reviewed by a physician.",
@@ -194,13 +194,16 @@ def _measurements(contents: Contents, label: str) -> list[MeasurementItem]:
 
 def case_statements(contents: Contents) -> list[ContentItem]:
     """What is advised, and what is said about the whole case."""
-    advice = [
-        _statement(_RECOMMENDATION, said)
-        for recommendation in contents.recommendations
-        for said in (recommendation.value, *filter(None, (recommendation.reason,)), *recommendation.cautions)
-    ]
+    advice = [item for recommendation in contents.recommendations for item in _advised(recommendation)]
     unwritten = [text(COMMENT, reg.unwritten(registration)) for registration in contents.unwritten]
     return [*advice, *statements(contents.evaluations, ""), *unwritten]
+
+
+def _advised(recommendation: Recommendation) -> list[ContentItem]:
+    """What is advised, why, and what else the person who acts must know."""
+    reason = [text(COMMENT, recommendation.reason)] if recommendation.reason else []
+    cautions = [text(concept(CAUTION), caution) for caution in recommendation.cautions]
+    return [_statement(_RECOMMENDATION, recommendation.value), *reason, *cautions]
 
 
 def statements(evaluations: Sequence[QualitativeEvaluation], label: str) -> list[ContentItem]:

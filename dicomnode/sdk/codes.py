@@ -52,6 +52,9 @@ SPATIAL_RESAMPLING = Code("113085", "DCM", "Spatial resampling")
 # algorithm family (CID 7162)
 ARTIFICIAL_INTELLIGENCE = Code("123110", "DCM", "Artificial Intelligence")
 
+# private, since DCM has comments only: a warning that goes with what is said
+CAUTION = Code("CAUTION", PRIVATE_SCHEME, "Caution")
+
 # advice on contrast: shown at the console, written into the report; private, since no standard scheme has them
 CONTRAST_MAY_BE_OMITTED = Code("ADV_OMIT", PRIVATE_SCHEME, "Contrast may be omitted")
 CONTRAST_RECOMMENDED = Code("ADV_CONTRAST", PRIVATE_SCHEME, "Contrast recommended")

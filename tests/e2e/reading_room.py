@@ -74,18 +74,24 @@ class ReadingRoom:
 
 
 @contextmanager
-def reading_room(folder: Path, exam: Sequence[Path], chromium: Browser) -> Iterator[ReadingRoom]:
-    """An archive that sends its studies to a node and takes the results, as in ``deploy/compose``."""
+def reading_room(
+    folder: Path, exam: Sequence[Path], chromium: Browser, plugins: Sequence[str] = ()
+) -> Iterator[ReadingRoom]:
+    """An archive that sends its studies to a node and takes the results, as in ``deploy/compose``.
+
+    Plugins that run only where they are named are named here.
+    """
     pages = ohif.installed() or absent("OHIF", "fetch it with 'make peers'")
     with orthanc(folder) as pacs:
-        node = NodeProcess(folder, free_port(), _as_deployed(pacs))
+        named = "".join(f"[plugins.{plugin}]\n" for plugin in plugins)
+        node = NodeProcess(folder, free_port(), _as_deployed(pacs), extra=named)
         node.start()
         sender = dcmsend(pacs.dicom_port, exam, "ORTHANC")
         output, _ = sender.communicate(timeout=120)
         assert sender.returncode == 0, output.decode()
         pacs.route(node.port)
-        (task,) = node.settled(1)
-        assert task["state"] == "done"
+        tasks = node.settled(max(1, len(plugins)))
+        assert {task["state"] for task in tasks} == {"done"}
         assert node.stop() == 0
         objects = [pacs.dataset(entry["ID"]) for entry in pacs.instances()]
         with ohif.viewer(pages, pacs.http_port) as address:

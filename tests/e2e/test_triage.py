@@ -1,4 +1,4 @@
-"""A phantom exam goes in by C-STORE; its tier, the model's digest and the networks' attention come out in Orthanc."""
+"""A phantom exam goes in by C-STORE; tier, digest, the networks' attention and the advice come out in Orthanc."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from pydicom import Dataset, dcmread
 
 from dicomnode.catalog.models import read
-from tests.e2e.node_process import NodeProcess, until
+from tests.e2e.node_process import NodeProcess
 from tests.e2e.test_orthanc import shuffled_over_two_associations
 from tests.integration.dciodvfy import unexpected
 from tests.peers.orthanc import Orthanc, orthanc
@@ -51,6 +51,7 @@ def walk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Walk]:
 folder = "{card.parent}"
 [plugins.recurrence_triage]
 models = {{ triage = "random/1" }}
+[plugins.contrast_routing]
 [[peers]]
 name = "pacs"
 aet = "{pacs.aet}"
@@ -65,15 +66,24 @@ may_store = true
         node = NodeProcess(folder, free_port(), peers)
         node.start()
         shuffled_over_two_associations(node.port, files, seed=3)
-        until(lambda: any(task["plugin"] == "recurrence_triage" for task in node.settled(1)), 90, "the triage is done")
-        until(lambda: pacs.count() >= 28 + 3 and node.ask("tasks", "list")[0]["state"] == "done", 60, "results arrive")
+        assert {task["plugin"]: task["state"] for task in node.settled(2)} == {
+            "recurrence_triage": "done",
+            "contrast_routing": "done",
+        }
         yield Walk(files=files, pacs=pacs, node=node, digest=read(card).model.digest)
         assert node.stop() == 0
 
 
 def test_the_tier_and_where_the_networks_looked_arrive(walk: Walk) -> None:
     counted = Counter(KINDS[dataset.SOPClassUID] for dataset in walk.results())
-    assert counted == {"SR": 1, "SEG": 1, "PM": 1, "SC": 28}
+    assert counted == {"SR": 2, "SEG": 1, "PM": 1, "SC": 28}
+
+
+def report(walk: Walk, title: str) -> Dataset:
+    """The only report whose series is called so."""
+    reports = [dataset for dataset in walk.results() if KINDS[dataset.SOPClassUID] == "SR"]
+    (found,) = [one for one in reports if one.SeriesDescription.startswith(title)]
+    return found
 
 
 def texts(item: Dataset) -> Iterator[str]:
@@ -85,11 +95,15 @@ def texts(item: Dataset) -> Iterator[str]:
 
 
 def test_the_report_says_tier_numbers_and_by_which_model(walk: Walk) -> None:
-    (report,) = [dataset for dataset in walk.results() if KINDS[dataset.SOPClassUID] == "SR"]
-    said = list(texts(report))
+    said = list(texts(report(walk, "Triage")))
     assert any(text.startswith("Suspicious: p(T1_T2) 0.") for text in said)
     parameter = f"model.triage = random 1 sha256:{walk.digest}"
     assert parameter in said, "TID 4019 names the model's digest"
+
+
+def test_the_advice_says_why_no_model_may_speak(walk: Walk) -> None:
+    said = list(texts(report(walk, "Advice on contrast")))
+    assert "whether the exam is follow-up of treated nasopharyngeal carcinoma is not known" in said
 
 
 def test_the_segment_is_called_no_contour(walk: Walk) -> None:

@@ -31,6 +31,8 @@ from tests.e2e.reading_room import (
 from tests.e2e.test_orthanc import PM, SC, SEG, SR, frames_of, numbers_of
 from tests.peers import browser
 from tests.plugins.fusion.files import write_pair
+from tests.plugins.recurrence_triage.exams import volumes
+from tests.plugins.recurrence_triage.files import write_exam
 
 long_form = pytest.mark.skipif(not os.environ.get("DICOMNODE_PICTURES"), reason="long form: make pictures")
 """Opening a real exam costs as long as all others together."""
@@ -65,6 +67,15 @@ def head(chromium: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     folder = tmp_path_factory.mktemp("head")
     pair = pairs.make("philips", 2, degrees=10, millimetres=15, step=2)
     with reading_room(folder, write_pair(folder / "exam", pair, "Philips Medical Systems"), chromium) as room:
+        yield room
+
+
+@pytest.fixture(scope="module")
+def neck(chromium: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ReadingRoom]:
+    """T1, T2 and CE-T1 of a phantom of the nasopharynx, judged by the demonstration networks."""
+    folder = tmp_path_factory.mktemp("neck")
+    files = write_exam(folder / "exam", volumes())
+    with reading_room(folder, files, chromium, ("recurrence_triage", "contrast_routing")) as room:
         yield room
 
 
@@ -173,6 +184,45 @@ def test_the_report_of_a_fusion_can_be_read_line_by_line(head: ReadingRoom) -> N
     text = _read(head, report, "Fused; a person must confirm the fit.")
     numbers = numbers_of(report)
     assert len(numbers) >= 3
+    assert [name for (name, _), value in numbers.items() if f"{name}: {value:g}" not in text] == []
+
+
+@long_form
+def test_where_the_networks_looked_lies_on_the_images(neck: ReadingRoom) -> None:
+    (segmentation,) = neck.series(SEG)
+    with neck.opened(segmentation) as page:
+        page.get_by_text("Yes", exact=True).click()
+        until(lambda: coloured(page).any(), PATIENCE_S, "the overlay is drawn")
+        page.locator('[data-cy="panelSegmentation-btn"]').click()
+        page.get_by_text("Segmentations").wait_for()
+        assert "Attention, not a contour" in page.inner_text("body")
+
+
+@long_form
+def test_where_the_networks_looked_is_shown_in_colour(neck: ReadingRoom) -> None:
+    series = neck.series(SC)
+    with neck.opened(series[0]) as page:
+        _drawn(page, series)
+        scroll(page, len(series) // 2)
+        _drawn(page, series)
+        assert coloured(page).mean() > 0.02
+        keep(page, "ohif-attention")
+
+
+@long_form
+def test_the_map_of_where_the_networks_looked_lies_on_the_images(neck: ReadingRoom) -> None:
+    with neck.opened(neck.series(PM)[0]) as page:
+        until(lambda: coloured(page).mean() > 0.05, PATIENCE_S, "the overlay is drawn")
+
+
+@long_form
+@pytest.mark.parametrize(
+    ("title", "line"), [("Triage", "p(T1_T2)"), ("Advice on contrast", "Give the protocol as ordered")]
+)
+def test_the_reports_of_the_networks_can_be_read_line_by_line(neck: ReadingRoom, title: str, line: str) -> None:
+    (report,) = neck.series(SR, title)
+    text = _read(neck, report, line)
+    numbers = numbers_of(report)
     assert [name for (name, _), value in numbers.items() if f"{name}: {value:g}" not in text] == []
 
 

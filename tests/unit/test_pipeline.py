@@ -23,7 +23,7 @@ from dicomnode.index import alarms, exams, ledger, references, tasks, views
 from dicomnode.pipeline import Pipeline, retry
 from dicomnode.sdk import Decision
 from tests.plugin_zoo import spec
-from tests.values import STUDY, at, result
+from tests.values import STUDY, assessment, at, result
 from tests.world import TASK, World, a_world, arrived, queued
 
 
@@ -49,6 +49,25 @@ def test_a_task_is_submitted_to_the_queue_of_its_lane(world: World, lane: str, w
         pipeline.plan(session, exam_id, [TASK], whole=True)
         pipeline.plan(session, exam_id, [TASK], whole=True)
     assert world.submitted.calls == [(workflow, f"execute-{TASK.task_id}-1", (TASK.task_id, 1), 0.0)]
+
+
+def test_a_task_that_somebody_waits_for_is_begun_once_it_is_committed(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    exam_id = arrived(world)
+    asked = replace(spec("mean", lane="express"), advises=True, produces=("Measurement", "Recommendation"))
+    pipeline = Pipeline(replace(world.parts, plugins={"zoo": Enabled(spec=asked, parameters={})}))
+    found = replace(assessment(TASK), verdicts=())
+    monkeypatch.setattr("dicomnode.pipeline.assess.assess", lambda *_: found)
+    begun: list[tuple[object, ...]] = []
+
+    def begin(*arguments: object) -> None:
+        with world.database.write() as session:  # SQLite has one writer: the transaction before has ended
+            begun.append((*arguments, tasks.load(session, TASK.task_id).state))
+
+    monkeypatch.setattr(pipeline.direct, "begin", begin)
+    pipeline.assess(exam_id)
+    assert begun == [(TASK.task_id, 1, TaskState.QUEUED)]
 
 
 def test_an_assessment_gives_every_series_a_reason_and_runs_once(world: World) -> None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from dicomnode.sdk.codes import CAUTION as CAUTION
 from dicomnode.sdk.codes import PRIVATE_SCHEME, Code
 
 METHOD = Code("370129005", "SCT", "Measurement Method")
-CAUTION = Code("CAUTION", PRIVATE_SCHEME, "Caution")
 NOISE_SOURCE = Code("NOISE_SOURCE", PRIVATE_SCHEME, "How the image noise was estimated")
 MEASURABLE = Code("MEASURABLE", PRIVATE_SCHEME, "Part of the region with signal above the noise gate")
 T1_CORRECTED = Code("FF_WITHOUT_T1", PRIVATE_SCHEME, "Signal fat fraction without T1 weighting")

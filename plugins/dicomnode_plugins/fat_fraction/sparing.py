@@ -21,6 +21,7 @@ _VOLUME = (0.3, 60.0)  # mL
 _EDGE = 4.0  # mm from the outline, where partial volume looks like sparing
 _SMOOTHING = 2.1  # mm, standard deviation: 5 mm full width
 _VESSEL = 0.72  # in-phase signal over that of parenchyma; darker is a vessel
+_STEP = 0.12  # of the same: two parts of one area that lie further apart are two things, a vessel beside a spared area
 _PROFILE = 20.0  # mm, standard deviation of what counts as around
 _NEIGHBOURS = (15.0, 60.0)  # mm between the two discs
 
@@ -44,7 +45,8 @@ class Candidate:
 def candidates(percent: FloatArray, in_phase: FloatArray, liver: Mask, core: Mask, spacing: Spacing) -> list[Candidate]:
     """Low-fat areas that can hold a disc, largest first.
 
-    Vessels, as low in fat but darker in phase, are areas of their own: a spared area beside one is not lost in it.
+    Vessels, as low in fat but darker in phase, are areas of their own: a spared area beside one is not lost in it. How
+    dark they are depends on the sequence, hence each area is also looked at for two parts of different signal.
 
     Parameters
     ----------
@@ -60,9 +62,15 @@ def candidates(percent: FloatArray, in_phase: FloatArray, liver: Mask, core: Mas
     with np.errstate(invalid="ignore"):
         low = (smooth <= level - DELTA) & (smooth <= min(_CEILING[0], _CEILING[1] * level))
     low &= morphology.eroded(liver, _EDGE, spacing)
-    dark = _smoothed(in_phase, liver, spacing) < _VESSEL * _level(in_phase, core, spacing)
-    labels = _areas(low & ~dark, spacing)
-    labels += np.where((others := _areas(low & dark, spacing)) > 0, others + labels.max(), 0)
+    brightness = _smoothed(in_phase, liver, spacing) / _level(in_phase, core, spacing)
+    with np.errstate(invalid="ignore"):
+        labels = _areas(low & (brightness >= _VESSEL), low & (brightness < _VESSEL), spacing)
+    for index in range(1, int(labels.max()) + 1):
+        area = labels == index
+        if cut := _cut(brightness[area]):
+            labels[area] = 0
+            parts = _areas(area & (brightness >= cut), area & (brightness < cut), spacing)
+            labels += np.where(parts > 0, parts + labels.max(), 0)
     low = labels > 0
     found: list[Candidate] = []
     sizes = np.bincount(labels.ravel())[1:] * float(np.prod(spacing)) / 1000
@@ -114,11 +122,24 @@ def _distance(disc: Disc, shape: tuple[int, ...], spacing: Spacing) -> FloatArra
     return away
 
 
-def _areas(low: Mask, spacing: Spacing) -> npt.NDArray[np.int32]:
-    """Connected parts wide enough for a disc, numbered from 1."""
-    wide = morphology.opened(low, roi.RADIUS - spacing[1] / 2, spacing)
-    labels: npt.NDArray[np.int32] = ndimage.label(wide)[0]
-    return labels
+def _areas(bright: Mask, dark: Mask, spacing: Spacing) -> npt.NDArray[np.int32]:
+    """Connected parts of both, wide enough for a disc, numbered from 1."""
+    labels, others = (
+        ndimage.label(morphology.opened(part, roi.RADIUS - spacing[1] / 2, spacing), output=np.int32)[0]
+        for part in (bright, dark)
+    )
+    both: npt.NDArray[np.int32] = np.where(others > 0, others + labels.max(), labels)
+    return both
+
+
+def _cut(brightness: FloatArray) -> float:
+    """Where the values fall into two groups (Otsu 1979), or 0 when they are one."""
+    values = np.sort(brightness.astype(np.float64))
+    below = np.arange(1, values.size)
+    lower = np.cumsum(values)[:-1] / below
+    upper = (values.sum() - lower * below) / (values.size - below)
+    best = int(np.argmax(below * (values.size - below) * (upper - lower) ** 2))
+    return float(values[best + 1]) if upper[best] - lower[best] >= _STEP else 0.0
 
 
 def _level(in_phase: FloatArray, core: Mask, spacing: Spacing) -> FloatArray:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from dicomnode.sdk.codes import CAUTION as CAUTION
 from dicomnode.sdk.codes import PRIVATE_SCHEME, Code
 
 METHOD = Code("370129005", "SCT", "Measurement Method")
-CAUTION = Code("CAUTION", PRIVATE_SCHEME, "Caution")
 OUTCOME = Code("FUSION", PRIVATE_SCHEME, "Fusion of CE-MRN and CE-T1WI")
 DEGREE = Code("deg", "UCUM", "degree")
 MULTISPECTRAL_PROCESSING = Code("123108", "DCM", "Multispectral Processing")

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from dicomnode.sdk.codes import CAUTION as CAUTION
 from dicomnode.sdk.codes import PRIVATE_SCHEME, Code
 
 METHOD = Code("370129005", "SCT", "Measurement Method")
-CAUTION = Code("CAUTION", PRIVATE_SCHEME, "Caution")
 TIER = Code("TRIAGE", PRIVATE_SCHEME, "Recurrence triage")
 MODEL = Code("MODEL", PRIVATE_SCHEME, "Model that spoke")
 DOMAIN = Code("MODEL_DOMAIN", PRIVATE_SCHEME, "Whether the images are of the model's domain")

@@ -179,7 +179,8 @@ def test_the_report_says_everything_and_who_says_it(task: Work) -> None:
     texts = [(name(node), node.TextValue) for node in nodes(report) if node.ValueType == "TEXT"]
     assert ("Device Observer Name", "Dual-echo signal fat fraction") in texts
     assert ("Algorithm Parameters", "minimum = 5.0 %") in texts
-    assert ("Recommendation", "Compare with the in-phase image.") in texts
+    advised = texts.index(("Recommendation", "Compare with the in-phase image."))
+    assert texts[advised + 1 : advised + 3] == [("Comment", "The echoes differ."), ("Caution", "not known: eGFR")]
     assert ("Fold-over possible", "two points cannot tell above 50 %") in texts
     assert any("NOT FOR DIAGNOSTIC USE" in text for name_, text in texts if name_ == "Comment")
     groups = [node for node in nodes(report) if name(node) == "Measurement Group"]

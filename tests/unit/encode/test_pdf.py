@@ -28,6 +28,8 @@ def test_every_statement_and_number_is_a_line(task: Work) -> None:
     assert said[3:] == [
         "",
         "Recommendation: Compare with the in-phase image.",
+        "Comment: The echoes differ.",
+        "Caution: not known: eGFR",
         "Fold-over possible: two points cannot tell above 50 %",
         "Fat fraction: 18.3 %",
         "",
