@@ -35,7 +35,7 @@ from dicomnode.errors import BrokenPlugin, DicomnodeError, Frozen, Unsuitable
 from dicomnode.execute.run import lane, run, yielding
 from dicomnode.execute.stage import stage
 from dicomnode.execute.workers import Workers
-from dicomnode.index import alarms, exams, facts, priors, references, retractions, tasks
+from dicomnode.index import alarms, deliveries, exams, facts, priors, references, retractions, tasks
 from dicomnode.index import ledger as decisions
 from dicomnode.index.database import DATABASE_AWAY, Database, Transaction
 from dicomnode.monitor import ledger
@@ -156,7 +156,7 @@ class Pipeline:
         try:
             if why := ledger.frozen(freezes, Model(plugin=task.plugin)):
                 raise Frozen(why)
-            self._finish(task, *(((), ()) if made else self._results(task)))
+            self._finish(task, *(((), (), None) if made else self._results(task)))
         except Frozen as stopped:
             parts.advice.failed(task, f"frozen: {stopped}")
             self._end(task, TaskState.CANCELLED, f"frozen: {stopped}")
@@ -173,8 +173,8 @@ class Pipeline:
             log.exception("task failed unexpectedly", extra={"plugin": task.plugin, "task": task_id[:16]})
             self._end(task, TaskState.FAILED, f"unexpected {type(error).__name__}; see the log at this time")
 
-    def _results(self, task: Task) -> tuple[tuple[ResultObject, ...], tuple[LedgerEntry, ...]]:
-        """Run the plugin; its findings as objects, and its decisions.
+    def _results(self, task: Task) -> tuple[tuple[ResultObject, ...], tuple[LedgerEntry, ...], frozenset[str]]:
+        """Run the plugin; its findings as objects, its decisions, and what routes go by.
 
         Raises
         ------
@@ -211,7 +211,7 @@ class Pipeline:
         results: tuple[ResultObject, ...] = self._node_work(*encode, directory, work)
         if not parts.settings.node.keep_cases:
             shutil.rmtree(directory)
-        return results, made
+        return results, made, routing.said(findings)
 
     def _decisions(self, task: Task, findings: Sequence[Finding]) -> tuple[LedgerEntry, ...]:
         with self._parts.database.read() as session:
@@ -241,12 +241,25 @@ class Pipeline:
             raise BrokenPlugin(f"the task was made for {task.plugin} {task.version}, but {there} enabled here")
         return plugin
 
-    def _finish(self, task: Task, results: Sequence[ResultObject], made: Sequence[LedgerEntry] = ()) -> None:
-        """Store the objects, then commit them with outbox and decisions; recovery removes what a crash leaves."""
-        parts = self._parts
+    def _finish(
+        self,
+        task: Task,
+        results: Sequence[ResultObject],
+        made: Sequence[LedgerEntry] = (),
+        said: frozenset[str] | None = frozenset(),
+    ) -> None:
+        """Store the objects, then commit them with outbox and decisions; recovery removes what a crash leaves.
+
+        What they say is None for those that an earlier attempt has made: they go where that one sent them.
+        """
+        parts, settings = self._parts, self._parts.settings
         kept = [(result, self._keep(result)) for result in results]
         with parts.database.write() as session:
-            routes = routing.routes(parts.settings.peers)
+            if said is None:
+                before = deliveries.meant_for(session, task.task_id)
+                routes = routing.again(settings.peers, settings.routes, task.plugin, before)
+            else:
+                routes = routing.routes(settings.peers, settings.routes, task.plugin, said)
             peers = tasks.finish(session, task.task_id, task.attempt, kept, routes, parts.now())
             parts.delivery.begin(session, task.task_id, task.attempt, peers or ())
             if peers is not None:

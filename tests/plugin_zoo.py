@@ -58,6 +58,7 @@ LEARNS = replace(
             entry="tests.plugin_zoo:train", parameters=(Parameter(name="epochs", default=2, description="", minimum=1),)
         ),
         calibrate=Procedure(entry="tests.plugin_zoo:calibrate"),
+        teachers=("zoo",),
     ),
 )
 """A plugin that can be taught."""
@@ -74,6 +75,9 @@ def prepare(case: Case) -> dict[str, np.ndarray[Any, Any]]:
 def train(assignment: Assignment, context: Context) -> None:
     """Write down what was given."""
     context.progress(0.5, "epoch 1")
+    if assignment.teacher is not None:
+        unlabelled = sum(example.positive is None for example in assignment.examples)
+        (assignment.output / "taught.json").write_text(json.dumps([assignment.teacher.id, unlabelled]))
     means = {example.part: float(example.array("mean")[0]) for example in assignment.examples}
     said = {"seed": assignment.seed, "device": assignment.device, "resume": assignment.resume, **assignment.parameters}
     (assignment.output / "run.json").write_text(json.dumps({**said, **means}))

@@ -66,17 +66,19 @@ class Exams:
         return self.kinds == "recurrence"
 
 
-def exams(count: int, seed: int, protocol: str = "base", difficulty: Difficulty | None = None) -> Exams:
-    """Exams of a cohort; the n-th of a seed is the same patient in every protocol."""
-    one = partial(_exam, seed, PROTOCOLS[protocol], difficulty or Difficulty())
+def exams(
+    count: int, seed: int, protocol: str = "base", difficulty: Difficulty | None = None, grid: Grid = CROP
+) -> Exams:
+    """Exams of a cohort; the n-th of a seed is the same patient in every protocol and on every grid."""
+    one = partial(_exam, seed, PROTOCOLS[protocol], difficulty or Difficulty(), grid)
     with ProcessPoolExecutor() as processes:
         made = list(processes.map(one, range(count), chunksize=16))
     return Exams(volumes=np.stack([volumes for volumes, _ in made]), kinds=np.array([kind for _, kind in made]))
 
 
-def _exam(seed: int, protocol: Protocol, difficulty: Difficulty, number: int) -> tuple[np.ndarray, str]:
+def _exam(seed: int, protocol: Protocol, difficulty: Difficulty, grid: Grid, number: int) -> tuple[np.ndarray, str]:
     patient = draw(np.random.default_rng((seed, number)), difficulty)
-    seen = acquire(render(patient, CROP, protocol), CROP, protocol, np.random.default_rng((seed, number, 1)))
+    seen = acquire(render(patient, grid, protocol), grid, protocol, np.random.default_rng((seed, number, 1)))
     return np.stack([normalised(volume.astype(np.float32)) for volume in seen]), patient.kind
 
 

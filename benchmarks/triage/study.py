@@ -14,7 +14,7 @@ import hashlib
 import json
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -51,29 +51,32 @@ def cohort(folder: Path, name: str) -> Exams:
 
 def network(folder: Path, sequence: int, recipe: Recipe, device: str) -> DenseNet3D:
     """The trained network of one sequence."""
-    file = folder / f"{SEQUENCES[sequence]}-{recipe.seed}.safetensors"
     torch.manual_seed(recipe.seed)
     net = DenseNet3D(SMALL)
+
+    def trainer() -> Trainer:
+        one = slice(sequence, sequence + 1)
+        training, validation = (cohort(folder, name) for name in ("training", "validation"))
+        seen = (cases(part.volumes[:, one], part.positive) for part in (training, validation))
+        return Trainer(net, recipe, *seen, device)
+
+    return fitted(net, folder / f"{SEQUENCES[sequence]}-{recipe.seed}.safetensors", trainer)
+
+
+def fitted(net: DenseNet3D, file: Path, trainer: Callable[[], Trainer]) -> DenseNet3D:
+    """A network with the weights of a file, or trained now and written there; what was broken off goes on."""
     if file.exists():
         weights.load(net, file, weights.digest(file))
-        return net
-    one = slice(sequence, sequence + 1)
-    training, validation = (cohort(folder, name) for name in ("training", "validation"))
-    trainer = Trainer(
-        net,
-        recipe,
-        cases(training.volumes[:, one], training.positive),
-        cases(validation.volumes[:, one], validation.positive),
-        device,
-    )
+        return net.eval()
+    training = trainer()
     state, start = file.with_suffix(".state"), time.process_time()
     if state.exists():
-        trainer.resume(state)
-    for epoch in trainer.epochs():
-        trainer.save(state)
+        training.resume(state)
+    for epoch in training.epochs():
+        training.save(state)
         spent = time.process_time() - start
         print(
-            f"{SEQUENCES[sequence]} seed {recipe.seed} epoch {epoch.number:2}: {epoch.training_loss:.3f} "
+            f"{file.stem} epoch {epoch.number:2}: {epoch.training_loss:.3f} "
             f"{epoch.validation_loss:.3f}{' *' if epoch.kept else ''}  {spent:.0f} CPU s",
             flush=True,
         )

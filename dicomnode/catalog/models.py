@@ -21,6 +21,7 @@ from dicomnode.settings import PluginSettings, Settings
 _NAME = r"^[a-z0-9][a-z0-9._-]{0,47}$"
 _LARGEST_HEADER = 100 << 20
 _CHUNK = 1 << 20
+_CARD = "card.toml"
 
 
 class _Table(BaseModel):
@@ -245,6 +246,30 @@ def _named(wanted: str, known: Sequence[Registered | ModelRefused]) -> Registere
     raise ModelRefused(f"no card {wanted!r} in models.folder; there are {there}{broken}")
 
 
+def teacher(said: str, settings: Settings, plugins: Sequence[str], today: date) -> Registered:
+    """A model that may teach: a folder with its card, as ``models train`` leaves it, or id/version of a site's card.
+
+    Parameters
+    ----------
+    plugins : sequence of str
+        Those whose models may teach here.
+
+    Raises
+    ------
+    ModelRefused
+        When there is no such model, it is another plugin's, or its files are not what its card says.
+    """
+    folder = Path(said)
+    found = read(folder / _CARD) if folder.is_dir() else _named(said, list(cards(settings.models.folder)))
+    name = f"teacher {found.key} ({found.file.name})"
+    if found.card.plugin not in plugins:
+        may = f"those of {', '.join(plugins)} may teach here" if plugins else "this plugin's training takes no teacher"
+        raise ModelRefused(f"{name} is a model of {found.card.plugin}; {may}")
+    if problems := list(unsound(found, "research", "", today)):
+        raise ModelRefused(f"{name}: {'; '.join(problems)}")
+    return found
+
+
 def _check(found: Registered, spec: PluginSpec, slot: ModelSlot, mode: str, today: date) -> None:
     if problems := [*_unfit(found, spec, slot), *unsound(found, mode, spec.version, today)]:
         raise ModelRefused(f"{found.key} ({found.file.name}): {'; '.join(problems)}")
@@ -254,8 +279,10 @@ def _unfit(found: Registered, spec: PluginSpec, slot: ModelSlot) -> Iterator[str
     card = found.card
     if (card.plugin, card.slot) != (spec.name, slot.name):
         yield f"it is for the slot {card.slot!r} of {card.plugin}"
-    if missing := sorted(set(slot.files) - set(card.weights)):
-        yield f"it has no weights {', '.join(missing)}"
+    other = bool(slot.instead) and set(slot.instead) <= set(card.weights)
+    if not other and (missing := sorted(set(slot.files) - set(card.weights))):
+        or_else = f", nor {', '.join(slot.instead)} instead" if slot.instead else ""
+        yield f"it has no weights {', '.join(missing)}{or_else}"
     if missing := sorted(set(slot.cutoffs) - set(card.cutoffs)):
         yield f"it has no cut-off {', '.join(missing)}: calibrate it"
 

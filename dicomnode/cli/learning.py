@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
+from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Self
@@ -16,13 +17,15 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from dicomnode.catalog import models as registry
 from dicomnode.catalog import plugins as catalog
 from dicomnode.cli import show
 from dicomnode.cli.options import ConfigOption, JsonOption, SetOption, open_index, read_settings
 from dicomnode.cohort import gather, labels, sources
-from dicomnode.errors import SettingsError, Unsuitable
+from dicomnode.errors import ModelRefused, SettingsError, Unsuitable
 from dicomnode.execute.workers import Workers
 from dicomnode.sdk.cohort import PARTS, Assignment, Part
+from dicomnode.sdk.model import Model
 from dicomnode.sdk.running import PROGRESS, run_procedure
 from dicomnode.sdk.spec import Learning, ParameterValue, PluginSpec, Procedure
 from dicomnode.settings import Settings
@@ -53,6 +56,14 @@ LabelsOption = Annotated[
     ),
 ]
 SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Of everything random: the same gives the same.")]
+TeacherOption = Annotated[
+    str,
+    typer.Option(
+        "--teacher",
+        help="A model that teaches beside the labels, and in their place where there is none: id/version of a card in "
+        "models.folder, or the folder that 'models train' left it in.",
+    ),
+]
 WithOption = Annotated[
     list[str] | None,
     typer.Option("--with", help="A parameter of the plugin's: --with epochs=40. Repeatable.", metavar="NAME=VALUE"),
@@ -68,6 +79,7 @@ def train(
     resume: Annotated[bool, typer.Option("--resume", help="Go on with what was broken off.")] = False,
     device: Annotated[Device, typer.Option("--device")] = Device.CPU,
     seed: SeedOption = 0,
+    taught_by: TeacherOption = "",
     given: WithOption = None,
     config: ConfigOption = None,
     overrides: SetOption = None,
@@ -77,6 +89,7 @@ def train(
     settings = read_settings(config, overrides)
     spec, learning = _learning(name)
     parameters = _parameters(learning.train, given)
+    teacher = _teacher(taught_by, learning, settings) if taught_by else None
     out.mkdir(parents=True, exist_ok=True)
     if not resume and (out / "run.json").exists():
         raise SettingsError(f"{out} holds a training already: give --resume to go on with it, or another --out")
@@ -84,7 +97,8 @@ def train(
     plan = gather.Plan(spec=spec, rules=settings.roles, wanted=wanted, seed=seed)
     with _workers(spec, learning) as workers:
         with _source(settings, data, store=store) as source, _Bar(quiet=as_json) as bar:
-            cohort = gather.gather(_labels(table), source, plan, workers, out / "cohort", bar.counted)
+            labelled = _labels(table, unlabelled=teacher is not None)
+            cohort = gather.gather(labelled, source, plan, workers, out / "cohort", bar.counted)
         assignment = Assignment(
             examples=cohort.examples,
             parameters=parameters,
@@ -92,6 +106,7 @@ def train(
             seed=seed,
             device="cuda" if device is Device.CUDA else "cpu",
             resume=resume,
+            teacher=teacher,
         )
         _run(workers, learning.train, assignment, quiet=as_json)
     _tell(out, cohort, as_json=as_json)
@@ -169,9 +184,16 @@ def _value(text: str, default: ParameterValue, entry: str) -> ParameterValue:
         raise SettingsError(f"--with {entry}: the value must be {type(default).__name__}") from error
 
 
-def _labels(table: Path) -> tuple[labels.Label, ...]:
+def _teacher(said: str, learning: Learning, settings: Settings) -> Model:
     try:
-        return labels.read(table.read_text(encoding="utf-8"))
+        return registry.teacher(said, settings, learning.teachers, datetime.now(UTC).date()).model
+    except ModelRefused as refusal:
+        raise SettingsError(f"--teacher: {refusal}") from refusal
+
+
+def _labels(table: Path, *, unlabelled: bool = False) -> tuple[labels.Label, ...]:
+    try:
+        return labels.read(table.read_text(encoding="utf-8"), unlabelled=unlabelled)
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f"{table} cannot be read as UTF-8 text: {error}") from error
 
@@ -248,15 +270,16 @@ def _tell(folder: Path, cohort: gather.Gathered, *, as_json: bool) -> None:
     sets: list[show.Record] = []
     for part in PARTS:
         if members := [example for example in cohort.examples if example.part == part]:
-            positive, patients = sum(m.positive for m in members), len({m.patient for m in members})
-            sets.append({"set": part, "exams": len(members), "positive": positive, "patients": patients})
+            positive, patients = sum(m.positive is True for m in members), len({m.patient for m in members})
+            counted = {"exams": len(members), "positive": positive, "patients": patients}
+            sets.append({"set": part, **counted, "unlabelled": sum(m.positive is None for m in members)})
     left_out: list[show.Record] = [asdict(one) for one in cohort.left_out]
     files = sorted(path.name for path in folder.iterdir() if path.is_file())
     if as_json:
         report = {"folder": str(folder), "sets": sets, "left_out": left_out, "files": files}
         show.records([report], {}, as_json=True, empty="")
         return
-    columns = {"set": "Set", "exams": "Exams", "positive": "Positive", "patients": "Patients"}
+    columns = {"set": "Set", "exams": "Exams", "positive": "Positive", "patients": "Patients", "unlabelled": "No label"}
     show.records(sets, columns, as_json=False, empty="")
     columns = {"line": "Line", "reason": "Left out because"}
     show.records(left_out, columns, as_json=False, empty="No line was left out.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -66,10 +66,12 @@ def find(labels: Sequence[Label], source: Source) -> tuple[list[tuple[Label, Kno
 def understand(
     label: Label, known: Known, source: Source, spec: PluginSpec, rules: Sequence[RoleSettings] = ()
 ) -> Exam | LeftOut:
-    """What the node itself would run the plugin on in this exam, or why it would not."""
+    """What the node itself would run the plugin on in this exam, or why it would not; with what its training adds."""
     if not known.patient_id:
         return LeftOut(line=label.line, reason="the exam names no patient: it might be in two sets at once")
     instances = source.instances(known.study)
+    if spec.learning is not None and spec.learning.inputs:
+        spec = replace(spec, inputs=(*spec.inputs, *spec.learning.inputs))
     judged = assess.assess(instances, [(spec, spec.resolve({}))], rules)
     if len(judged.tasks) != 1:
         reason = judged.refusals[0].reason if judged.refusals else f"{len(judged.tasks)} cases in one exam"

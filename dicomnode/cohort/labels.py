@@ -14,6 +14,7 @@ from dicomnode.sdk.cohort import PARTS, Part
 _CLASSES = dict.fromkeys(("1", "positive", "yes", "true"), True) | dict.fromkeys(
     ("0", "negative", "no", "false"), False
 )
+_UNKNOWN = ("", "unknown")
 _MOST_PROBLEMS = 20
 
 
@@ -25,12 +26,13 @@ class Label:
     """Counted from 1, the heading included."""
     by: Literal["study", "patient"]
     value: str
-    positive: bool
+    positive: bool | None
+    """None where the table says that it is not known."""
     part: Part | None
     """None where the table does not say: the split decides."""
 
 
-def read(text: str) -> tuple[Label, ...]:
+def read(text: str, *, unlabelled: bool = False) -> tuple[Label, ...]:
     """A table with a column ``study`` or ``patient``, a column ``label``, and, if wanted, a column ``set``.
 
     Parameters
@@ -38,6 +40,8 @@ def read(text: str) -> tuple[Label, ...]:
     text : str
         Comma or semicolon separated, a heading first. ``label`` is 1, positive, yes, true or their opposites; ``set``
         is training, validation, calibration or test.
+    unlabelled : bool
+        ``label`` may also be empty or "unknown", as somebody else says something of such exams: a teacher.
 
     Raises
     ------
@@ -54,7 +58,7 @@ def read(text: str) -> tuple[Label, ...]:
         if not any(cell.strip() for cell in row):
             continue
         cells = dict(zip(heading, (cell.strip() for cell in row), strict=False))
-        wrong = _wrong(cells, by, heading, len(row))
+        wrong = _wrong(cells, by, heading, len(row), unlabelled=unlabelled)
         if not wrong and cells[by] in seen:
             wrong = f"the same {by} as in line {seen[cells[by]]}"
         if wrong:
@@ -62,7 +66,9 @@ def read(text: str) -> tuple[Label, ...]:
             continue
         seen[cells[by]] = line
         part = next((part for part in PARTS if part == cells.get("set", "").lower()), None)
-        labels.append(Label(line=line, by=by, value=cells[by], positive=_CLASSES[cells["label"].lower()], part=part))
+        labels.append(
+            Label(line=line, by=by, value=cells[by], positive=_CLASSES.get(cells["label"].lower()), part=part)
+        )
     if not labels and not problems:
         problems.append("there is no line after the heading")
     refuse(problems)
@@ -110,13 +116,18 @@ def _key(heading: Sequence[str]) -> Literal["study", "patient"]:
     return "study" if "study" in heading else "patient"
 
 
-def _wrong(cells: Mapping[str, str], by: str, heading: Sequence[str], count: int) -> str:
+def _wrong(cells: Mapping[str, str], by: str, heading: Sequence[str], count: int, *, unlabelled: bool) -> str:
     if count != len(heading):
         return f"{count} cells, the heading has {len(heading)}"
     if not cells[by]:
         return f"the {by} is missing"
-    if cells["label"].lower() not in _CLASSES:
+    said = cells["label"].lower()
+    if said in _UNKNOWN and not unlabelled:
+        return "an exam without label teaches nothing without a teacher (models train --teacher)"
+    if said not in _CLASSES and said not in _UNKNOWN:
         return f"label {cells['label']!r:.20} is none of {', '.join(_CLASSES)}"
     if cells.get("set", "") and cells["set"].lower() not in PARTS:
         return f"set {cells['set']!r:.20} is none of {', '.join(PARTS)}"
+    if said in _UNKNOWN and cells.get("set", "").lower() not in ("", "training"):
+        return "an exam without label can serve for training only"
     return ""

@@ -17,7 +17,8 @@ def split(found: Sequence[Exam], wanted: Mapping[Part, float], seed: int) -> lis
     """Give every exam a part of the data, all exams of a patient the same; exams of parts not wanted are dropped.
 
     Where the table says, that holds. Where it does not, patients are drawn by a digest of seed and patient, so that
-    neither the order of the exams nor another exam moves anybody; positive and negative patients apart.
+    neither the order of the exams nor another exam moves anybody; positive and negative patients apart. Patients of
+    whom no label is known serve for training; exams without label in any other part are dropped.
 
     Parameters
     ----------
@@ -44,10 +45,10 @@ def split(found: Sequence[Exam], wanted: Mapping[Part, float], seed: int) -> lis
     chosen = [
         replace(exam, label=replace(exam.label, part=parts[exam.digest]))
         for exam in found
-        if parts[exam.digest] in wanted
+        if parts[exam.digest] in wanted and (exam.label.positive is not None or parts[exam.digest] == "training")
     ]
     for part in wanted:
-        if len({exam.label.positive for exam in chosen if exam.label.part == part}) < 2:
+        if len({exam.label.positive for exam in chosen if exam.label.part == part} - {None}) < 2:
             raise SettingsError(f"the {part} set needs positive and negative exams; it lacks at least one of them")
     return chosen
 
@@ -55,9 +56,10 @@ def split(found: Sequence[Exam], wanted: Mapping[Part, float], seed: int) -> lis
 def _drawn(
     by_patient: Mapping[Digest, Sequence[Exam]], wanted: Mapping[Part, float], seed: int
 ) -> dict[Digest, Part | None]:
-    parts: dict[Digest, Part | None] = {}
+    unknown = [exam for theirs in by_patient.values() if _positive(theirs) is None for exam in theirs]
+    parts: dict[Digest, Part | None] = {exam.digest: "training" for exam in unknown}
     for positive in (True, False):
-        patients = [p for p, theirs in by_patient.items() if any(e.label.positive for e in theirs) is positive]
+        patients = [patient for patient, theirs in by_patient.items() if _positive(theirs) is positive]
         patients.sort(key=lambda patient: digest_of([str(seed), patient]))
         bounds, reached = [], 0.0
         for part, share in wanted.items():
@@ -67,6 +69,12 @@ def _drawn(
             part = next(part for bound, part in bounds if place < bound)
             parts |= {exam.digest: part for exam in by_patient[patient]}
     return parts
+
+
+def _positive(theirs: Sequence[Exam]) -> bool | None:
+    """Whether a patient has a positive exam; None when no exam of the patient has a label."""
+    known = [exam.label.positive for exam in theirs if exam.label.positive is not None]
+    return any(known) if known else None
 
 
 def _torn(patients: Iterable[Sequence[Exam]]) -> Iterator[str]:

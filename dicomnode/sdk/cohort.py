@@ -11,6 +11,7 @@ from typing import Literal, TypeAlias, get_args
 import numpy as np
 import numpy.typing as npt
 
+from dicomnode.sdk.model import Model
 from dicomnode.sdk.spec import ParameterValue
 
 COHORT = "cohort.json"
@@ -29,7 +30,8 @@ class Example:
     """Of the images it came from, the plugin and its version; the same exam has the same in every cohort."""
     patient: int
     """Exams of one patient share it; it means nothing outside this cohort."""
-    positive: bool
+    positive: bool | None
+    """None where it is not known, in a training with a teacher alone."""
     part: Part
 
     def names(self) -> tuple[str, ...]:
@@ -63,6 +65,8 @@ class Assignment:
     device: Literal["cpu", "cuda"]
     resume: bool
     """Go on where an earlier call into this folder was broken off."""
+    teacher: Model | None = None
+    """A model whose answers are taught beside the labels, and in their place where there is none."""
 
     def of(self, part: Part) -> tuple[Example, ...]:
         """The examples of one part."""

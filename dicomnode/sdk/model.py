@@ -22,6 +22,8 @@ class ModelSlot:
     description: str
     files: tuple[str, ...]
     """Names of the weights that the model must bring; it may bring more."""
+    instead: tuple[str, ...] = ()
+    """Names of weights that it may bring in place of all of ``files``; empty: there is no other way."""
     cutoffs: tuple[str, ...] = ()
     """Names of the cut-offs it must bring."""
     demonstration: str = ""

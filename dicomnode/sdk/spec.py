@@ -145,6 +145,10 @@ class Learning:
     same. `Unsuitable` leaves an exam out, with its reason."""
     train: Procedure
     calibrate: Procedure
+    inputs: tuple[InputRole, ...] = ()
+    """Inputs that labelled exams have beside those of the plugin itself: what a teacher may see of them."""
+    teachers: tuple[str, ...] = ()
+    """Plugins whose models may teach those of this one (``dicomnode models train --teacher``)."""
 
     def __post_init__(self) -> None:
         _check_entry(self.prepare)
@@ -226,20 +230,10 @@ class PluginSpec:
         ValueError, TypeError, KeyError
             When the data are not a specification.
         """
-        inputs = tuple(
-            InputRole(
-                **{
-                    **role,
-                    "match": tuple(_match(match) for match in role["match"]),
-                    "from_prior": Prior(**role["from_prior"]) if role["from_prior"] else None,
-                }
-            )
-            for role in data["inputs"]
-        )
         return cls(
             **{
                 **data,
-                "inputs": inputs,
+                "inputs": tuple(_input(role) for role in data["inputs"]),
                 "produces": tuple(data["produces"]),
                 "facts": tuple(data["facts"]),
                 "preload": tuple(data["preload"]),
@@ -288,11 +282,23 @@ def _learning(data: Mapping[str, Any]) -> Learning:
         )
         for name in ("train", "calibrate")
     )
-    return Learning(prepare=data["prepare"], train=train, calibrate=calibrate)
+    return Learning(
+        prepare=data["prepare"],
+        train=train,
+        calibrate=calibrate,
+        inputs=tuple(_input(role) for role in data.get("inputs", ())),
+        teachers=tuple(data.get("teachers", ())),
+    )
+
+
+def _input(data: Mapping[str, Any]) -> InputRole:
+    prior = Prior(**data["from_prior"]) if data["from_prior"] else None
+    return InputRole(**{**data, "match": tuple(_match(match) for match in data["match"]), "from_prior": prior})
 
 
 def _slot(data: Mapping[str, Any]) -> ModelSlot:
-    return ModelSlot(**{**data, "files": tuple(data["files"]), "cutoffs": tuple(data["cutoffs"])})
+    lists = {name: tuple(data.get(name, ())) for name in ("files", "instead", "cutoffs")}
+    return ModelSlot(**{**data, **lists})
 
 
 def _match(data: Mapping[str, Any]) -> Match:

@@ -14,7 +14,7 @@ from dicomnode.sdk import Unsuitable
 CARD = "card.toml"
 
 
-def draft(folder: Path, record: Mapping[str, Any], *, plugin: str, slot: str, sequences: Sequence[str]) -> None:
+def draft(folder: Path, record: Mapping[str, Any], *, plugin: str, slot: str, networks: Sequence[str]) -> None:
     """Write the card of a finished training: status research, no cut-offs yet, the node's default domain."""
     counted = record["data"]
     exams = ", ".join(
@@ -22,17 +22,22 @@ def draft(folder: Path, record: Mapping[str, Any], *, plugin: str, slot: str, se
         "positive"
         for part in ("training", "validation")
     )
+    taught = ""
+    if teacher := record.get("teacher"):
+        unlabelled = max(said["exams"]["training"]["unlabelled"] for said in record["models"].values())
+        taught = f" taught by {teacher['model']} ({teacher['digest']}), on {unlabelled} exams without label alone;"
     card = {
         "id": f"{plugin.replace('_', '-')}-{counted['digest'][:8]}",
-        "version": f"seed-{record['recipe']['seed']}",
+        "version": f"seed-{record['recipe']['seed']}{'-taught' if taught else ''}",
         "plugin": plugin,
         "slot": slot,
         "architecture": record["architecture"],
         "status": "research",
-        "statement": f"Trained by this site; {exams}; data {counted['digest']}. Say here who the patients were.",
+        "statement": f"Trained by this site;{taught} {exams}; data {counted['digest']}. "
+        "Say here who the patients were.",
         "weights": {
-            sequence: {"file": record["models"][sequence]["file"], "sha256": record["models"][sequence]["sha256"]}
-            for sequence in sequences
+            name: {"file": record["models"][name]["file"], "sha256": record["models"][name]["sha256"]}
+            for name in networks
         },
     }
     _write(folder / CARD, card)

@@ -1,53 +1,66 @@
-"""A training as a hospital runs it: one network for each sequence, what came of it written down beside the weights."""
+"""A training as a hospital runs it: network after network, what came of it written down beside the weights."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from dicomnode.sdk import Context, Unsuitable
+from dicomnode.sdk import Context, Model, Unsuitable
 from dicomnode.sdk.cohort import Assignment, Example, Part
 from dicomnode.sdk.spec import ParameterValue
 from dicomnode_plugins._learning import plots, weights
+from dicomnode_plugins._learning.densenet import DenseNet3D
 from dicomnode_plugins._learning.discrimination import Labels, Scores, area
-from dicomnode_plugins._learning.networks import ARCHITECTURES, CROPS, network
+from dicomnode_plugins._learning.distillation import Committee, Distillation, Distilled, committee
+from dicomnode_plugins._learning.examples import having, sequences_of, stacked
+from dicomnode_plugins._learning.networks import ARCHITECTURES, network
+from dicomnode_plugins._learning.procedures import DISTILLATION, EXPLAINED
 from dicomnode_plugins._learning.training import Cases, Epoch, Recipe, Trainer, cases, logits
 
 RUN = "run.json"
 CURVES = "curves.png"
 _FEWEST = 2
+_DROPPED = "t2"
+"""What a student learns to do without: on some exams T2 is not shown to it."""
 
 
-def train(assignment: Assignment, context: Context, sequences: Sequence[str]) -> None:
-    """Train one network for each sequence on the exams that have it; what is trained already is not trained again.
+def train(assignment: Assignment, context: Context, networks: Sequence[str], known: Sequence[str]) -> None:
+    """Train each network on the exams that have what it sees; what is trained already is not trained again.
 
-    Leaves ``<sequence>.safetensors``, ``run.json`` and ``curves.png`` in the output folder.
+    Leaves ``<network>.safetensors``, ``run.json`` and ``curves.png`` in the output folder.
+
+    Parameters
+    ----------
+    networks, known : sequence of str
+        Names of the networks, which say what each sees (``t1_t2``), and every sequence that is prepared of an exam.
 
     Raises
     ------
     Unsuitable
-        When a sequence has too few exams, or the parameters, or what an earlier call left, do not fit.
+        When a network has too few exams, or the parameters, the teacher, or what an earlier call left, do not fit.
     """
     torch.set_num_threads(context.threads)
-    recipe, architecture = _recipe(assignment.parameters, assignment.seed)
+    plan = _Plan.of(assignment, known)
     if assignment.device == "cuda" and not torch.cuda.is_available():
         raise Unsuitable("device cuda: there is none, or this torch was built without CUDA; take --device cpu")
-    record = _begun(assignment, recipe, architecture)
+    if foreign := [name for name in networks if not set(sequences_of(name)) <= set(known)]:
+        raise Unsuitable(f"no network is called {', '.join(foreign)}; a name is made of {', '.join(known)}, as t1_t2")
+    record = _begun(assignment, plan)
     courses: dict[str, Sequence[Epoch]] = {}
-    for number, sequence in enumerate(sequences):
-        if sequence not in record["models"]:
-            one = _Course(assignment, context, sequence, recipe, (number, len(sequences)))
-            record["models"][sequence] = one.run(architecture)
+    for number, name in enumerate(networks):
+        if name not in record["models"]:
+            one = _Course(assignment, context, name, plan, (number, len(networks)))
+            record["models"][name] = one.run()
             _write(assignment.output / RUN, record)
             one.state.unlink(missing_ok=True)
-        courses[sequence] = [Epoch(**epoch) for epoch in record["models"][sequence]["epochs"]]
+        courses[name] = [Epoch(**epoch) for epoch in record["models"][name]["epochs"]]
     plots.losses(courses, assignment.output / CURVES)
     context.progress(1.0, "trained")
 
@@ -69,41 +82,84 @@ def read_run(folder: Path) -> dict[str, Any]:
 
 def digest(examples: Sequence[Example]) -> str:
     """SHA-256 over which exams are in which part with which class; the same for any order."""
-    lines = sorted(f"{example.digest} {int(example.positive)} {example.part}" for example in examples)
+    classes = {True: "1", False: "0", None: "?"}
+    lines = sorted(f"{example.digest} {classes[example.positive]} {example.part}" for example in examples)
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
 def labels(examples: Sequence[Example]) -> Labels:
-    """Which examples are positive: (n,) bool."""
+    """Which examples are positive: (n,) bool.
+
+    Raises
+    ------
+    Unsuitable
+        When of one it is not known: nothing may be judged by it.
+    """
+    if unknown := sum(example.positive is None for example in examples):
+        raise Unsuitable(f"{unknown} exams have no label; they can be taught by a teacher, and judge nothing")
     return np.array([example.positive for example in examples], dtype=bool)
 
 
 def counts(examples: Sequence[Example]) -> dict[str, int]:
-    """How many exams, positive ones and patients."""
-    positive = sum(example.positive for example in examples)
-    patients = len({example.patient for example in examples})
-    return {"exams": len(examples), "positive": positive, "patients": patients}
+    """How many exams, positive ones, patients, and exams whose class is not known."""
+    return {
+        "exams": len(examples),
+        "positive": sum(example.positive is True for example in examples),
+        "patients": len({example.patient for example in examples}),
+        "unlabelled": sum(example.positive is None for example in examples),
+    }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Plan:
+    """How the networks of one training are trained."""
+
+    recipe: Recipe
+    architecture: str
+    distillation: Distillation
+    explained: float
+    """Share of the exams without label that the teacher explains."""
+    known: Sequence[str]
+
+    @classmethod
+    def of(cls, assignment: Assignment, known: Sequence[str]) -> _Plan:
+        given = dict(assignment.parameters)
+        defaults = {parameter.name: parameter.default for parameter in DISTILLATION}
+        teaching = {name: given.pop(name) for name in defaults if name in given}
+        if assignment.teacher is None and (idle := [n for n, value in teaching.items() if value != defaults[n]]):
+            raise Unsuitable(f"without a teacher {', '.join(idle)} means nothing; give --teacher")
+        explained = float(teaching.pop(EXPLAINED, 1.0))
+        recipe, architecture = _recipe(given, assignment.seed)
+        return cls(
+            recipe=recipe,
+            architecture=architecture,
+            distillation=Distillation(**teaching),  # type: ignore[arg-type]
+            explained=explained,
+            known=known,
+        )
 
 
 class _Course:
     """The training of one network."""
 
     def __init__(
-        self, assignment: Assignment, context: Context, sequence: str, recipe: Recipe, place: tuple[int, int]
+        self, assignment: Assignment, context: Context, name: str, plan: _Plan, place: tuple[int, int]
     ) -> None:
-        self._assignment, self._context, self._sequence, self._recipe = assignment, context, sequence, recipe
+        self._assignment, self._context, self._name, self._plan = assignment, context, name, plan
         self._place = place
-        self.state = assignment.output / f"{sequence}.state"
+        self.state = assignment.output / f"{name}.state"
 
-    def run(self, architecture: str) -> dict[str, Any]:
+    def run(self) -> dict[str, Any]:
         """Train it and write its weights; returns what the record says of it."""
-        array = array_name(architecture, self._sequence)
-        with_it = [example for example in self._assignment.examples if array in example.names()]
-        parts = {part: [e for e in with_it if e.part == part] for part in ("training", "validation")}
-        training, validation = (self._loaded(parts[part], part, array) for part in ("training", "validation"))
-        torch.manual_seed(self._recipe.seed)
-        net = network(architecture)
-        trainer = Trainer(net, self._recipe, training, validation, self._assignment.device)
+        seen = sequences_of(self._name)
+        torch.manual_seed(self._plan.recipe.seed)
+        net = network(self._plan.architecture, len(seen))
+        teacher, shown = self._teacher(seen)
+        parts = {"training": self._taken("training", shown), "validation": self._taken("validation", seen)}
+        training = self._loaded(parts["training"], "training", shown)
+        validation = self._loaded(parts["validation"], "validation", seen)
+        objective = self._objective(net, teacher, seen) if teacher else None
+        trainer = Trainer(net, self._plan.recipe, training, validation, self._assignment.device, objective)
         if self._assignment.resume and self.state.exists():
             try:
                 trainer.resume(self.state)
@@ -113,7 +169,7 @@ class _Course:
             trainer.save(self.state)
             self._say(epoch)
         net.to("cpu")
-        file = self._assignment.output / f"{self._sequence}.safetensors"
+        file = self._assignment.output / f"{self._name}.safetensors"
         sha256 = weights.save(net, file)
         found = area(validation.positive.numpy() > 0, logits(net, validation.volumes))
         return {
@@ -121,47 +177,57 @@ class _Course:
             "sha256": sha256,
             "parameters": sum(parameter.numel() for parameter in net.parameters()),
             "exams": {part: counts(members) for part, members in parts.items()},
-            "input": list(training.volumes.shape[1:]),
+            "input": [len(seen), *training.volumes.shape[2:]],
             "validation_area": asdict(found),
             "epochs": [asdict(epoch) for epoch in trainer.epochs_done],
         }
 
-    def _loaded(self, examples: Sequence[Example], part: str, array: str) -> Cases:
-        positive = labels(examples)
-        if min(positive.sum(), (~positive).sum()) < _FEWEST:
+    def _teacher(self, seen: Sequence[str]) -> tuple[Committee | None, Sequence[str]]:
+        """The teacher, and the sequences that a training exam needs, the student's first."""
+        model = self._assignment.teacher
+        return committee(model, self._plan.architecture, seen, self._plan.known) if model else (None, seen)
+
+    def _objective(self, net: torch.nn.Module, teacher: Committee, seen: Sequence[str]) -> Distilled:
+        if not isinstance(net, DenseNet3D):
+            raise Unsuitable(f"a {self._plan.architecture} shows no features to be taught: take a densenet")
+        dropped = seen.index(_DROPPED) if _DROPPED in seen and len(seen) > 1 else None
+        return Distilled(net, teacher, self._plan.distillation, dropped)
+
+    def _taken(self, part: Part, sequences: Sequence[str]) -> list[Example]:
+        """The exams of a part that have all of the sequences; of those without label the share that is explained."""
+        complete = having(self._assignment.of(part), self._plan.architecture, sequences)
+        unknown = [example.digest for example in complete if example.positive is None]
+        unknown.sort(key=lambda one: hashlib.sha256(f"{self._plan.recipe.seed} {one}".encode()).digest())
+        idle = set(unknown[round(self._plan.explained * len(unknown)) :])
+        return [example for example in complete if example.digest not in idle]
+
+    def _loaded(self, examples: Sequence[Example], part: Part, sequences: Sequence[str]) -> Cases:
+        classes = np.array([np.nan if e.positive is None else e.positive for e in examples], dtype=np.float32)
+        if min((classes == 1).sum(), (classes == 0).sum()) < _FEWEST:
             raise Unsuitable(
-                f"{self._sequence}: the {part} set has {int(positive.sum())} positive and {int((~positive).sum())} "
-                f"negative exams with it; at least {_FEWEST} of each are needed"
+                f"{self._name}: the {part} set has {(classes == 1).sum()} positive and {(classes == 0).sum()} "
+                f"negative exams with {', '.join(sequences)}; at least {_FEWEST} of each are needed"
             )
-        return cases(stacked(examples, array), positive)
+        return cases(stacked(examples, self._plan.architecture, sequences), classes)
 
     def _say(self, epoch: Epoch) -> None:
         number, of = self._place
-        done = (number + epoch.number / self._recipe.epochs) / of
+        epochs = self._plan.recipe.epochs
+        done = (number + epoch.number / epochs) / of
         losses = f"training {epoch.training_loss:.3f}, validation {epoch.validation_loss:.3f}"
-        self._context.progress(done, f"{self._sequence}: epoch {epoch.number} of {self._recipe.epochs}, {losses}")
+        self._context.progress(done, f"{self._name}: epoch {epoch.number} of {epochs}, {losses}")
 
 
-def array_name(architecture: str, sequence: str) -> str:
-    """What the prepared array of a sequence is called that an architecture sees."""
-    return f"{CROPS[architecture]}_{sequence}"
-
-
-def stacked(examples: Sequence[Example], array: str) -> np.ndarray:
-    """What one network sees of the examples: (n, 1, z, y, x) float32."""
-    return np.stack([example.array(array) for example in examples])[:, None].astype(np.float32, copy=False)
-
-
-def trained(folder: Path, record: Mapping[str, Any], sequence: str) -> torch.nn.Module:
-    """The network of one sequence with the weights that a training left.
+def trained(folder: Path, record: Mapping[str, Any], name: str) -> torch.nn.Module:
+    """A network with the weights that a training left.
 
     Raises
     ------
     Unsuitable
         When the file is not what the record says.
     """
-    said = record["models"][sequence]
-    net = network(record["architecture"])
+    said = record["models"][name]
+    net = network(record["architecture"], len(sequences_of(name)))
     try:
         weights.load(net, folder / said["file"], said["sha256"])
     except (OSError, weights.WeightsRefused) as error:
@@ -169,11 +235,12 @@ def trained(folder: Path, record: Mapping[str, Any], sequence: str) -> torch.nn.
     return net.eval()
 
 
-def scored(folder: Path, record: Mapping[str, Any], sequence: str, examples: Sequence[Example]) -> Scores:
-    """Logits of the examples by the network of one sequence: (n,) float64."""
-    net, array = trained(folder, record, sequence), array_name(record["architecture"], sequence)
+def scored(folder: Path, record: Mapping[str, Any], name: str, examples: Sequence[Example]) -> Scores:
+    """Logits of the examples by one network: (n,) float64."""
+    net, architecture = trained(folder, record, name), record["architecture"]
     parts = [examples[at : at + 64] for at in range(0, len(examples), 64)]
-    return np.concatenate([logits(net, torch.from_numpy(stacked(part, array))) for part in parts])
+    seen = sequences_of(name)
+    return np.concatenate([logits(net, torch.from_numpy(stacked(part, architecture, seen))) for part in parts])
 
 
 def _recipe(parameters: Mapping[str, ParameterValue], seed: int) -> tuple[Recipe, str]:
@@ -186,12 +253,13 @@ def _recipe(parameters: Mapping[str, ParameterValue], seed: int) -> tuple[Recipe
     return Recipe(**known, schedule=schedule, seed=seed), architecture  # type: ignore[arg-type]
 
 
-def _begun(assignment: Assignment, recipe: Recipe, architecture: str) -> dict[str, Any]:
+def _begun(assignment: Assignment, plan: _Plan) -> dict[str, Any]:
     """The record of this training; that of an earlier call is gone on with where it is of the same one."""
     parts: tuple[Part, ...] = ("training", "validation")
     record: dict[str, Any] = {
-        "architecture": architecture,
-        "recipe": asdict(recipe),
+        "architecture": plan.architecture,
+        "recipe": asdict(plan.recipe),
+        "teacher": _taught(assignment.teacher, plan),
         "device": assignment.device,
         "threads": torch.get_num_threads(),
         "torch": torch.__version__,
@@ -210,6 +278,19 @@ def _begun(assignment: Assignment, recipe: Recipe, architecture: str) -> dict[st
     if changed := [name for name in record if name != "models" and before.get(name) != record[name]]:
         raise Unsuitable(f"this training began otherwise and cannot be gone on with: {', '.join(changed)} changed")
     return before
+
+
+def _taught(teacher: Model | None, plan: _Plan) -> dict[str, Any] | None:
+    if teacher is None:
+        return None
+    return {
+        "model": f"{teacher.id}/{teacher.version}",
+        "digest": teacher.digest,
+        "architecture": teacher.architecture,
+        "weights": {name: entry.sha256 for name, entry in teacher.files.items()},
+        **asdict(plan.distillation),
+        EXPLAINED: plan.explained,
+    }
 
 
 def _write(file: Path, record: Mapping[str, Any]) -> None:

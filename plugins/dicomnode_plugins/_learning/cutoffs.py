@@ -56,7 +56,7 @@ def layered(scores: Scores, second_reader: Scores, cutoffs: Cutoffs) -> Labels:
 def freeze(
     positive: Labels,
     scores: Scores,
-    second_reader: Scores,
+    second_reader: Scores | None,
     *,
     sensitivity: float = 0.90,
     rule: Rule = "lower bound",
@@ -67,13 +67,14 @@ def freeze(
     The first is Youden's. The second is the highest at which the layered call reaches the wanted sensitivity: by its
     one-sided 95 % Wilson lower bound, or by its point estimate as in DARNDEST, which aims at the target itself and so
     misses it on new cases about half the time. The second reader's cut is Youden's among the cases below the first
-    cut, the only ones it ever sees.
+    cut, the only ones it ever sees. Without a second reader whoever sees the enhanced images is taken to be right: the
+    sensitivity is the share of positive cases at or above the second cut.
 
     Parameters
     ----------
     positive : (n,) bool
     scores, second_reader : (n,) float64
-        Of the first and the second layer.
+        Of the first and the second layer, if there is one.
 
     Raises
     ------
@@ -84,12 +85,17 @@ def freeze(
         raise CalibrationRefused(f"calibration needs {fewest_cases} cases, there are {len(positive)}")
     first = youden(positive, scores)
     below = scores < first
-    if not 0 < positive[below].sum() < below.sum():
-        raise CalibrationRefused("below the first cut-off is one class only: the second reader cannot be calibrated")
-    second_cut = youden(positive[below], second_reader[below])
+    second_cut, found = 1.0, np.ones_like(positive)
+    if second_reader is not None:
+        if not 0 < positive[below].sum() < below.sum():
+            raise CalibrationRefused(
+                "below the first cut-off is one class only: the second reader cannot be calibrated"
+            )
+        second_cut = youden(positive[below], second_reader[below])
+        found = second_reader >= second_cut
     cases = int(positive.sum())
     sure = int((positive & ~below).sum())
-    rescued = np.sort(scores[positive & below & (second_reader >= second_cut)])
+    rescued = np.sort(scores[positive & below & found])
     z = NormalDist().inv_cdf(0.95) if rule == "lower bound" else 0.0
     for cut in np.unique(scores[below])[::-1]:
         hits = sure + len(rescued) - int(np.searchsorted(rescued, cut, side="left"))

@@ -61,8 +61,8 @@ class DenseNet3D(nn.Module):
         parts[f"norm{len(layout.blocks) + 1}"] = nn.BatchNorm3d(channels)
         self.layout = layout
         self.features = nn.Sequential(parts)
-        width = channels * (2 if layout.maximum else 1)
-        self.class_layers = nn.Sequential(OrderedDict(out=nn.Linear(width, 1)))
+        self.width = channels * (2 if layout.maximum else 1)
+        self.class_layers = nn.Sequential(OrderedDict(out=nn.Linear(self.width, 1)))
 
     def embed(self, volume: Tensor) -> Tensor:
         """What the head sees: (n, width)."""

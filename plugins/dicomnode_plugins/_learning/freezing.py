@@ -15,22 +15,25 @@ from dicomnode.sdk import Context, Unsuitable
 from dicomnode.sdk.cohort import Assignment, Example
 from dicomnode.sdk.intervals import wald, wilson, wilson_continuity
 from dicomnode_plugins._learning import cards, plots
-from dicomnode_plugins._learning.course import array_name, counts, digest, labels, read_run, scored
+from dicomnode_plugins._learning.course import counts, digest, labels, read_run, scored
 from dicomnode_plugins._learning.cutoffs import FEWEST_CASES, CalibrationRefused, Cutoffs, Rule, freeze, layered
 from dicomnode_plugins._learning.discrimination import Labels, Scores, area, area_difference, mcnemar
+from dicomnode_plugins._learning.examples import having, sequences_of
 from dicomnode_plugins._learning.reliability import judge, temperature
 from dicomnode_plugins._learning.tiers import combined
 
 CALIBRATION = "calibration.json"
 COMBINED = "t1_t2"
-SECOND = "t1c"
+SECOND, SECOND_CUT = "t1c", "second_reader"
 _RULES: Mapping[str, Rule] = {"lower bound": "lower bound", "point": "point"}
 _FEWEST_POSITIVE, _FEWEST_NEGATIVE = 50, 100
 _CERTAIN = 1e-12  # a probability of 0 or 1 has no logit
 
 
-def calibrate(assignment: Assignment, context: Context, sequences: Sequence[str]) -> None:
+def calibrate(assignment: Assignment, context: Context, networks: Sequence[str]) -> None:
     """Freeze the cut-offs of trained networks on the calibration set; a test set chooses nothing.
+
+    Among the networks are t1 and t2, or t1_t2; with t1c there is a second layer, which sees the enhanced images.
 
     Leaves ``calibration.json`` and pictures of both sets in the output folder, which is that of the training, and
     writes the cut-offs into its card.
@@ -43,22 +46,23 @@ def calibrate(assignment: Assignment, context: Context, sequences: Sequence[str]
     if assignment.parameters["rule"] not in _RULES:
         raise Unsuitable(f"no rule is called {assignment.parameters['rule']!r}; there are {', '.join(_RULES)}")
     record = read_run(assignment.output)
-    if missing := [sequence for sequence in sequences if sequence not in record["models"]]:
+    if missing := [name for name in networks if name not in record["models"]]:
         raise Unsuitable(f"the training has not ended: there is no network for {', '.join(missing)}")
-    complete, lacking = _complete(assignment.examples, record["architecture"], sequences)
+    sequences = sorted({sequence for name in networks for sequence in sequences_of(name)})
+    complete = having(assignment.examples, record["architecture"], sequences)
     _unseen(complete, record)
     chosen = [example for example in complete if example.part == "calibration"]
     positive = labels(chosen)
     _enough(positive)
     context.progress(0.1, f"scoring {len(chosen)} calibration exams")
-    known = _scores(assignment.output, record, sequences, chosen)
+    known = _scores(assignment.output, record, networks, chosen)
     cutoffs = _frozen(positive, known, assignment)
     report: dict[str, Any] = {
         "digest": digest(chosen),
         "rule": assignment.parameters["rule"],
         "sensitivity": assignment.parameters["sensitivity"],
-        "left_out": {"incomplete": lacking},
-        "cutoffs": asdict(cutoffs),
+        "left_out": {"incomplete": len(assignment.examples) - len(complete)},
+        "cutoffs": {name: cut for name, cut in asdict(cutoffs).items() if name != SECOND_CUT or SECOND in known},
         "temperatures": {name: temperature(positive, values) for name, values in known.items()},
         "calibration": _judged(chosen, known, cutoffs),
         "test": None,
@@ -66,19 +70,12 @@ def calibrate(assignment: Assignment, context: Context, sequences: Sequence[str]
     _pictures(assignment.output, "calibration", positive, known)
     if unseen := [example for example in complete if example.part == "test"]:
         context.progress(0.6, f"scoring {len(unseen)} test exams, which choose nothing")
-        found = _scores(assignment.output, record, sequences, unseen)
+        found = _scores(assignment.output, record, networks, unseen)
         report["test"] = {"digest": digest(unseen), **_judged(unseen, found, cutoffs)}
         _pictures(assignment.output, "test", labels(unseen), found)
     (assignment.output / CALIBRATION).write_text(json.dumps(report, indent=1), encoding="utf-8")
     cards.freeze(assignment.output, report)
     context.progress(1.0, "calibrated")
-
-
-def _complete(examples: Sequence[Example], architecture: str, sequences: Sequence[str]) -> tuple[list[Example], int]:
-    """The examples with every sequence, and how many lack one: the layers cannot be judged without."""
-    wanted = {array_name(architecture, sequence) for sequence in sequences}
-    complete = [example for example in examples if wanted <= set(example.names())]
-    return complete, len(examples) - len(complete)
 
 
 def _unseen(examples: Sequence[Example], record: Mapping[str, Any]) -> None:
@@ -99,12 +96,13 @@ def _enough(positive: Labels) -> None:
 
 
 def _scores(
-    folder: Path, record: Mapping[str, Any], sequences: Sequence[str], examples: Sequence[Example]
+    folder: Path, record: Mapping[str, Any], networks: Sequence[str], examples: Sequence[Example]
 ) -> dict[str, Scores]:
-    """Logits by sequence, and of T1_T2: the mean of two probabilities."""
-    found = {sequence: scored(folder, record, sequence, examples) for sequence in sequences}
-    mean = np.array([combined(t1, t2) for t1, t2 in zip(expit(found["t1"]), expit(found["t2"]), strict=True)])
-    found[COMBINED] = logit(mean.clip(_CERTAIN, 1 - _CERTAIN))
+    """Logits by network, and of T1_T2: the mean of two probabilities where no network sees both."""
+    found = {name: scored(folder, record, name, examples) for name in networks}
+    if COMBINED not in found:
+        mean = np.array([combined(t1, t2) for t1, t2 in zip(expit(found["t1"]), expit(found["t2"]), strict=True)])
+        found[COMBINED] = logit(mean.clip(_CERTAIN, 1 - _CERTAIN))
     return found
 
 
@@ -113,7 +111,7 @@ def _frozen(positive: Labels, known: Mapping[str, Scores], assignment: Assignmen
         return freeze(
             positive,
             expit(known[COMBINED]),
-            expit(known[SECOND]),
+            expit(known[SECOND]) if SECOND in known else None,
             sensitivity=float(assignment.parameters["sensitivity"]),
             rule=_RULES[str(assignment.parameters["rule"])],
         )
@@ -124,8 +122,13 @@ def _frozen(positive: Labels, known: Mapping[str, Scores], assignment: Assignmen
 def _judged(examples: Sequence[Example], found: Mapping[str, Scores], cutoffs: Cutoffs) -> dict[str, Any]:
     """Every figure of one set at frozen cut-offs."""
     positive = labels(examples)
-    scores, second = expit(found[COMBINED]), expit(found[SECOND])
-    alone, both = scores >= cutoffs.first, layered(scores, second, cutoffs)
+    scores = expit(found[COMBINED])
+    alone = scores >= cutoffs.first
+    layers = {"first layer": alone}
+    if SECOND in found:
+        layers["layered"] = layered(scores, expit(found[SECOND]), cutoffs)
+    else:
+        layers["contrast recommended"] = scores >= cutoffs.second
     return {
         **counts(examples),
         "areas": {name: asdict(area(positive, values)) for name, values in found.items()},
@@ -135,9 +138,12 @@ def _judged(examples: Sequence[Example], found: Mapping[str, Scores], cutoffs: C
             if name != COMBINED
         },
         "reliability": {name: asdict(judge(positive, values)) for name, values in found.items()},
-        "first layer": _called(positive, alone),
-        "layered": _called(positive, both),
-        "mcnemar first layer against layered": mcnemar(alone == positive, both == positive),
+        **{name: _called(positive, called) for name, called in layers.items()},
+        **{
+            f"mcnemar first layer against {name}": mcnemar(alone == positive, called == positive)
+            for name, called in layers.items()
+            if called is not alone
+        },
         "contrast spared": _shares(scores < cutoffs.second),
     }
 

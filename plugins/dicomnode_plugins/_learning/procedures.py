@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dicomnode.sdk import Learning, Parameter, Procedure
+from dicomnode.sdk import InputRole, Learning, Parameter, Procedure
 
 TRAINING = (
     Parameter(
@@ -17,6 +17,31 @@ TRAINING = (
 )
 """The defaults are the recipe of DARNDEST."""
 
+EXPLAINED = "unlabelled"
+
+DISTILLATION = (
+    Parameter(name="temperature", default=2.0, description="Softens the answers compared.", minimum=0.1, maximum=100.0),
+    Parameter(
+        name="soft", default=0.5, description="Weight of the teacher beside the label.", minimum=0.0, maximum=1.0
+    ),
+    Parameter(name="hint", default=5.0, description="Weight of the difference in features.", minimum=0.0),
+    Parameter(
+        name="dropout",
+        default=0.2,
+        description="Share of exams from which a student of several sequences is shown no T2.",
+        minimum=0.0,
+        maximum=0.9,
+    ),
+    Parameter(
+        name=EXPLAINED,
+        default=1.0,
+        description="Share of the exams without label that the teacher explains.",
+        minimum=0.0,
+        maximum=1.0,
+    ),
+)
+"""What a teacher's part in a training is; the defaults are those of the contrast-free routing's recipe."""
+
 CALIBRATION = (
     Parameter(
         name="rule",
@@ -30,10 +55,26 @@ CALIBRATION = (
 )
 
 
-def learning(module: str) -> Learning:
-    """The procedures of a module that has ``prepare``, ``train`` and ``calibrate``."""
+def learning(
+    module: str,
+    more: tuple[Parameter, ...] = (),
+    *,
+    inputs: tuple[InputRole, ...] = (),
+    teachers: tuple[str, ...] = (),
+) -> Learning:
+    """The procedures of a module that has ``prepare``, ``train`` and ``calibrate``.
+
+    Parameters
+    ----------
+    more : tuple of Parameter
+        Of its training, beside those of every training.
+    inputs, teachers : tuple
+        As `Learning` has them.
+    """
     return Learning(
         prepare=f"{module}:prepare",
-        train=Procedure(entry=f"{module}:train", parameters=TRAINING),
+        train=Procedure(entry=f"{module}:train", parameters=(*TRAINING, *more, *(DISTILLATION if teachers else ()))),
         calibrate=Procedure(entry=f"{module}:calibrate", parameters=CALIBRATION),
+        inputs=inputs,
+        teachers=teachers,
     )

@@ -7,15 +7,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from dicomnode_plugins._learning.augmentation import augment
-from dicomnode_plugins._learning.discrimination import Labels, Scores
+from dicomnode_plugins._learning.discrimination import Scores
 
 _AT_ONCE = 64
 
@@ -45,7 +46,11 @@ ON_A_PHANTOM = Recipe(epochs=24, batch=8, rate=2e-3, schedule="one cycle", decay
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Cases:
-    """Prepared volumes (n, sequences, z, y, x) float32 and which of them are positive (n,) float32."""
+    """Prepared volumes (n, sequences, z, y, x) float32 and which of them are positive (n,) float32.
+
+    NaN where the class is not known; an objective with a teacher alone takes that. For such an objective the volumes
+    of the training cases hold the sequences of its teacher too, behind those of the network.
+    """
 
     volumes: Tensor
     positive: Tensor
@@ -53,30 +58,75 @@ class Cases:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Epoch:
-    """Mean binary cross entropy of one pass."""
+    """What one pass came to."""
 
     number: int
     training_loss: float
+    """Mean of the objective."""
     validation_loss: float
+    """Mean binary cross entropy with the classes."""
     kept: bool
     """The weights after this epoch are the best so far."""
     rate: float
     """At its end."""
 
 
+class Objective(Protocol):
+    """What a training lowers: a module, whose own parameters learn too where they take a gradient."""
+
+    @property
+    def said(self) -> dict[str, Any]:
+        """What a training that is gone on with must share."""
+        ...
+
+    def __call__(self, network: nn.Module, volumes: Tensor, positive: Tensor, random: torch.Generator, /) -> Tensor:
+        """The loss of one step."""
+        ...
+
+    def named_parameters(self) -> Iterator[tuple[str, nn.Parameter]]:
+        """Its own parameters."""
+        ...
+
+    def to(self, device: str) -> Objective:
+        """Itself on a device."""
+        ...
+
+
+class CrossEntropy(nn.Module):
+    """Binary cross entropy with the classes, as in DARNDEST."""
+
+    @property
+    def said(self) -> dict[str, Any]:
+        """Nothing."""
+        return {}
+
+    def forward(self, network: nn.Module, volumes: Tensor, positive: Tensor, _random: torch.Generator) -> Tensor:
+        """The loss of one step."""
+        return functional.binary_cross_entropy_with_logits(network(volumes), positive)
+
+
 class Trainer:
     """Trains one network, an epoch at a time, and can go on where it was broken off."""
 
     def __init__(
-        self, network: nn.Module, recipe: Recipe, training: Cases, validation: Cases, device: str = "cpu"
+        self,
+        network: nn.Module,
+        recipe: Recipe,
+        training: Cases,
+        validation: Cases,
+        device: str = "cpu",
+        objective: Objective | None = None,
     ) -> None:
         self._network = network.to(device, memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
         self._device = device
+        self._objective: Objective = (objective or CrossEntropy()).to(device)
+        self._beside = {name: one for name, one in self._objective.named_parameters() if one.requires_grad}
+        self._learning = [*network.parameters(), *self._beside.values()]
         self._recipe = recipe
         self._training, self._validation = training, validation
         self._order = torch.Generator().manual_seed(recipe.seed)
         self._random = torch.Generator(device).manual_seed(recipe.seed)
-        self._optimiser = torch.optim.AdamW(network.parameters(), recipe.rate, weight_decay=recipe.decay)
+        self._optimiser = torch.optim.AdamW(self._learning, recipe.rate, weight_decay=recipe.decay)
         self._steps = -(-len(training.positive) // recipe.batch)
         self._schedule = _schedule(self._optimiser, recipe, self._steps)
         self._best: dict[str, Tensor] = {}
@@ -121,13 +171,12 @@ class Trainer:
             if len(chosen) < 2:  # batch normalisation has no spread of one case
                 continue
             volumes = augment(self._training.volumes[chosen].to(self._device), self._random)
-            scores = self._network(volumes)
             positive = self._training.positive[chosen].to(self._device)
-            loss = functional.binary_cross_entropy_with_logits(scores, positive)
+            loss = self._objective(self._network, volumes, positive, self._random)
             self._optimiser.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             if self._recipe.longest_step:
-                nn.utils.clip_grad_norm_(self._network.parameters(), self._recipe.longest_step)
+                nn.utils.clip_grad_norm_(self._learning, self._recipe.longest_step)
             self._optimiser.step()
             if isinstance(self._schedule, torch.optim.lr_scheduler.OneCycleLR):
                 self._schedule.step()
@@ -138,6 +187,8 @@ class Trainer:
         """Write down all that going on needs."""
         state = {
             "recipe": asdict(self._recipe),
+            "objective": self._objective.said,
+            "beside": {name: parameter.detach() for name, parameter in self._beside.items()},
             "network": self._network.state_dict(),
             "optimiser": self._optimiser.state_dict(),
             "schedule": self._schedule.state_dict(),
@@ -164,7 +215,7 @@ class Trainer:
             changes the last digit of sums.
         """
         state: dict[str, Any] = torch.load(file, weights_only=True, map_location="cpu")
-        if state["recipe"] != asdict(self._recipe):
+        if state["recipe"] != asdict(self._recipe) or state["objective"] != self._objective.said:
             raise ValueError(f"{file.name} was trained by another recipe; start anew or give the same one")
         if state["cases"] != _fingerprint(self._training, self._validation):
             raise ValueError(f"{file.name} was trained on other cases; start anew or give the same ones")
@@ -173,6 +224,9 @@ class Trainer:
                 f"{file.name} was trained in {state['threads']} threads, here are {torch.get_num_threads()}"
             )
         self._network.load_state_dict(state["network"])
+        with torch.no_grad():
+            for name, parameter in self._beside.items():
+                parameter.copy_(state["beside"][name])
         self._optimiser.load_state_dict(state["optimiser"])
         self._schedule.load_state_dict(state["schedule"])
         self._order.set_state(state["order"])
@@ -191,8 +245,8 @@ def logits(network: nn.Module, volumes: Tensor) -> Scores:
     return scores
 
 
-def cases(volumes: np.ndarray, positive: Labels) -> Cases:
-    """Prepared volumes and their classes as a trainer wants them."""
+def cases(volumes: np.ndarray, positive: npt.NDArray[np.bool_] | npt.NDArray[np.float32]) -> Cases:
+    """Prepared volumes and their classes, NaN where one is not known, as a trainer wants them."""
     return Cases(volumes=torch.from_numpy(volumes), positive=torch.from_numpy(positive.astype(np.float32)))
 
 

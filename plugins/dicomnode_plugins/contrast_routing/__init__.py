@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dicomnode.sdk import InputRole, Match, ModelSlot, Parameter, PluginSpec, Resources
 from dicomnode.sdk.codes import ARTIFICIAL_INTELLIGENCE
+from dicomnode_plugins._learning.procedures import learning
 
+SLOT = "unenhanced"
 _MR = Match(keyword="Modality", op="eq", value="MR")
 
 SPEC = PluginSpec(
@@ -54,13 +56,26 @@ SPEC = PluginSpec(
     advises=True,
     models=(
         ModelSlot(
-            name="unenhanced",
-            description="one network for T1 and one for T2; their mean score has two cut-offs",
+            name=SLOT,
+            description="one network for T1 and one for T2, or one that sees both; their mean score has two cut-offs",
             files=("t1", "t2"),
+            instead=("t1_t2",),
             cutoffs=("first", "second"),
             demonstration="models/phantom/card.toml",
         ),
     ),
     warm="dicomnode_plugins.contrast_routing.scoring:warm",
+    learning=learning(
+        "dicomnode_plugins.contrast_routing.learning",
+        (
+            Parameter(
+                name="networks",
+                default="t1_t2",
+                description="one that sees both sequences (t1_t2), or one for each (t1,t2); t1_t2_t1c may teach them",
+            ),
+        ),
+        inputs=(InputRole(role="t1c", match=(_MR, Match(keyword="Role", op="eq", value="ce-t1")), required=False),),
+        teachers=("recurrence_triage", "contrast_routing"),
+    ),
     preload=("torch", "scipy.ndimage", "safetensors.torch", "dicomnode_plugins.contrast_routing.run"),
 )

@@ -23,7 +23,7 @@ from dicomnode_plugins._learning.landmark import NotFound
 from dicomnode_plugins._learning.nasopharynx import NotPrepared, prepare
 from dicomnode_plugins._learning.scoring import crop_of
 from dicomnode_plugins._learning.tiers import Tier
-from dicomnode_plugins.contrast_routing import codes, decision, gates
+from dicomnode_plugins.contrast_routing import SLOT, codes, decision, gates
 from dicomnode_plugins.contrast_routing.decision import Score
 from dicomnode_plugins.contrast_routing.scoring import SEQUENCES, score
 
@@ -41,7 +41,7 @@ def run(case: Case, context: Context) -> list[Finding]:
         When weights are not what the model's card says.
     """
     torch.set_num_threads(context.threads)  # the processors are shared: two threads would mostly wait for each other
-    model = case.model("unenhanced")
+    model = case.model(SLOT)
     facts = _assumed(case)
     volumes = {name: case.volume(name) for name in SEQUENCES}
     failed = list(gates.failed(volumes, model.domain, facts))

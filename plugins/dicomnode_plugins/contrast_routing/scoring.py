@@ -1,4 +1,4 @@
-"""The score of an exam: both networks on the exam and on shifted copies of it."""
+"""The score of an exam: the networks on the exam and on shifted copies of it."""
 
 from __future__ import annotations
 
@@ -18,27 +18,34 @@ from dicomnode_plugins._learning.training import logits
 from dicomnode_plugins.contrast_routing.decision import Score
 
 SEQUENCES = ("t1", "t2")
+JOINT = "t1_t2"
+"""A network that sees both; where the model has one, it alone is asked."""
 _SHIFTS = ((0, 0), (0, 1), (0, -1), (1, 0), (-1, 0))
 """Voxels along rows and columns: the exam as it is, and as if the landmark lay beside."""
 
 Values = npt.NDArray[np.float32]
 
 
-@lru_cache(maxsize=8)
-def _network(architecture: str, entry: Weights) -> DenseNet3D:
-    return network_with(architecture, entry)
-
-
 def warm(models: Mapping[str, Model]) -> None:
     """Load the networks of the models that fill the plugin's slots, before a process is forked for an exam."""
     for model in models.values():
-        crop_of(model)
-        for sequence in SEQUENCES:
-            _network(model.architecture, model.files[sequence])
+        _networks(model)
+
+
+def _networks(model: Model) -> dict[str, DenseNet3D]:
+    """Those that are asked, each with what its input is called."""
+    crop_of(model)
+    asked = {JOINT: len(SEQUENCES)} if JOINT in model.files else dict.fromkeys(SEQUENCES, 1)
+    return {name: _network(model.architecture, model.files[name], inputs) for name, inputs in asked.items()}
+
+
+@lru_cache(maxsize=8)
+def _network(architecture: str, entry: Weights, inputs: int) -> DenseNet3D:
+    return network_with(architecture, entry, inputs)
 
 
 def score(model: Model, volumes: Mapping[str, Values]) -> tuple[Score, dict[str, float]]:
-    """p(T1_T2) of prepared volumes (z, y, x), its spread over the shifted copies, and p of each sequence.
+    """p(T1_T2) of prepared volumes (z, y, x), its spread over the shifted copies, and p of each sequence by itself.
 
     Raises
     ------
@@ -47,12 +54,15 @@ def score(model: Model, volumes: Mapping[str, Values]) -> tuple[Score, dict[str,
     dicomnode_plugins._learning.weights.WeightsRefused
         When weights are not what the model's card says.
     """
-    crop_of(model)
-    chances: dict[str, npt.NDArray[np.float64]] = {}
-    for sequence in SEQUENCES:
-        network = _network(model.architecture, model.files[sequence])
-        copies = np.stack([np.roll(volumes[sequence], shift, axis=(1, 2))[None] for shift in _SHIFTS])
-        chances[sequence] = expit(logits(network, torch.from_numpy(copies)))
-    both = [combined(float(t1), float(t2)) for t1, t2 in zip(chances["t1"], chances["t2"], strict=True)]
-    each = {sequence: float(values[0]) for sequence, values in chances.items()}
-    return Score(probability=both[0], spread=max(both) - min(both)), each
+    networks = _networks(model)
+    copies = np.stack([[np.roll(volumes[name], shift, axis=(1, 2)) for name in SEQUENCES] for shift in _SHIFTS])
+    if JOINT in networks:
+        both = expit(logits(networks[JOINT], torch.from_numpy(copies)))
+        each: dict[str, float] = {}
+    else:
+        chances = [
+            expit(logits(networks[name], torch.from_numpy(copies[:, n : n + 1]))) for n, name in enumerate(SEQUENCES)
+        ]
+        both = np.array([combined(float(t1), float(t2)) for t1, t2 in zip(*chances, strict=True)])
+        each = {name: float(values[0]) for name, values in zip(SEQUENCES, chances, strict=True)}
+    return Score(probability=float(both[0]), spread=float(both.max() - both.min())), each

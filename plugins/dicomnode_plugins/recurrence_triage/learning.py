@@ -6,12 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from dicomnode.sdk import Case, Context, Unsuitable
+from dicomnode.sdk import Case, Context
 from dicomnode.sdk.cohort import Assignment
-from dicomnode_plugins._learning import cards, course, freezing
-from dicomnode_plugins._learning.landmark import NotFound
-from dicomnode_plugins._learning.nasopharynx import CROPS, NotPrepared
-from dicomnode_plugins._learning.nasopharynx import prepare as cropped
+from dicomnode_plugins._learning import cards, course, examples, freezing
 from dicomnode_plugins.recurrence_triage import SLOT, SPEC
 
 SEQUENCES = ("t1", "t2", "t1c")
@@ -25,22 +22,14 @@ def prepare(case: Case) -> dict[str, np.ndarray[Any, Any]]:
     Unsuitable
         When the nasopharynx is not found, or a sequence cannot be laid on T1.
     """
-    sequences = {name: case.volume(name) for name in SEQUENCES if name in case.volumes}
-    try:
-        return {
-            f"{crop}_{sequence}": array
-            for crop, grid in CROPS.items()
-            for sequence, array in cropped(sequences, grid).volumes.items()
-        }
-    except (NotFound, NotPrepared) as error:
-        raise Unsuitable(str(error)) from error
+    return examples.prepare(case, SEQUENCES)
 
 
 def train(assignment: Assignment, context: Context) -> None:
     """Train the three networks and draft their card."""
-    course.train(assignment, context, SEQUENCES)
+    course.train(assignment, context, SEQUENCES, SEQUENCES)
     record = course.read_run(assignment.output)
-    cards.draft(assignment.output, record, plugin=SPEC.name, slot=SLOT, sequences=SEQUENCES)
+    cards.draft(assignment.output, record, plugin=SPEC.name, slot=SLOT, networks=SEQUENCES)
 
 
 def calibrate(assignment: Assignment, context: Context) -> None:

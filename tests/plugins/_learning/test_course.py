@@ -22,6 +22,7 @@ from tests.plugins._learning.cohorts import assignment, examples
 PROCEDURE = Procedure(entry="a:b", parameters=TRAINING)
 GIVEN = PROCEDURE.resolve({"architecture": "densenet-small", "epochs": 2, "batch": 8})
 SEQUENCES = ("t1", "t2")
+KNOWN = ("t1", "t2", "t1c")
 NAMES = ("narrow_t1", "narrow_t2")
 
 
@@ -58,7 +59,7 @@ def cohort(tmp_path_factory: pytest.TempPathFactory) -> Assignment:
 def whole(cohort: Assignment) -> dict[str, Any]:
     """The record of a training that nothing disturbed."""
     context = Saying()
-    train(cohort, context, SEQUENCES)
+    train(cohort, context, SEQUENCES, KNOWN)
     fractions = [fraction for fraction, _ in context.said]
     assert fractions == pytest.approx([0.25, 0.5, 0.75, 1.0, 1.0])
     assert context.said[0][1].startswith("t1: epoch 1 of 2, training 0.")
@@ -70,8 +71,9 @@ def test_everything_that_made_the_weights_is_written_down(cohort: Assignment, wh
         "epochs": 2, "batch": 8, "rate": 1e-3, "schedule": "halve on plateau", "patience": 5, "least_gain": 1e-4,
         "decay": 0.0, "longest_step": 0.0, "seed": 3,
     }  # fmt: skip
+    assert whole["teacher"] is None
     assert (whole["architecture"], whole["device"], whole["torch"]) == ("densenet-small", "cpu", torch.__version__)
-    assert whole["data"]["training"] == {"exams": 24, "positive": 12, "patients": 24}
+    assert whole["data"]["training"] == {"exams": 24, "positive": 12, "patients": 24, "unlabelled": 0}
     assert len(whole["data"]["exams"]) == 36
     for sequence in SEQUENCES:
         said = whole["models"][sequence]
@@ -90,8 +92,8 @@ def test_broken_off_and_gone_on_with_it_ends_to_the_bit_as_undisturbed(
 ) -> None:
     broken = replace(cohort, output=tmp_path)
     with pytest.raises(KeyboardInterrupt):
-        train(broken, Saying(stop_at), SEQUENCES)
-    train(replace(broken, resume=True), Saying(), SEQUENCES)
+        train(broken, Saying(stop_at), SEQUENCES, KNOWN)
+    train(replace(broken, resume=True), Saying(), SEQUENCES, KNOWN)
     assert read_run(tmp_path) == whole
     assert (tmp_path / CURVES).read_bytes() == (cohort.output / CURVES).read_bytes()
 
@@ -105,7 +107,7 @@ def test_what_changed_in_between_is_named(cohort: Assignment, whole: dict[str, A
         (replace(again, parameters={**GIVEN, "architecture": "resnet34"}), "architecture changed"),
     ):
         with pytest.raises(Unsuitable, match=says):
-            train(changed, Saying(), SEQUENCES)
+            train(changed, Saying(), SEQUENCES, KNOWN)
     assert read_run(cohort.output) == whole
 
 
@@ -118,18 +120,18 @@ def test_what_changed_in_between_is_named(cohort: Assignment, whole: dict[str, A
 )
 def test_a_wrong_parameter_is_named(cohort: Assignment, given: dict[str, Any], says: str, tmp_path: Path) -> None:
     with pytest.raises(Unsuitable, match=says):
-        train(replace(cohort, parameters={**GIVEN, **given}, output=tmp_path), Saying(), SEQUENCES)
+        train(replace(cohort, parameters={**GIVEN, **given}, output=tmp_path), Saying(), SEQUENCES, KNOWN)
 
 
 def test_too_few_exams_with_a_sequence(cohort: Assignment, tmp_path: Path) -> None:
-    with pytest.raises(Unsuitable, match="t1c: the training set has 0 positive and 0 negative exams with it"):
-        train(replace(cohort, output=tmp_path), Saying(), ("t1c",))
+    with pytest.raises(Unsuitable, match="t1c: the training set has 0 positive and 0 negative exams with t1c"):
+        train(replace(cohort, output=tmp_path), Saying(), ("t1c",), KNOWN)
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
 def test_a_device_that_is_not_there(cohort: Assignment, tmp_path: Path) -> None:
     with pytest.raises(Unsuitable, match="device cuda: there is none"):
-        train(replace(cohort, output=tmp_path, device="cuda"), Saying(), SEQUENCES)
+        train(replace(cohort, output=tmp_path, device="cuda"), Saying(), SEQUENCES, KNOWN)
 
 
 def test_a_folder_without_a_training(tmp_path: Path) -> None:

@@ -65,3 +65,15 @@ def test_one_class_below_the_first_cut_is_refused() -> None:
     positive = np.arange(400) < 200
     with pytest.raises(CalibrationRefused, match="one class only"):
         freeze(positive, positive.astype(float), positive.astype(float))
+
+
+def test_without_a_second_reader_the_second_cut_holds_the_sensitivity_by_itself() -> None:
+    positive, scores, _ = cases(2)
+    cutoffs = freeze(positive, scores, None)
+    assert (cutoffs.first, cutoffs.second_reader) == (youden(positive, scores), 1.0)
+
+    def bound(cut: float) -> float:
+        return wilson(int((scores[positive] >= cut).sum()), int(positive.sum()), 1.6448536269514722).low
+
+    assert bound(cutoffs.second) >= 0.90
+    assert bound(scores[scores > cutoffs.second].min()) < 0.90

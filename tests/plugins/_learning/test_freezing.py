@@ -159,3 +159,21 @@ def test_an_exam_without_a_sequence_is_left_out_and_counted(given: Assignment, t
     less = replace(given.examples[0], file=tmp_path / "less.npz")
     report = calibrated(replace(given, examples=(less, *given.examples[1:])))
     assert (report["left_out"]["incomplete"], report["calibration"]["exams"]) == (1, 499)
+
+
+def test_one_network_for_both_sequences_gets_two_cutoffs(given: Assignment) -> None:
+    record = json.loads((given.output / "run.json").read_text())
+    record["models"] = {"t1_t2": {}}
+    (given.output / "run.json").write_text(json.dumps(record))
+    calibrate(given, Saying(), ("t1_t2",))
+    report = json.loads((given.output / CALIBRATION).read_text())
+    assert list(report["cutoffs"]) == ["first", "second"]
+    assert list(report["test"]["areas"]) == ["t1_t2"]
+    assert report["calibration"]["contrast recommended"]["sensitivity"]["share"] > 0.9
+    assert "layered" not in report["calibration"]
+
+
+def test_an_exam_without_label_freezes_nothing(given: Assignment) -> None:
+    unknown = replace(given.examples[0], positive=None)
+    with pytest.raises(Unsuitable, match="1 exams have no label"):
+        calibrate(replace(given, examples=(unknown, *given.examples[1:])), Saying(), SEQUENCES)

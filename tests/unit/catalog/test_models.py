@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import safetensors.numpy
 
-from dicomnode.catalog.models import Filled, Registered, cards, fill, for_task, read
+from dicomnode.catalog.models import Filled, Registered, cards, fill, for_task, read, teacher
 from dicomnode.errors import ModelRefused
 from dicomnode.sdk.model import PARAMETER, ModelSlot
 from dicomnode.sdk.spec import PluginSpec
@@ -210,3 +210,34 @@ def test_a_task_runs_with_the_model_it_was_made_for_or_not_at_all(tmp_path: Path
 def test_a_model_crosses_the_border_whole(tmp_path: Path) -> None:
     model = read(a_card(tmp_path, text="[domain.echo_time]\nt1 = [5.0, 20.0]\n")).model
     assert type(model).from_json(json.loads(json.dumps(model.to_json()))) == model
+
+
+def test_other_weights_may_come_in_place_of_all_of_a_slot_s(tmp_path: Path) -> None:
+    a_card(tmp_path / "npc")
+    settings = Settings(models=ModelsSettings(folder=str(tmp_path)))
+    site = PluginSettings(models={"main": "npc"})
+    for instead, refused in (
+        (("t1",), ()),
+        (("t1", "t2"), ("slot main: npc/1 (card.toml): it has no weights both, nor t1, t2 instead",)),
+        ((), ("slot main: npc/1 (card.toml): it has no weights both",)),
+    ):
+        spec = replace(SPEC, models=(replace(SLOT, files=("both",), instead=instead),))
+        assert fill(spec, None, site, settings, TODAY).refused == refused
+
+
+def test_a_teacher_is_a_card_of_the_site_or_a_folder_and_of_a_plugin_that_may_teach(tmp_path: Path) -> None:
+    file = a_card(tmp_path / "npc", text=APPROVAL)
+    settings = Settings(models=ModelsSettings(folder=str(tmp_path)))
+    found = teacher("npc/1", settings, ("elder", "zoo"), TODAY)
+    assert found == teacher(str(file.parent), Settings(), ("zoo",), TODAY)
+    assert found.model.name == read(file).model.name
+    for said, plugins, says in (
+        ("npc/2", ("zoo",), "no card 'npc/2' in models.folder; there are npc/1"),
+        ("npc", ("elder",), r"teacher npc/1 \(card.toml\) is a model of zoo; those of elder may teach here"),
+        ("npc", (), "is a model of zoo; this plugin's training takes no teacher"),
+    ):
+        with pytest.raises(ModelRefused, match=says):
+            teacher(said, settings, plugins, TODAY)
+    (file.parent / "t1.safetensors").write_bytes(pickle.dumps({"w": 1}))
+    with pytest.raises(ModelRefused, match=r"teacher npc/1 .* a pickle is never opened"):
+        teacher("npc", settings, ("zoo",), TODAY)

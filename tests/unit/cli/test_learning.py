@@ -12,6 +12,7 @@ from dicomnode.catalog import plugins as catalog
 from dicomnode.catalog.plugins import Installed
 from tests.builders import grid, mr_series
 from tests.plugin_zoo import LEARNS, SPEC
+from tests.unit.catalog.test_models import a_card
 from tests.unit.cli.conftest import Cli
 
 
@@ -37,8 +38,8 @@ def test_train_then_calibrate(cli: Cli, exams: Path) -> None:
     with_ = ("--with", "epochs=3", "--seed", "5")
     (report,) = cli("models", "train", "zoo", *given, "--out", str(out), *with_, as_json=True)
     assert report["sets"] == [
-        {"set": "training", "exams": 2, "positive": 1, "patients": 2},
-        {"set": "validation", "exams": 2, "positive": 1, "patients": 2},
+        {"set": "training", "exams": 2, "positive": 1, "patients": 2, "unlabelled": 0},
+        {"set": "validation", "exams": 2, "positive": 1, "patients": 2, "unlabelled": 0},
     ]
     run = json.loads((out / "run.json").read_text())
     assert (run["seed"], run["device"], run["resume"], run["epochs"]) == (5, "cpu", False, 3)
@@ -68,6 +69,24 @@ def test_train_then_calibrate(cli: Cli, exams: Path) -> None:
 def test_what_is_wrong_is_said(cli: Cli, exams: Path, arguments: tuple[str, ...], says: str) -> None:
     given = ("--labels", str(exams / "labels.csv"), "--out", str(exams / "models"))
     assert says in cli("models", "train", *arguments, *given, fails=True)
+
+
+def test_a_teacher_takes_exams_without_label(cli: Cli, exams: Path) -> None:
+    a_card(exams / "elder")
+    lines = (exams / "labels.csv").read_text().splitlines()
+    lines[1:3] = ["P0,0,training", "P1,1,training", "P6,,training", "P7,unknown,training"]
+    (exams / "labels.csv").write_text("\n".join(lines[:-2]))
+    given = ("train", "zoo", "--data", str(exams / "data"), "--labels", str(exams / "labels.csv"))
+    assert "line 4: an exam without label teaches nothing" in cli(
+        "models", *given, "--out", str(exams / "a"), fails=True
+    )
+    with_teacher = ("--teacher", str(exams / "elder"), "--out", str(exams / "models"))
+    (report,) = cli("models", *given, *with_teacher, as_json=True)
+    assert report["sets"][0] == {"set": "training", "exams": 4, "positive": 1, "patients": 4, "unlabelled": 2}
+    assert json.loads((exams / "models" / "taught.json").read_text()) == ["npc", 2]
+    a_card(exams / "elder", plugin="fusion")
+    other = cli("models", *given, "--teacher", str(exams / "elder"), "--out", str(exams / "b"), fails=True)
+    assert other == "--teacher: teacher npc/1 (card.toml) is a model of fusion; those of zoo may teach here"
 
 
 def test_exams_come_from_the_node_s_own_store(cli: Cli, exams: Path, ran: Path) -> None:

@@ -11,10 +11,12 @@ import numpy as np
 import pytest
 
 from dicomnode.cohort import labels
+from dicomnode.cohort.exams import Exam, understand
 from dicomnode.cohort.gather import LEFT_OUT, Gathered, Plan, gather
 from dicomnode.cohort.sources import Folder
 from dicomnode.errors import SettingsError
 from dicomnode.execute.workers import Workers
+from dicomnode.sdk.spec import InputRole, Match
 from tests.builders import grid, mr_series, uid
 from tests.plugin_zoo import LEARNS
 
@@ -101,6 +103,24 @@ def test_two_patients_in_one_study_or_two_contents_in_one_instance(
     mr_series(tmp_path / "a" / "copy", geometry=grid((3, 8, 8)), study="s", patient="A", echo_time=9.0)
     with pytest.raises(SettingsError, match="are one instance with two contents"):
         Folder(tmp_path / "a").instances(one.study)
+
+
+def test_a_training_may_want_inputs_that_the_plugin_itself_does_not(tmp_path: Path) -> None:
+    assert LEARNS.learning is not None
+    for echo_time in (2.3, 4.6):
+        mr_series(tmp_path / str(echo_time), geometry=grid((3, 8, 8)), series=str(echo_time), echo_time=echo_time)
+    source = Folder(tmp_path)
+    (known,) = source.known()
+    (one,) = labels.read(f"patient,label\n{known.patient_id},1\n")
+    image, later = (
+        InputRole(role=role, match=(Match(keyword="EchoTime", op="eq", value=value),))
+        for role, value in (("image", 2.3), ("later", 4.6))
+    )
+    for more, roles in (((), ["image"]), ((later,), ["image", "later"])):
+        spec = replace(LEARNS, inputs=(image,), learning=replace(LEARNS.learning, inputs=more))
+        found = understand(one, known, source, spec)
+        assert isinstance(found, Exam)
+        assert [given.role for given in found.inputs] == roles
 
 
 def test_a_plugin_of_another_version_prepares_anew(data: Path, workers: Workers, tmp_path: Path) -> None:

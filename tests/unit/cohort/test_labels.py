@@ -18,6 +18,15 @@ def test_a_table_by_patient_and_one_by_study() -> None:
     assert (only.by, only.value, only.positive, only.part) == ("study", "1.2.3", False, None)
 
 
+def test_an_exam_without_label_is_for_a_teacher_and_for_training() -> None:
+    table = "patient,label,set\nP1,,training\nP2,Unknown,training\nP3,1,test\n"
+    assert [label.positive for label in read(table, unlabelled=True)] == [None, None, True]
+    with pytest.raises(SettingsError, match="line 2: an exam without label teaches nothing without a teacher"):
+        read(table)
+    with pytest.raises(SettingsError, match="line 2: an exam without label can serve for training only"):
+        read("patient,label,set\nP1,,test\n", unlabelled=True)
+
+
 @pytest.mark.parametrize(
     ("table", "says"),
     [

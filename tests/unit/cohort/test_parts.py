@@ -16,7 +16,7 @@ from dicomnode.sdk.cohort import Part
 SHARES: Mapping[Part, float] = {"training": 0.8, "validation": 0.2}
 
 
-def exam(line: int, patient: object, positive: bool, part: Part | None = None, images: object = None) -> Exam:
+def exam(line: int, patient: object, positive: bool | None, part: Part | None = None, images: object = None) -> Exam:
     return Exam(
         label=Label(line=line, by="study", value=f"1.{line}", positive=positive, part=part),
         patient=digest_of([str(patient)]),
@@ -49,6 +49,16 @@ def test_what_the_table_says_holds_and_other_parts_are_dropped() -> None:
     said: list[Part] = ["training", "training", "validation", "validation", "test"]
     exams = [exam(line, line, line % 2 == 0, part) for line, part in enumerate(said)]
     assert [one.label.part for one in split(exams, SHARES, 0)] == said[:4]
+
+
+def test_who_has_no_label_serves_for_training_and_tears_no_patient() -> None:
+    exams = [exam(line, line, line % 2 == 0) for line in range(40)]
+    parts = {one.label.line: one.label.part for one in split(exams, SHARES, 0)}
+    torn = next(line for line, part in parts.items() if part == "validation")
+    kept = next(line for line, part in parts.items() if part == "training")
+    more = [exam(100, "alone", None), exam(101, torn, None), exam(102, kept, None)]
+    found = {one.label.line: one.label.part for one in split([*exams, *more], SHARES, 0)}
+    assert found == {**parts, 100: "training", 102: "training"}  # 101 is of a patient who judges the training
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,18 @@ from typing import Any
 
 import pytest
 
-from dicomnode.sdk import SDK_VERSION, Code, InputRole, Learning, Match, Parameter, PluginSpec, Procedure, Resources
+from dicomnode.sdk import (
+    SDK_VERSION,
+    Code,
+    InputRole,
+    Learning,
+    Match,
+    ModelSlot,
+    Parameter,
+    PluginSpec,
+    Procedure,
+    Resources,
+)
 
 IN_PHASE = InputRole(role="in_phase", match=(Match(keyword="Role", op="eq", value="in-phase"),))
 OPPOSED = InputRole(
@@ -40,12 +51,16 @@ SPEC = PluginSpec(
             entry="package.learning:train", parameters=(Parameter(name="epochs", default=3, description=""),)
         ),
         calibrate=Procedure(entry="package.learning:calibrate"),
+        inputs=(InputRole(role="later", match=(Match(keyword="Modality", op="in", value=("MR", "CT")),)),),
+        teachers=("elder",),
     ),
 )
 
 
 def test_it_survives_json_unchanged() -> None:
-    assert PluginSpec.from_json(json.loads(json.dumps(SPEC.to_json()))) == SPEC
+    slot = ModelSlot(name="main", description="", files=("a", "b"), instead=("c",), cutoffs=("first",))
+    for spec in (SPEC, replace(SPEC, models=(slot,))):
+        assert PluginSpec.from_json(json.loads(json.dumps(spec.to_json()))) == spec
 
 
 def test_a_specification_from_before_models_could_be_taught_is_read() -> None:
