@@ -252,12 +252,13 @@ class Node:
         )
 
     def _parts(self, submitter: Submitter, delivery: Delivery, prefetch: Prefetch) -> Parts:
-        express = self._settings.node.express_processes * (2 if self.advice.in_force else 1)
-        processes = self._settings.node.plugin_processes + express
+        express = self._settings.node.express_processes
+        advice = express if self.advice.in_force else 0  # one advice may be answered and one written at a time
+        processes = self._settings.node.plugin_processes + express + advice
         specs = [plugin.spec for plugin in self.plugins.values()]
         preload = sorted({module for spec in specs for module in spec.preload})
         threads = max((spec.resources.cpus for spec in specs), default=1)
-        node_workers = Workers(processes=processes, preload=_NODE_WORK)
+        node_workers = Workers(processes=processes + advice, preload=_NODE_WORK)
         warm = [
             (
                 plugin.spec.warm,

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import logging
 import shutil
+import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -53,6 +55,9 @@ log = logging.getLogger(__name__)
 _NODE_WORK_TIMEOUT_S = 600.0
 _NODE_WORK_MEMORY_MIB = 8192
 
+_DIRECT = 32
+"""Advising tasks under way at once. Most of them only wait for their turn, to answer or to write."""
+
 LANES = {"express": "express", "normal": "execute"}
 """The workflow, and with it the queue, of each lane."""
 
@@ -81,8 +86,10 @@ class Pipeline:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._compares = any(compares(plugin.spec) for plugin in parts.plugins.values())
-        self.direct = Direct(self.execute, parts.settings.node.express_processes)
+        self.direct = Direct(self.execute, _DIRECT)
         """Tasks that somebody waits for at the scanner: begun without a wait for their queue."""
+        places = parts.settings.node.express_processes
+        self._answering, self._writing = threading.Semaphore(places), threading.Semaphore(places)
 
     # -- 1: an exam is complete, or enough of it for the express lane --
 
@@ -190,15 +197,16 @@ class Pipeline:
         directory.mkdir(parents=True, mode=0o700)
         files = {entry.role: tuple(parts.store.path(i.stored.key) for i in entry.instances) for entry in task.inputs}
         lies_on = labelled(plugin.spec)
-        left_out = self._node_work(
-            *lane(plugin.spec, stage), task.inputs, files, task.parameters, directory, task.facts, lies_on
-        )
-        self._note(task, plugin.spec, left_out)
-        if plugin.spec.models:
-            wire.write_models(directory, *chosen)
-        findings = run(parts.plugin_workers, plugin.spec, directory)
-        made = self._decisions(task, findings)
-        parts.advice.found(task, findings)
+        with self._turn(plugin, self._answering):
+            left_out = self._node_work(
+                *lane(plugin.spec, stage), task.inputs, files, task.parameters, directory, task.facts, lies_on
+            )
+            self._note(task, plugin.spec, left_out)
+            if plugin.spec.models:
+                wire.write_models(directory, *chosen)
+            findings = run(parts.plugin_workers, plugin.spec, directory)
+            made = self._decisions(task, findings)
+            parts.advice.found(task, findings)
         work = Work(
             task_id=task.task_id,
             spec=plugin.spec,
@@ -211,13 +219,16 @@ class Pipeline:
             replaces=self._replaced(task, plugin),
             kinds=routing.kinds(parts.settings.peers),
         )
-        encode = (
-            (yielding, encode_case) if plugin.spec.advises else lane(plugin.spec, encode_case)
-        )  # it is said already
-        results: tuple[ResultObject, ...] = self._node_work(*encode, directory, work)
+        encode = (yielding, encode_case) if plugin.spec.advises else lane(plugin.spec, encode_case)
+        with self._turn(plugin, self._writing):
+            results: tuple[ResultObject, ...] = self._node_work(*encode, directory, work)
         if not parts.settings.node.keep_cases:
             shutil.rmtree(directory)
         return results, made, routing.said(findings)
+
+    def _turn(self, plugin: Enabled, turns: threading.Semaphore) -> AbstractContextManager[Any]:
+        """A turn of those that advise: the next exam's advice must not wait until the objects of this one are made."""
+        return turns if plugin.spec.advises else nullcontext()
 
     def _note(self, task: Task, spec: PluginSpec, left_out: Mapping[str, str]) -> None:
         """Say which segmentations could not be used once they were read.

@@ -16,9 +16,11 @@ import argparse
 import http.client
 import json
 import multiprocessing
+import os
 import random
 import re
 import resource
+import sys
 import threading
 import time
 from collections import Counter
@@ -172,6 +174,11 @@ def main() -> None:
             with _burdened(node, folder / "load", wanted=not given.no_load):
                 scanners = _PROCESSES.Process(target=send_all, args=(room, exams, manners, answers))
                 scanners.start()
+                while answers.empty() and scanners.is_alive():
+                    time.sleep(0.2)
+                if answers.empty():
+                    print("the scanners have stopped: the node did not take what they sent", file=sys.stderr)
+                    os._exit(1)
                 acknowledged = answers.get()
                 scanners.join()
                 stated = _advised(node, given.exams, 180)
@@ -179,7 +186,7 @@ def main() -> None:
         with node.look() as session:
             rows = stages.rows(session, acknowledged, page.seen, called)
         fusions = _fusions(node)
-        node.stop()
+        stopped = node.stop()
     used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     print(
         f"{seconds:.0f} s; CPU s of node and page {used[0].ru_utime + used[0].ru_stime:.0f}, of all other processes "
@@ -194,6 +201,9 @@ def main() -> None:
         given.out.mkdir(parents=True, exist_ok=True)
         (given.out / "routing-latency.json").write_text(json.dumps(rows))
         stages.draw([row for row in rows if row["exam"] in _needed(exams, manners)], given.out / "routing-latency.png")
+    if not stopped:  # a fusion runs still: the process must end at once
+        sys.stdout.flush()
+        os._exit(0)
 
 
 def _needed(exams: Sequence[Written], manners: Sequence[str]) -> set[str]:

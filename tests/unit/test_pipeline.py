@@ -22,6 +22,7 @@ from dicomnode.errors import PluginCrashed, PluginTimedOut, Unsuitable
 from dicomnode.index import alarms, exams, ledger, references, tasks, views
 from dicomnode.pipeline import Pipeline, retry
 from dicomnode.sdk import Decision
+from dicomnode.sdk.running import run_case
 from dicomnode.settings import PeerSettings, RouteSettings
 from tests.plugin_zoo import spec
 from tests.values import STUDY, assessment, at, result
@@ -69,6 +70,29 @@ def test_a_task_that_somebody_waits_for_is_begun_once_it_is_committed(
     monkeypatch.setattr(pipeline.direct, "begin", begin)
     pipeline.assess(exam_id)
     assert begun == [(TASK.task_id, 1, TaskState.QUEUED)]
+
+
+def test_the_next_advice_does_not_wait_until_the_objects_of_this_one_are_made(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = replace(spec("mean", lane="express"), advises=True, produces=("Measurement", "Recommendation"))
+    pipeline = Pipeline(replace(world.parts, plugins={"zoo": Enabled(spec=asked, parameters={})}))
+    queued(world)
+    said: list[str] = []
+
+    def work(function: object, *_: object, **__: object) -> object:
+        name = getattr(function, "__name__", "")
+        said.append(f"{name}, answering free {pipeline._answering._value}, writing free {pipeline._writing._value}")
+        return () if name == "yielding" else {}
+
+    monkeypatch.setattr(world.workers, "run", work)
+    monkeypatch.setattr("dicomnode.pipeline.run", lambda *_: work(run_case) or [])
+    pipeline.execute(TASK.task_id, 1)
+    assert said == [
+        "stage, answering free 0, writing free 1",
+        "run_case, answering free 0, writing free 1",
+        "yielding, answering free 1, writing free 0",
+    ]
 
 
 def test_an_assessment_gives_every_series_a_reason_and_runs_once(world: World) -> None:
