@@ -201,6 +201,9 @@ def from_values(encoded: Mapping[int, tuple[str, bytes]], transfer_syntax_uid: s
     )
 
 
+_META = (0x00020002, 0x00020003, 0x00020010)
+
+
 def read_file(path: Path) -> InstanceHeader:
     """The header of a DICOM file (PS3.10).
 
@@ -223,17 +226,33 @@ def data_set_of(file: bytes) -> tuple[bytes, str]:
     NotUnderstood
         When the preamble or the transfer syntax is missing.
     """
+    _, _, transfer_syntax_uid, end = meta_information(file)
+    return file[end:], transfer_syntax_uid
+
+
+def meta_information(file: bytes) -> tuple[str, str, str, int]:
+    """What a DICOM file says it holds (PS3.10 section 7.1), from its bytes or their beginning.
+
+    Returns
+    -------
+    SOP class and SOP instance UID, empty where they are missing; transfer syntax UID; and where the data set begins.
+
+    Raises
+    ------
+    NotUnderstood
+        When the preamble or the transfer syntax is missing, or the beginning ends before the data set does begin.
+    """
     if file[128:132] != b"DICM":
         raise NotUnderstood("not a DICOM file: no 'DICM' after the preamble")
-    body = file[132:]
-    transfer_syntax_uid, end = "", 0
+    body, end, texts = memoryview(file)[132:], 0, dict.fromkeys(_META, "")
     for element in walk(body, Encoding(implicit=False, order="<"), stop_at=0x00030000):
         end = element.end
-        if element.tag == 0x00020010:
-            transfer_syntax_uid = body[element.start : element.end].decode("ascii", "replace").strip("\0 ")
+        if element.tag in texts:
+            texts[element.tag] = bytes(body[element.start : end]).decode("ascii", "replace").strip("\0 ")
+    sop_class_uid, sop_instance_uid, transfer_syntax_uid = (texts[tag] for tag in _META)
     if not is_uid(transfer_syntax_uid):
         raise NotUnderstood("the file names no transfer syntax")
-    return body[end:], transfer_syntax_uid
+    return sop_class_uid, sop_instance_uid, transfer_syntax_uid, 132 + end
 
 
 def is_uid(text: str) -> bool:

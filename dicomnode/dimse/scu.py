@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from io import BytesIO
+from io import SEEK_END, BytesIO
 from itertools import count
 from pathlib import Path
 from typing import BinaryIO, Final
 
 from pydicom import dcmread
-from pydicom.errors import InvalidDicomError
 from pydicom.uid import UID, ExplicitVRLittleEndian, ImplicitVRLittleEndian
-from pynetdicom.dsutils import encode, split_dataset
+from pynetdicom.dsutils import encode
 from pynetdicom.presentation import build_context
 from pynetdicom.status import code_to_category
 
+from dicomnode.dicom.header import meta_information
 from dicomnode.dicom.recoding import written_in
 from dicomnode.dimse.association import opened
 from dicomnode.dimse.contexts import VERIFICATION
@@ -24,7 +24,7 @@ from dicomnode.dimse.transport.command import Command
 from dicomnode.dimse.transport.requestor import Encoding, Requestor, requested
 from dicomnode.dimse.transport.wire import Interrupted
 from dicomnode.domain.identity import SOPClassUID, SOPInstanceUID, TransferSyntaxUID
-from dicomnode.errors import NothingAccepted, Refused, Unreachable
+from dicomnode.errors import NothingAccepted, NotUnderstood, Refused, Unreachable
 from dicomnode.settings import DicomSettings, PeerSettings
 
 _MOST_CONTEXTS: Final = 128  # PS3.8 7.1.1.13: identifiers are odd and one byte
@@ -32,6 +32,9 @@ _OTHER_NATIVE: Final[dict[str, str]] = {
     ExplicitVRLittleEndian: ImplicitVRLittleEndian,
     ImplicitVRLittleEndian: ExplicitVRLittleEndian,
 }
+_BEGINNING: Final = 1 << 16
+"""Bytes at the beginning of a file in which its meta information ends."""
+_INCOMPLETE: Final = "not a DICOM file with complete file meta information (PS3.10 7.1)"
 _NO_CONTEXT: Final = "no presentation context accepted"
 
 
@@ -70,17 +73,21 @@ def outgoing(path: Path) -> Outgoing:
     OSError
         When it cannot be read.
     """
+    with path.open("rb") as content:
+        beginning = content.read(_BEGINNING)
     try:
-        meta, offset = split_dataset(path)
-        return Outgoing(
-            path=path,
-            sop_class_uid=SOPClassUID(str(meta.MediaStorageSOPClassUID)),
-            sop_instance_uid=SOPInstanceUID(str(meta.MediaStorageSOPInstanceUID)),
-            transfer_syntax_uid=TransferSyntaxUID(str(meta.TransferSyntaxUID)),
-            offset=offset,
-        )
-    except (InvalidDicomError, AttributeError, ValueError, EOFError) as error:
-        raise Refused("not a DICOM file with complete file meta information (PS3.10 7.1)") from error
+        sop_class_uid, sop_instance_uid, transfer_syntax_uid, offset = meta_information(beginning)
+    except NotUnderstood as error:
+        raise Refused(_INCOMPLETE) from error
+    if not (sop_class_uid and sop_instance_uid):
+        raise Refused(_INCOMPLETE)
+    return Outgoing(
+        path=path,
+        sop_class_uid=SOPClassUID(sop_class_uid),
+        sop_instance_uid=SOPInstanceUID(sop_instance_uid),
+        transfer_syntax_uid=TransferSyntaxUID(transfer_syntax_uid),
+        offset=offset,
+    )
 
 
 def echo(peer: PeerSettings, local: DicomSettings, timeout: float = 10.0) -> None:
@@ -148,8 +155,9 @@ def _data_set(file: Outgoing, transfer_syntax: str) -> Iterator[tuple[BinaryIO, 
         yield BytesIO(written), len(written)
         return
     with file.path.open("rb") as content:
+        size = content.seek(0, SEEK_END)
         content.seek(file.offset)
-        yield content, file.path.stat().st_size - file.offset
+        yield content, size - file.offset
 
 
 def _in_words(answer: Command) -> str:

@@ -251,3 +251,23 @@ def until_it_answers(peer: PeerSettings) -> None:
         else:
             return
     pytest.fail("storescp did not start")
+
+
+@pytest.mark.parametrize("missing", ["MediaStorageSOPClassUID", "MediaStorageSOPInstanceUID", "TransferSyntaxUID"])
+def test_a_file_that_does_not_say_what_it_is_is_refused(missing: str, images: tuple[Path, ...]) -> None:
+    image = dcmread(images[0])
+    del image.file_meta[missing]
+    image.save_as(images[0], enforce_file_format=False, implicit_vr=False, little_endian=True)
+    with pytest.raises(Refused, match="complete file meta information"):
+        outgoing(images[0])
+
+
+def test_long_meta_information_is_stepped_over(images: tuple[Path, ...]) -> None:
+    image = dcmread(images[0])
+    image.file_meta.PrivateInformationCreatorUID = "1.2.3"
+    image.file_meta.PrivateInformation = bytes(20000)
+    image.save_as(images[0], enforce_file_format=True)
+    file = outgoing(images[0])
+    assert file.sop_instance_uid == image.SOPInstanceUID
+    assert images[0].read_bytes()[file.offset :] == data_set_of(images[0].read_bytes())[0]
+    assert file.offset > 20000

@@ -133,9 +133,9 @@ class Requestor:
             for values in self._values(context_id, control, content, left):
                 waiting += values
                 if len(waiting) >= _AT_ONCE:
-                    self._send(bytes(waiting))
-                    waiting.clear()
-        self._send(bytes(waiting))
+                    self._send(waiting)
+                    waiting = bytearray()
+        self._send(waiting)
         return self._response(number)
 
     def release(self) -> None:
@@ -188,7 +188,7 @@ class Requestor:
             raise Violation("aborted by the peer")
         return kind, self._inbox.content(start - 6, end)
 
-    def _send(self, data: bytes) -> None:
+    def _send(self, data: bytes | bytearray) -> None:
         self._stream.send(data, monotonic() + self._timeout)
 
 

@@ -83,7 +83,7 @@ class Stream:
             got += count
         return got
 
-    def send(self, data: bytes, deadline: float) -> None:
+    def send(self, data: bytes | bytearray, deadline: float) -> None:
         """Let all of it leave.
 
         Raises

@@ -157,7 +157,12 @@ def _level(in_phase: FloatArray, core: Mask, spacing: Spacing) -> FloatArray:
 def _smoothed(percent: FloatArray, mask: Mask, spacing: Spacing) -> FloatArray:
     """Mean in the plane over the voxels of the mask that have a value; NaN elsewhere."""
     known = mask & np.isfinite(percent)
-    width = (0, _SMOOTHING / spacing[1], _SMOOTHING / spacing[2])
-    total = ndimage.gaussian_filter(np.where(known, percent, np.float32(0)), width)
-    share = ndimage.gaussian_filter(known.astype(np.float32), width)
-    return np.where(known, total / np.maximum(share, 1e-3), np.nan).astype(np.float32)
+    smooth = np.full(percent.shape, np.nan, np.float32)
+    for plane in np.flatnonzero(known.any((1, 2))):
+        inside = known[plane]
+        total, share = (
+            ndimage.gaussian_filter(part, [_SMOOTHING / step for step in spacing[1:]])
+            for part in (np.where(inside, percent[plane], np.float32(0)), inside.astype(np.float32))
+        )
+        smooth[plane][inside] = (total / np.maximum(share, 1e-3))[inside]
+    return smooth
