@@ -69,6 +69,8 @@ class Board:
         self._advising = frozenset(advising)
         self._conditions = [Match(keyword=one.keyword, op=one.op, value=one.value) for one in settings.match]
         self._board: dict[str, Advice] = {}
+        self._last_needed: dict[str, datetime] = {}
+        """When the last image came that an advice had to wait for; not kept over a restart."""
         self._unwritten: deque[_Change] = deque()
         self._listeners: list[Listener] = []
         self._lock = threading.Condition()
@@ -129,11 +131,13 @@ class Board:
         for exam_id in ended:  # its assessment was lost to a crash, or the exam was refused
             self.assessed(awaited[exam_id], None)
 
-    def planned(self, study: str, tasks: Sequence[PlannedTask]) -> None:
-        """Images suffice for these tasks: from now the deadline counts."""
+    def planned(self, study: str, tasks: Sequence[PlannedTask], last_needed: datetime | None = None) -> None:
+        """Images suffice for these tasks, the last of them came a moment ago: from now the deadline counts."""
         if any(task.plugin in self._advising for task in tasks):
             with self._lock:
                 is_known = study in self._board
+                if last_needed is not None:
+                    self._last_needed[study] = last_needed
             if not is_known:
                 self.watch()
             deadline = self._now() + timedelta(seconds=self._settings.deadline)
@@ -205,8 +209,12 @@ class Board:
         stated = [one for one in self.shown() if one.kind and one.origin]
         counts = Counter((one.kind.value, one.origin.value) for one in stated if one.kind and one.origin)
         begun = timedelta(seconds=self._settings.deadline)
+        with self._lock:
+            since = dict(self._last_needed)
         waits = sorted(
-            (one.stated - (one.deadline - begun)).total_seconds() for one in stated if one.counting and one.stated
+            (one.stated - since.get(one.study_instance_uid, one.deadline - begun)).total_seconds()
+            for one in stated
+            if one.counting and one.stated
         )
         ranks: dict[tuple[str, ...], float] = {
             (f"{share:g}",): waits[min(int(share * len(waits)), len(waits) - 1)] for share in _SHARES if waits
@@ -220,7 +228,7 @@ class Board:
             ),
             Reading(
                 name="dicomnode_advice_seconds",
-                text="Seconds from complete images to the advice, over the same time.",
+                text="Seconds from the last image needed to the advice, over the same time.",
                 labels=("quantile",),
                 values=ranks,
             ),

@@ -65,6 +65,11 @@ def _check_peers(settings: Settings, path: Path | None, text: str) -> None:
         if peer.tls and not settings.dicom.tls_certificate:
             place = _where(path, text, ("peers", n, "tls"), set())
             raise SettingsError(f"{place}peers.{n}.tls: needs dicom.tls_certificate, tls_key and tls_trusted")
+    receiving = {peer.name for peer in settings.peers if peer.receives}
+    for n, route in enumerate(settings.routes):
+        if unknown := [name for name in route.deliver_to if name not in receiving]:
+            place = _where(path, text, ("routes", n, "deliver_to"), set())
+            raise SettingsError(f"{place}routes.{n}.deliver_to: no peer {unknown[0]!r} receives anything")
 
 
 def _apply(data: dict[str, Any], override: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import logging
 import threading
 from collections.abc import Callable
@@ -123,7 +124,7 @@ class Node:
         self._tend("stability clock", clock.look, _SWEEP_S, clock.wake)
         if settings.completeness.source:
             source, quiet = settings.peer(settings.completeness.source), settings.completeness.series_quiet
-            inquiry = SourceInquiry(self._database, source, settings.dicom, quiet, _now, clock.wake.set)
+            inquiry = SourceInquiry(self._database, source, settings.dicom, quiet, _now, clock.tell)
             self._tend("source counts", inquiry.ask, _SWEEP_S)
         self._tend("priors overdue", prefetch.end_overdue, _OVERDUE_S)
         self._tend("reconcile", pipeline.reconcile, _RECONCILE_S)
@@ -153,7 +154,7 @@ class Node:
     def _listen(self, submitter: Submitter, clock: StabilityClock) -> None:
         """Hear what the site tells of its patients."""
         hl7 = self._settings.hl7
-        feed = Feed(hl7, self._database, submitter, _now, clock.wake.set)
+        feed = Feed(hl7, self._database, submitter, _now, clock.tell)
         try:
             listener = Listener(hl7.host, hl7.port, feed.hear, hl7.senders)
         except OSError as error:
@@ -169,7 +170,7 @@ class Node:
 
         def changed(report: StepReport) -> None:
             procedure_steps.update(self._database, report, _now())
-            clock.wake.set()
+            clock.tell()
 
         peers = self._settings.peers
         reporters = {peer.aet for peer in peers if peer.commitment}
@@ -251,12 +252,21 @@ class Node:
         )
 
     def _parts(self, submitter: Submitter, delivery: Delivery, prefetch: Prefetch) -> Parts:
-        processes = self._settings.node.plugin_processes + self._settings.node.express_processes
+        express = self._settings.node.express_processes * (2 if self.advice.in_force else 1)
+        processes = self._settings.node.plugin_processes + express
         specs = [plugin.spec for plugin in self.plugins.values()]
         preload = sorted({module for spec in specs for module in spec.preload})
         threads = max((spec.resources.cpus for spec in specs), default=1)
         node_workers = Workers(processes=processes, preload=_NODE_WORK)
-        plugin_workers = Workers(processes=processes, preload=preload, threads=threads)
+        warm = [
+            (
+                plugin.spec.warm,
+                json.dumps({slot: found.model.to_json() for slot, found in plugin.filled.models.items()}),
+            )
+            for plugin in self.plugins.values()
+            if plugin.spec.warm
+        ]
+        plugin_workers = Workers(processes=processes, preload=preload, warm=warm, threads=threads)
         for close in (node_workers.stop, plugin_workers.stop):
             self._closing.callback(close)
         return Parts(
@@ -279,7 +289,7 @@ class Node:
         workflows = {
             "assess": Workflow(run=pipeline.assess, concurrency=1),
             LANES["normal"]: Workflow(run=pipeline.execute, concurrency=self._settings.node.plugin_processes),
-            LANES["express"]: Workflow(run=pipeline.execute, concurrency=self._settings.node.express_processes),
+            LANES["express"]: Workflow(run=pipeline.direct.run, concurrency=self._settings.node.express_processes),
             "prefetch": Workflow(run=prefetch.run, concurrency=_PREFETCHES),
             "retract": Workflow(run=pipeline.retract, concurrency=1),
             "deliver": Workflow(run=delivery.deliver, concurrency=associations, partitioned=True),
@@ -289,7 +299,9 @@ class Node:
         runner = Runner(self._database.workflow_engine, _EXECUTOR, workflows)
 
         def drain() -> None:
-            self._idle = runner.stop(self._settings.node.drain)
+            pipeline.direct.close()
+            drain_s = self._settings.node.drain
+            self._idle = runner.stop(drain_s) and pipeline.direct.idle(drain_s)
             if not self._idle:
                 self._closing.pop_all()
 

@@ -29,12 +29,13 @@ from dicomnode.domain.task import ResultObject, Task, TaskState
 from dicomnode.encode import kos
 from dicomnode.encode.encode import encode_case
 from dicomnode.encode.work import Work
+from dicomnode.engine.direct import Direct
 from dicomnode.engine.submitter import Submitter
 from dicomnode.errors import BrokenPlugin, DicomnodeError, Frozen, Unsuitable
-from dicomnode.execute.run import run
+from dicomnode.execute.run import lane, run, yielding
 from dicomnode.execute.stage import stage
 from dicomnode.execute.workers import Workers
-from dicomnode.index import alarms, exams, facts, priors, references, retractions, tasks
+from dicomnode.index import alarms, deliveries, exams, facts, priors, references, retractions, tasks
 from dicomnode.index import ledger as decisions
 from dicomnode.index.database import DATABASE_AWAY, Database, Transaction
 from dicomnode.monitor import ledger
@@ -79,6 +80,8 @@ class Pipeline:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._compares = any(compares(plugin.spec) for plugin in parts.plugins.values())
+        self.direct = Direct(self.execute, parts.settings.node.express_processes)
+        """Tasks that somebody waits for at the scanner: begun without a wait for their queue."""
 
     # -- 1: an exam is complete, or enough of it for the express lane --
 
@@ -86,15 +89,26 @@ class Pipeline:
         """Have a complete exam assessed."""
         self._parts.submitter.submit(session, "assess", _assess_id(exam_id), exam_id)
 
-    def plan(self, session: Transaction, exam_id: int, planned: Sequence[PlannedTask], *, whole: bool) -> None:
-        """Write the tasks of an assessment, of the whole exam or of some series, and submit those that are new."""
-        parts = self._parts
+    def plan(
+        self, session: Transaction, exam_id: int, planned: Sequence[PlannedTask], *, whole: bool
+    ) -> list[tuple[Digest, int]]:
+        """Write the tasks of an assessment, of the whole exam or of some series, and submit those that are new.
+
+        Returns
+        -------
+        list of (task id, attempt)
+            Those of plugins that advise: :attr:`direct` may begin them once the transaction is committed.
+        """
+        parts, awaited = self._parts, []
         planned = tasks.fresh(session, planned)
         for task_id, attempt in tasks.plan(session, exam_id, planned, parts.now(), whole=whole):
             plugin = next(task.plugin for task in planned if task.task_id == task_id)
-            lane = LANES[parts.plugins[plugin].spec.resources.lane]
-            parts.submitter.submit(session, lane, _execute_id(task_id, attempt), task_id, attempt)
+            spec = parts.plugins[plugin].spec
+            parts.submitter.submit(session, LANES[spec.resources.lane], _execute_id(task_id, attempt), task_id, attempt)
+            if spec.advises:
+                awaited.append((task_id, attempt))
         self._submit_retractions(session, exams.study_of(session, exam_id))
+        return awaited
 
     def known(self, session: Transaction, study: str, instances: Sequence[Instance]) -> dict[str, FactValue]:
         """What is known of the patient of a study, of all that a plugin may ask for."""
@@ -121,7 +135,9 @@ class Pipeline:
                 parts.prefetch.begin(session, study)
             exams.write_assessment(session, exam_id, assessment, parts.now())
             references.note(session, study, streams(assessment.stacks, instances), parts.now())
-            self.plan(session, exam_id, assessment.tasks, whole=True)
+            awaited = self.plan(session, exam_id, assessment.tasks, whole=True)
+        for task in awaited:
+            self.direct.begin(*task)
         parts.advice.planned(study, assessment.tasks)
         parts.advice.assessed(study, assessment)
         plugins = ",".join(task.plugin for task in assessment.tasks)
@@ -140,7 +156,7 @@ class Pipeline:
         try:
             if why := ledger.frozen(freezes, Model(plugin=task.plugin)):
                 raise Frozen(why)
-            self._finish(task, *(((), ()) if made else self._results(task)))
+            self._finish(task, *(((), (), None) if made else self._results(task)))
         except Frozen as stopped:
             parts.advice.failed(task, f"frozen: {stopped}")
             self._end(task, TaskState.CANCELLED, f"frozen: {stopped}")
@@ -157,8 +173,8 @@ class Pipeline:
             log.exception("task failed unexpectedly", extra={"plugin": task.plugin, "task": task_id[:16]})
             self._end(task, TaskState.FAILED, f"unexpected {type(error).__name__}; see the log at this time")
 
-    def _results(self, task: Task) -> tuple[tuple[ResultObject, ...], tuple[LedgerEntry, ...]]:
-        """Run the plugin; its findings as objects, and its decisions.
+    def _results(self, task: Task) -> tuple[tuple[ResultObject, ...], tuple[LedgerEntry, ...], frozenset[str]]:
+        """Run the plugin; its findings as objects, its decisions, and what routes go by.
 
         Raises
         ------
@@ -172,7 +188,7 @@ class Pipeline:
         shutil.rmtree(directory, ignore_errors=True)
         directory.mkdir(parents=True, mode=0o700)
         files = {entry.role: tuple(parts.store.path(i.stored.key) for i in entry.instances) for entry in task.inputs}
-        self._node_work(stage, task.inputs, files, task.parameters, directory, task.facts)
+        self._node_work(*lane(plugin.spec, stage), task.inputs, files, task.parameters, directory, task.facts)
         if plugin.spec.models:
             wire.write_models(directory, *chosen)
         findings = run(parts.plugin_workers, plugin.spec, directory)
@@ -189,10 +205,13 @@ class Pipeline:
             replaces=self._replaced(task, plugin),
             kinds=routing.kinds(parts.settings.peers),
         )
-        results: tuple[ResultObject, ...] = self._node_work(encode_case, directory, work)
+        encode = (
+            (yielding, encode_case) if plugin.spec.advises else lane(plugin.spec, encode_case)
+        )  # it is said already
+        results: tuple[ResultObject, ...] = self._node_work(*encode, directory, work)
         if not parts.settings.node.keep_cases:
             shutil.rmtree(directory)
-        return results, made
+        return results, made, routing.said(findings)
 
     def _decisions(self, task: Task, findings: Sequence[Finding]) -> tuple[LedgerEntry, ...]:
         with self._parts.database.read() as session:
@@ -222,12 +241,25 @@ class Pipeline:
             raise BrokenPlugin(f"the task was made for {task.plugin} {task.version}, but {there} enabled here")
         return plugin
 
-    def _finish(self, task: Task, results: Sequence[ResultObject], made: Sequence[LedgerEntry] = ()) -> None:
-        """Store the objects, then commit them with outbox and decisions; recovery removes what a crash leaves."""
-        parts = self._parts
+    def _finish(
+        self,
+        task: Task,
+        results: Sequence[ResultObject],
+        made: Sequence[LedgerEntry] = (),
+        said: frozenset[str] | None = frozenset(),
+    ) -> None:
+        """Store the objects, then commit them with outbox and decisions; recovery removes what a crash leaves.
+
+        What they say is None for those that an earlier attempt has made: they go where that one sent them.
+        """
+        parts, settings = self._parts, self._parts.settings
         kept = [(result, self._keep(result)) for result in results]
         with parts.database.write() as session:
-            routes = routing.routes(parts.settings.peers)
+            if said is None:
+                before = deliveries.meant_for(session, task.task_id)
+                routes = routing.again(settings.peers, settings.routes, task.plugin, before)
+            else:
+                routes = routing.routes(settings.peers, settings.routes, task.plugin, said)
             peers = tasks.finish(session, task.task_id, task.attempt, kept, routes, parts.now())
             parts.delivery.begin(session, task.task_id, task.attempt, peers or ())
             if peers is not None:
@@ -258,7 +290,7 @@ class Pipeline:
         for stale in found:
             files = [parts.store.path(key) for key in stale.store_keys]
             try:
-                note = self._node_work(kos.reject, files, kos.REJECTED_FOR_QUALITY)
+                note = self._node_work(yielding, kos.reject, files, kos.REJECTED_FOR_QUALITY)
             except DicomnodeError as error:
                 with parts.database.write() as session:
                     retractions.give_up(session, stale, type(error).__name__, parts.now())

@@ -32,7 +32,7 @@ class NodeSettings(Section):
     plugin_processes: Annotated[int, Field(ge=1, le=64)] = 1
     """Plugins that run at the same time."""
     express_processes: Annotated[int, Field(ge=1, le=64)] = 1
-    """Plugins of the express lane that run at the same time, beside the others: nothing else delays them."""
+    """Plugins of the express lane that run at the same time, beside the others; as many again of those that advise."""
     drain: Seconds = 25.0
     """Seconds that running work gets to finish when the node is stopped; what is left is done after the next start."""
 
@@ -251,6 +251,19 @@ class RoleSettings(Section):
     """Conditions that must all hold: ``keyword``, ``op`` and ``value``, as plugins state theirs."""
 
 
+class RouteSettings(Section):
+    """Where results go by what they say; a peer named here gets of that plugin only what is sent to it here."""
+
+    deliver_to: Annotated[tuple[str, ...], Field(min_length=1)]
+    """Names of peers."""
+    plugin: str = ""
+    """The plugin whose results are meant; empty means every plugin."""
+    says: tuple[str, ...] = ()
+    """What they must say one of: codes of an advice (``ADV_CONTRAST``), tiers of a decision; empty means anything."""
+    only: bool = False
+    """Nobody else gets them."""
+
+
 class Settings(Section):
     """Everything a node is told."""
 
@@ -272,6 +285,7 @@ class Settings(Section):
     roles: tuple[RoleSettings, ...] = ()
     facts: tuple[FactSettings, ...] = ()
     notices: tuple[NoticeSettings, ...] = ()
+    routes: tuple[RouteSettings, ...] = ()
 
     def peer(self, name: str) -> PeerSettings:
         """The configured peer of a name.

@@ -56,17 +56,24 @@ class StabilityClock:
         plugins = parts.plugins.values()
         self._express = [(one.spec, one.parameters) for one in plugins if one.spec.resources.lane == "express"]
         self.wake = threading.Event()
-        """Set when an exam may be complete before its time: at a release, or when somebody has stated something."""
+        """Set at a release: an exam may be complete before its time."""
+        self._told = threading.Event()
         self._memory: dict[int, _Memory] = {}
 
+    def tell(self) -> None:
+        """Have every open exam judged: somebody has stated what may be about any of them."""
+        self._told.set()
+        self.wake.set()
+
     def look(self) -> None:
-        """Judge every exam that is due, and submit the assessment of those that are complete."""
-        told = self.wake.is_set()
+        """Judge every exam that is due, those just released first, and submit the assessment of what is complete."""
         self.wake.clear()
+        told = self._told.is_set()
+        self._told.clear()
         with self._parts.database.read() as session:
             waiting = exams.open_exams(session)
         self._memory = {one.exam_id: self._memory.get(one.exam_id) or _Memory() for one in waiting}
-        for arrivals in waiting:
+        for arrivals in sorted(waiting, key=_still_comes):
             now, memory = self._parts.now(), self._memory[arrivals.exam_id]
             if told or arrivals != memory.arrivals or memory.until is None or now >= memory.until:
                 memory.until = self._judge(arrivals, memory, now)
@@ -144,10 +151,12 @@ class StabilityClock:
             return
         with self._parts.database.write() as session:
             is_due = exams.still_open(session, arrivals.exam_id, complete)
-            if is_due:
-                self._pipeline.plan(session, arrivals.exam_id, tasks, whole=False)
+            awaited = self._pipeline.plan(session, arrivals.exam_id, tasks, whole=False) if is_due else []
+        for task in awaited:
+            self._pipeline.direct.begin(*task)
         if is_due:
-            self._parts.advice.planned(arrivals.study_instance_uid, tasks)
+            last = max(series.last_arrival for series in complete)
+            self._parts.advice.planned(arrivals.study_instance_uid, tasks, last)
 
     def _say(self, arrivals: Arrivals, decision: WaitUntil, memory: _Memory) -> None:
         if decision.reason != memory.said:
@@ -170,3 +179,8 @@ class StabilityClock:
                 evidence.learn(session, [series for series in found.series if series.regular])
             self._pipeline.submit_assessment(session, exam_id)
         log.info("exam closed", extra={"exam": exam_id, "state": confidence.value})
+
+
+def _still_comes(arrivals: Arrivals) -> bool:
+    """Whether images have come since its sender last released an association."""
+    return arrivals.last_release is None or arrivals.last_release < arrivals.last_arrival

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -53,13 +54,13 @@ def write(folder: Path, number: int, like: int | None = None) -> Written:
     return made
 
 
-def again(made: Written, folder: Path, number: int) -> Written:
-    """The same files as another patient's exam, for many exams in little time."""
+def again(made: Written, folder: Path, number: int, series: Mapping[str, list[Path]]) -> Written:
+    """Some series of an exam as another patient's, for many exams in little time."""
     from pydicom import dcmread
 
     folder.mkdir(parents=True, exist_ok=True)
     other = replace(made, study=f"{ROOT}.{number + 1}", accession=f"R{number:05}", patient=f"NPC{number}", series={})
-    for name, paths in made.series.items():
+    for name, paths in series.items():
         other.series[name] = []
         for path in paths:
             image = dcmread(path)

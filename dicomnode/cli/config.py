@@ -11,6 +11,7 @@ from dicomnode.catalog import plugins as catalog
 from dicomnode.cli.options import ConfigOption, JsonOption, SetOption, read_settings
 from dicomnode.dicom.header import KEYWORDS
 from dicomnode.section import MatchSettings
+from dicomnode.settings import RouteSettings
 
 app = typer.Typer(
     help="Is the configuration right, and what does it amount to?", no_args_is_help=True, add_completion=False
@@ -28,6 +29,7 @@ def check(config: ConfigOption = None, overrides: SetOption = None, as_json: Jso
         "destinations": {peer.name: list(peer.receives) for peer in settings.peers if peer.receives},
         "plugins": sorted(enabled),
         "roles": [f"{rule.role} where {' and '.join(map(_condition, rule.match))}" for rule in settings.roles],
+        "routes": [_route(rule) for rule in settings.routes],
         "warnings": _warnings(settings, enabled),
     }
     if as_json:
@@ -38,6 +40,8 @@ def check(config: ConfigOption = None, overrides: SetOption = None, as_json: Jso
     for peer, kinds in report["destinations"].items():
         typer.echo(f"  results to {peer}: {', '.join(kinds)}")
     typer.echo(f"  plugins: {', '.join(report['plugins']) or 'none'}")
+    for number, rule in enumerate(report["routes"], 1):
+        typer.echo(f"  route {number}: {rule}")
     for number, rule in enumerate(report["roles"], 1):
         typer.echo(f"  role rule {number}: {rule}")
     for warning in report["warnings"]:
@@ -47,6 +51,12 @@ def check(config: ConfigOption = None, overrides: SetOption = None, as_json: Jso
 def _condition(match: MatchSettings) -> str:
     value = ", ".join(map(str, match.value)) if isinstance(match.value, tuple) else str(match.value)
     return f"{match.keyword} {match.op} {value}".rstrip()
+
+
+def _route(rule: RouteSettings) -> str:
+    says = f" that say {' or '.join(rule.says)}" if rule.says else ""
+    only = ", and to nobody else" if rule.only else ""
+    return f"results of {rule.plugin or 'every plugin'}{says} go to {', '.join(rule.deliver_to)}{only}"
 
 
 def _warnings(settings: Any, enabled: Any) -> list[str]:
@@ -67,6 +77,11 @@ def _warnings(settings: Any, enabled: Any) -> list[str]:
             (plugin.filled.warnings, "it is not tried"),
         )
         for line in lines
+    ]
+    found += [
+        f"route {number}: no plugin {rule.plugin!r} is enabled: it sends nothing"
+        for number, rule in enumerate(settings.routes, 1)
+        if rule.plugin and rule.plugin not in enabled
     ]
     known = {*KEYWORDS, "Role", "NumberOfSlices"}
     found += [

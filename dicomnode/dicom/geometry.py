@@ -109,7 +109,8 @@ def refuse_mixed_orientation(planes: Sequence[Plane]) -> str:
 
 def refuse_duplicate_position(planes: Sequence[Plane]) -> str:
     """No two slices may lie at one place."""
-    twice = sum(step < _closest(planes) for step in _steps(planes))
+    closest = _closest(planes)
+    twice = sum(step < closest for step in _steps(planes))
     return f"duplicate position: {twice} of {len(planes)} slices lie where another one lies" if twice else ""
 
 

@@ -42,10 +42,11 @@ class Forked:
     """Told when the call begins, and its exit code when all of it is dead; shut down by the caller to kill it."""
 
 
-def main(descriptor: int, preload: Iterable[str]) -> None:
-    """Load libraries, then serve the node at the other end of a socket until it goes away."""
+def main(descriptor: int, preload: Iterable[str], warm: Iterable[tuple[str, str]] = ()) -> None:
+    """Load libraries and models, then serve the node at the other end of a socket until it goes away."""
     _outlive_signals()
     _load([_WIRE, *preload])
+    _warm(warm)
     _hush()
     with socket.socket(fileno=descriptor) as control, _calls() as calls:
         _serve(control, calls)
@@ -152,6 +153,16 @@ def _load(modules: Iterable[str]) -> None:
             importlib.import_module(name)
         except Exception as error:  # noqa: BLE001 - the last border: one plugin's broken module must not stop the others
             log.warning("%s cannot be loaded ahead of time: %s", name, type(error).__name__)
+
+
+def _warm(entries: Iterable[tuple[str, str]]) -> None:
+    from dicomnode.sdk.running import warm
+
+    for entry, models in entries:
+        try:
+            warm(entry, models)
+        except Exception as error:  # noqa: BLE001 - as above; the plugin will say what is wrong when it runs
+            log.warning("the models of %s cannot be loaded ahead of time: %s", entry, type(error).__name__)
 
 
 def _outlive_signals() -> None:

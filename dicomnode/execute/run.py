@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from dicomnode.execute.workers import Workers
 from dicomnode.sdk import wire
@@ -13,7 +15,7 @@ from dicomnode.sdk.spec import PluginSpec
 from dicomnode.sdk.verify import declared
 
 _YIELDING = 5
-"""Added to the niceness of a plugin of the normal lane."""
+"""Added to the niceness of work of the normal lane."""
 
 
 def run(workers: Workers, spec: PluginSpec, directory: Path) -> list[Finding]:
@@ -30,7 +32,7 @@ def run(workers: Workers, spec: PluginSpec, directory: Path) -> list[Finding]:
     (directory / wire.FINDINGS).unlink(missing_ok=True)
     resources = spec.resources
     workers.run(
-        run_case if resources.lane == "express" else run_yielding,
+        *lane(spec, run_case),
         spec.entry,
         directory,
         min(workers.threads, resources.cpus),
@@ -42,13 +44,12 @@ def run(workers: Workers, spec: PluginSpec, directory: Path) -> list[Finding]:
     return findings
 
 
-def run_yielding(entry: str, directory: Path, threads: int) -> None:
-    """Run a plugin that nobody waits for at the scanner: the processor goes to others first.
+def lane(spec: PluginSpec, function: Callable[..., Any]) -> tuple[Callable[..., Any], ...]:
+    """What to call for a function in a plugin's lane, and the first argument where it takes one."""
+    return (function,) if spec.resources.lane == "express" else (yielding, function)
 
-    Raises
-    ------
-    DicomnodeError
-        As `dicomnode.sdk.running.run_case`.
-    """
+
+def yielding(function: Callable[..., Any], *arguments: Any) -> Any:
+    """Do work that nobody waits for at the scanner: the processor goes to others first."""
     os.nice(_YIELDING)
-    run_case(entry, directory, threads)
+    return function(*arguments)

@@ -23,9 +23,14 @@ from dicomnode.errors import DicomnodeError, PluginCrashed, PluginFailed, Plugin
 
 log = logging.getLogger(__name__)
 
+Warm = tuple[str, str]
+"""Entry point of a plugin's ``warm``, and its models as JSON: slot to model."""
+
 _START_S = 120.0
 """The fork server loads its libraries before it takes the first call; torch needs seconds, on a cold disk many."""
 _KILL_S = 5.0
+# A thread of OpenMP that waits for another spins by default. Where other work takes the other's turn, it spins for that
+# work's whole time slice: a network of 40 ms took up to 2 s.
 _THREAD_VARIABLES = (
     "OMP_NUM_THREADS",
     "OPENBLAS_NUM_THREADS",
@@ -52,7 +57,9 @@ class Workers:
     dies, however it dies, its calls die with it.
     """
 
-    def __init__(self, *, processes: int, preload: Sequence[str] = (), threads: int = 1) -> None:
+    def __init__(
+        self, *, processes: int, preload: Sequence[str] = (), warm: Sequence[Warm] = (), threads: int = 1
+    ) -> None:
         """Start the fork server; it loads its libraries in the background.
 
         Parameters
@@ -61,15 +68,17 @@ class Workers:
             Calls that run at the same time; more wait.
         preload : sequence of str
             Modules the fork server imports ahead of time. None may touch CUDA at import.
+        warm : sequence of (entry point, models)
+            Functions of plugins that load their models ahead of time, with the models as JSON.
         threads : int
             Threads that numerical libraries may use in each call.
         """
         self.threads = threads
-        self._preload = tuple(preload)
+        self._preload, self._warm = tuple(preload), tuple(warm)
         self._turns = threading.Semaphore(processes)
         self._stopping = threading.Event()
         self._starting = threading.Lock()
-        self._server = _start(self._preload, threads)
+        self._server = _start(self._preload, self._warm, threads)
 
     def run(self, function: Callable[..., Any], *arguments: Any, timeout_s: float, memory_mib: int) -> Any:
         """Call a function in a process of its own and wait for it; nothing of the call is left when this returns.
@@ -125,7 +134,7 @@ class Workers:
                 if not self._server.alive():
                     log.warning("the fork server has died and is started again")
                     self._server.end()
-                    self._server = _start(self._preload, self.threads)
+                    self._server = _start(self._preload, self._warm, self.threads)
                 self._server.hand_over(theirs, its)
             yield Call(channel=channel, server=server)
 
@@ -154,16 +163,16 @@ class Server:
         self.process.wait()
 
 
-def _start(preload: Sequence[str], threads: int) -> Server:
+def _start(preload: Sequence[str], warm: Sequence[Warm], threads: int) -> Server:
     control, theirs = socket.socketpair(type=socket.SOCK_SEQPACKET)
     code = (
         f"import sys; sys.path[:] = {sys.path!r}; "
-        f"from dicomnode.execute.forkserver import main; main({theirs.fileno()}, {tuple(preload)!r})"
+        f"from dicomnode.execute.forkserver import main; main({theirs.fileno()}, {preload!r}, {warm!r})"
     )
     with theirs:
         process = subprocess.Popen(  # noqa: S603 - our own interpreter and code
             [sys.executable, "-c", code],
-            env={**os.environ, **{name: str(threads) for name in _THREAD_VARIABLES}},
+            env={**os.environ, **{name: str(threads) for name in _THREAD_VARIABLES}, "OMP_WAIT_POLICY": "PASSIVE"},
             stdin=subprocess.DEVNULL,
             stdout=2,  # what a plugin prints is a message, never output of the node
             pass_fds=[theirs.fileno()],

@@ -48,6 +48,11 @@ def queue(session: Transaction, task_id: Digest, peer: str, kinds: Collection[st
     return bool(wanted)
 
 
+def meant_for(session: Transaction, task_id: Digest) -> frozenset[str]:
+    """Names of the peers that something of a task was ever put into the outbox for."""
+    return frozenset(session.scalars(select(DeliveryRow.peer).where(DeliveryRow.task_id == task_id).distinct()))
+
+
 def pending(session: Transaction, task_id: Digest, peer: str) -> list[Parcel]:
     """What a task still has to bring to a peer, in the order it was made."""
     rows = session.execute(

@@ -16,6 +16,7 @@ import numpy as np
 from dicomnode.errors import BrokenPlugin, PluginFailed, Unsuitable
 from dicomnode.sdk import wire
 from dicomnode.sdk.cohort import Assignment
+from dicomnode.sdk.model import Model
 
 PROGRESS = "progress.json"
 TRACEBACK = "traceback.txt"
@@ -51,6 +52,17 @@ def run_case(entry: str, directory: Path, threads: int) -> None:
     with _traced(directory):
         findings = run(wire.read_case(directory), RunningContext(threads=threads, directory=directory))
     wire.write_findings(directory, findings)
+
+
+def warm(entry: str, models: str) -> None:
+    """Let a plugin load its models (JSON: slot to model) into the process that its calls are forked from.
+
+    Raises
+    ------
+    BrokenPlugin
+        When the entry point cannot be imported.
+    """
+    _imported(entry)({slot: Model.from_json(model) for slot, model in json.loads(models).items()})
 
 
 def prepare_case(entry: str, directory: Path, file: Path) -> None:

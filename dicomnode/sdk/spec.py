@@ -178,6 +178,9 @@ class PluginSpec:
     """It recommends what to do while the patient is still on the table; needs the express lane."""
     preload: tuple[str, ...] = ()
     """Modules the warm process imports ahead of time, for example ``scipy.ndimage``."""
+    warm: str = ""
+    """``package.module:function``, called there once with the models by slot: what it loads is there in every run. It
+    must start no thread and not touch CUDA."""
     models: tuple[ModelSlot, ...] = ()
     """Slots for models; which one fills a slot is a parameter ``model.SLOT`` of every task."""
     learning: Learning | None = None
@@ -190,6 +193,8 @@ class PluginSpec:
         if not 0 < len(self.version) <= _LONGEST_VERSION:
             raise ValueError(f"a version has 1 to {_LONGEST_VERSION} characters: {self.version!r}")
         _check_entry(self.entry)
+        if self.warm:
+            _check_entry(self.warm)
         if self.sdk > SDK_VERSION:
             raise ValueError(f"plugin needs SDK {self.sdk}, this node has {SDK_VERSION}")
         if unknown := sorted(set(self.facts) - set(FACTS)):

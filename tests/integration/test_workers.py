@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -18,9 +19,11 @@ import pytest
 from dicomnode.domain.task import ResultObject
 from dicomnode.errors import DeliveryError, GeometryError, PluginCrashed, PluginFailed, PluginTimedOut, Stopped
 from dicomnode.execute.workers import Workers
+from dicomnode.sdk import Model
 from tests.values import result
 
 _state: list[int] = []
+_taken: list[str] = []
 
 
 def echo(value: Any) -> Any:
@@ -30,6 +33,14 @@ def echo(value: Any) -> Any:
 def remember(value: int) -> list[int]:
     _state.append(value)
     return _state
+
+
+def take_models(models: Mapping[str, Model]) -> None:
+    _taken.extend(f"{slot}: {model.name}" for slot, model in models.items())
+
+
+def models_taken() -> list[str]:
+    return _taken
 
 
 def a_geometry_error() -> None:
@@ -186,6 +197,19 @@ def test_modules_are_loaded_ahead_and_a_broken_one_stops_nobody(
     said = capfd.readouterr().err
     assert "broken_module cannot be loaded ahead of time: SystemError" in said
     assert "not_there cannot be loaded ahead of time: ModuleNotFoundError" in said
+
+
+def test_models_are_loaded_once_before_the_calls_that_find_them(capfd: pytest.CaptureFixture[str]) -> None:
+    model = Model(id="npc", version="1", status="research", architecture="a", digest="0" * 64, files={})
+    warm = [
+        ("not_there:warm", "{}"),
+        (f"{__name__}:take_models", json.dumps({"main": model.to_json()})),
+    ]
+    pool = Workers(processes=1, warm=warm)
+    assert call(pool, models_taken) == [f"main: {model.name}"]
+    assert call(pool, models_taken) == [f"main: {model.name}"]
+    pool.stop()
+    assert "the models of not_there:warm cannot be loaded ahead of time: BrokenPlugin" in capfd.readouterr().err
 
 
 def test_the_memory_cap_is_the_calls_own(workers: Workers) -> None:

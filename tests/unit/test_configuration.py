@@ -16,10 +16,11 @@ from pydantic import BaseModel, SecretStr, ValidationError
 from dicomnode.advice_settings import FactSettings, NoticeSettings
 from dicomnode.configuration import load
 from dicomnode.errors import SettingsError
-from dicomnode.settings import PeerSettings, PluginSettings, RoleSettings, Settings
+from dicomnode.settings import PeerSettings, PluginSettings, RoleSettings, RouteSettings, Settings
 from tests.architecture.house import ROOT
 
 EMBEDDED = ROOT / "config" / "embedded.toml"
+LISTS = ("peers", "plugins", "roles", "facts", "notices", "routes")
 SECTIONS = (
     "node",
     "dicom",
@@ -83,7 +84,7 @@ def test_the_annotated_file_shows_the_defaults(section: str) -> None:
 
 def test_the_annotated_file_has_every_section() -> None:
     shown = tomllib.loads(EMBEDDED.read_text())
-    assert set(shown) == set(Settings.model_fields) == {*SECTIONS, "peers", "plugins", "roles", "facts", "notices"}
+    assert set(shown) == set(Settings.model_fields) == {*SECTIONS, *LISTS}
 
 
 MODELS: dict[str, type[BaseModel]] = {
@@ -93,6 +94,7 @@ MODELS: dict[str, type[BaseModel]] = {
     "roles": RoleSettings,
     "facts": FactSettings,
     "notices": NoticeSettings,
+    "routes": RouteSettings,
 }
 
 
@@ -106,6 +108,7 @@ def _shown(section: str) -> list[str]:
         "roles": shown["roles"][0],
         "facts": shown["facts"][0],
         "notices": shown["notices"][0],
+        "routes": shown["routes"][0],
     }
     return list(tables[section])
 
@@ -125,7 +128,7 @@ def test_the_annotated_file_explains_each_key_in_the_words_of_the_settings(secti
         words = " ".join(line.removeprefix("#").strip() for line in comment[1].splitlines())
         assert field.description, f"{section}.{key} has no docstring in settings.py"
         assert words.startswith(field.description)
-        if section in ("peers", "plugins", "roles", "facts", "notices"):
+        if section in LISTS:
             assert words.removeprefix(field.description).strip() == _default_in_words(field)
 
 
@@ -278,3 +281,17 @@ def test_every_legal_ae_title_is_taken(aet: str) -> None:
 def test_no_illegal_ae_title_is_taken(aet: str) -> None:
     with pytest.raises(ValidationError, match="an AE title has 1 to 16"):
         PeerSettings(name="peer", aet=aet)
+
+
+@pytest.mark.parametrize("peer", ["pacs", "scanner"])
+def test_a_route_leads_to_a_peer_that_receives_something(tmp_path: Path, peer: str) -> None:
+    text = f"""
+[[peers]]
+name = "scanner"
+aet = "SCANNER"
+[[routes]]
+says = ["positive"]
+deliver_to = ["{peer}"]
+"""
+    with pytest.raises(SettingsError, match=rf"node.toml:7: routes.0.deliver_to: no peer '{peer}' receives anything"):
+        load(_file(tmp_path, text))

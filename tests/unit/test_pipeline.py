@@ -22,8 +22,9 @@ from dicomnode.errors import PluginCrashed, PluginTimedOut, Unsuitable
 from dicomnode.index import alarms, exams, ledger, references, tasks, views
 from dicomnode.pipeline import Pipeline, retry
 from dicomnode.sdk import Decision
+from dicomnode.settings import PeerSettings, RouteSettings
 from tests.plugin_zoo import spec
-from tests.values import STUDY, at, result
+from tests.values import STUDY, assessment, at, result
 from tests.world import TASK, World, a_world, arrived, queued
 
 
@@ -49,6 +50,25 @@ def test_a_task_is_submitted_to_the_queue_of_its_lane(world: World, lane: str, w
         pipeline.plan(session, exam_id, [TASK], whole=True)
         pipeline.plan(session, exam_id, [TASK], whole=True)
     assert world.submitted.calls == [(workflow, f"execute-{TASK.task_id}-1", (TASK.task_id, 1), 0.0)]
+
+
+def test_a_task_that_somebody_waits_for_is_begun_once_it_is_committed(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    exam_id = arrived(world)
+    asked = replace(spec("mean", lane="express"), advises=True, produces=("Measurement", "Recommendation"))
+    pipeline = Pipeline(replace(world.parts, plugins={"zoo": Enabled(spec=asked, parameters={})}))
+    found = replace(assessment(TASK), verdicts=())
+    monkeypatch.setattr("dicomnode.pipeline.assess.assess", lambda *_: found)
+    begun: list[tuple[object, ...]] = []
+
+    def begin(*arguments: object) -> None:
+        with world.database.write() as session:  # SQLite has one writer: the transaction before has ended
+            begun.append((*arguments, tasks.load(session, TASK.task_id).state))
+
+    monkeypatch.setattr(pipeline.direct, "begin", begin)
+    pipeline.assess(exam_id)
+    assert begun == [(TASK.task_id, 1, TaskState.QUEUED)]
 
 
 def test_an_assessment_gives_every_series_a_reason_and_runs_once(world: World) -> None:
@@ -119,6 +139,24 @@ def test_a_retried_task_delivers_what_was_made_without_running_again(
         f"execute-{TASK.task_id}-2",
         f"deliver-{TASK.task_id}-2-pacs/0-1",
     ]
+
+
+def test_results_go_by_what_they_say_and_there_again(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    rules = (
+        RouteSettings(says=("positive",), deliver_to=("urgent",)),
+        RouteSettings(says=("negative",), deliver_to=("pacs",)),
+    )
+    urgent = PeerSettings(name="urgent", aet="URGENT", receives=("SR",))
+    settings = world.parts.settings.model_copy(update={"peers": (*world.parts.settings.peers, urgent), "routes": rules})
+    pipeline = Pipeline(replace(world.parts, settings=settings))
+    queued(world)
+    world.workers.answer = (result("7.1", "SR"),)
+    monkeypatch.setattr("dicomnode.pipeline.run", lambda *_: [replace(DECISION, tier="positive")])
+    pipeline.execute(TASK.task_id, 1)
+    assert world.series()[1] == "zoo done: 1 SR for urgent"
+    retry(world.database, world.parts.submitter, TASK.task_id, at(9))
+    pipeline.execute(TASK.task_id, 2)
+    assert world.series()[1] == "zoo done: 1 SR for urgent"
 
 
 DECISION = Decision(model="m", tier="negative", scores={"p": 0.1})

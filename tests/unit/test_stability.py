@@ -13,7 +13,7 @@ import pytest
 from dicomnode import stability
 from dicomnode.advice import Board
 from dicomnode.catalog.plugins import Enabled
-from dicomnode.domain.identity import AETitle, SeriesInstanceUID
+from dicomnode.domain.identity import AETitle, SeriesInstanceUID, StudyInstanceUID
 from dicomnode.domain.instance import InstanceHeader
 from dicomnode.index import views
 from dicomnode.index.database import Database
@@ -35,9 +35,12 @@ class World:
     database: Database
     parts: Parts
     calls: list[tuple[str, str]] = field(default_factory=list)
+    submitted: list[object] = field(default_factory=list)
+    """The first argument of each."""
     now: datetime = NOON
 
-    def submit(self, _session: object, workflow: str, workflow_id: str, *_: Any, **__: Any) -> None:
+    def submit(self, _session: object, workflow: str, workflow_id: str, *arguments: Any, **_: Any) -> None:
+        self.submitted.append(arguments[0])
         self.calls.append((workflow, workflow_id.partition("-")[0]))
 
     def clock(self) -> StabilityClock:
@@ -150,6 +153,46 @@ def test_the_express_lane_runs_at_the_release_while_the_exam_stays_open(world: W
     assert world.look(clock, 2.2) == [], "nothing has changed"
     assert world.said()[0] == "open"
     assert world.look(clock, 17) == [("assess", "assess")]
+
+
+def test_a_plugin_that_advises_is_begun_without_its_queue(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = replace(
+        plugin(resources=Resources(lane="express")), advises=True, produces=("Measurement", "Recommendation")
+    )
+    world.parts = replace(world.parts, plugins={asked.name: Enabled(spec=asked, parameters={})})
+    begun: list[tuple[str | int, ...]] = []
+    monkeypatch.setattr("dicomnode.engine.direct.Direct.begin", lambda _, *arguments: begun.append(arguments))
+    world.arrive([*IN, *OUT], 0)
+    world.release(IN, OUT, second=1)
+    assert world.look(world.clock(), 1) == [("express", "execute")]
+    assert [attempt for _, attempt in begun] == [1]
+
+
+def test_what_was_just_released_is_judged_before_what_still_comes(world: World) -> None:
+    late = [replace(one, study_instance_uid=StudyInstanceUID("9.1")) for one in volume("9.1", series="9.1.1")]
+    world.arrive(IN, 0)
+    world.arrive(late, 0)
+    uids = frozenset({SeriesInstanceUID("9.1.1")})
+    Intake(world.database).released(SENDER, uids, at(50))
+    clock = world.clock()
+    world.look(clock, 65)
+    assert world.submitted == [2, 1]
+
+
+def test_an_exam_is_judged_anew_when_somebody_has_told_something_but_not_at_anothers_release(world: World) -> None:
+    clock = world.clock()
+    world.arrive(IN, 0)
+    world.look(clock, 1)
+    judged: list[int] = []
+    keep = clock._judge
+    clock._judge = lambda *given: (judged.append(given[0].exam_id), keep(*given))[1]  # type: ignore[method-assign]
+    clock.wake.set()
+    world.look(clock, 2)
+    assert (judged, clock.wake.is_set()) == ([], False)
+    clock.tell()
+    world.look(clock, 2.2)
+    world.look(clock, 2.4)
+    assert judged == [1]
 
 
 def test_the_assessment_of_the_whole_exam_keeps_what_the_express_lane_runs(world: World) -> None:

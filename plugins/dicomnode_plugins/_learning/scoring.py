@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from dicomnode.sdk import Model
+from dicomnode.sdk.model import Weights
 from dicomnode_plugins._learning import networks, weights
 from dicomnode_plugins._learning.attention import explained
 from dicomnode_plugins._learning.densenet import DenseNet3D
@@ -64,11 +65,15 @@ def loaded(model: Model, name: str, inputs: int = 1) -> DenseNet3D:
         When the file is not what the card says.
     """
     crop_of(model)
+    return network_with(model.architecture, model.files[name], inputs)
+
+
+def network_with(architecture: str, entry: Weights, inputs: int = 1) -> DenseNet3D:
+    """A network of a known architecture with the weights of a file, as :func:`loaded`."""
     with torch.device("meta"):  # the weights come from the file: none are drawn
-        network = networks.network(model.architecture, inputs)
+        network = networks.network(architecture, inputs)
     if not isinstance(network, DenseNet3D):
-        raise UnknownArchitecture(f"{model.architecture} cannot show where it looks: take a densenet")
-    entry = model.files[name]
+        raise UnknownArchitecture(f"{architecture} cannot show where it looks: take a densenet")
     weights.load(network, entry.path, entry.sha256)
     return network.eval()
 

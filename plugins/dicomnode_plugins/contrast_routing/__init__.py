@@ -43,7 +43,7 @@ SPEC = PluginSpec(
             description="take no order for demanding contrast unless the site says so",
         ),
     ),
-    resources=Resources(cpus=2, memory_mib=2048, timeout_s=60.0, lane="express"),
+    resources=Resources(cpus=1, memory_mib=2048, timeout_s=60.0, lane="express"),
     facts=(
         "contrast-reaction",
         "egfr",
@@ -64,6 +64,7 @@ SPEC = PluginSpec(
             demonstration="models/phantom/card.toml",
         ),
     ),
+    warm="dicomnode_plugins.contrast_routing.scoring:warm",
     learning=learning(
         "dicomnode_plugins.contrast_routing.learning",
         (

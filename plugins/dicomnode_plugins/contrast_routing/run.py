@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import torch
+
 from dicomnode.sdk import (
     Case,
     Context,
@@ -38,6 +40,7 @@ def run(case: Case, context: Context) -> list[Finding]:
     dicomnode_plugins._learning.weights.WeightsRefused
         When weights are not what the model's card says.
     """
+    torch.set_num_threads(context.threads)  # the processors are shared: two threads would mostly wait for each other
     model = case.model(SLOT)
     facts = _assumed(case)
     volumes = {name: case.volume(name) for name in SEQUENCES}

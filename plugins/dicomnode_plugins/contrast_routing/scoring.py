@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from scipy.special import expit
 
-from dicomnode.sdk.model import Model
-from dicomnode_plugins._learning.scoring import loaded
+from dicomnode.sdk.model import Model, Weights
+from dicomnode_plugins._learning.densenet import DenseNet3D
+from dicomnode_plugins._learning.scoring import crop_of, network_with
 from dicomnode_plugins._learning.tiers import combined
 from dicomnode_plugins._learning.training import logits
 from dicomnode_plugins.contrast_routing.decision import Score
@@ -24,6 +26,24 @@ _SHIFTS = ((0, 0), (0, 1), (0, -1), (1, 0), (-1, 0))
 Values = npt.NDArray[np.float32]
 
 
+def warm(models: Mapping[str, Model]) -> None:
+    """Load the networks of the models that fill the plugin's slots, before a process is forked for an exam."""
+    for model in models.values():
+        _networks(model)
+
+
+def _networks(model: Model) -> dict[str, DenseNet3D]:
+    """Those that are asked, each with what its input is called."""
+    crop_of(model)
+    asked = {JOINT: len(SEQUENCES)} if JOINT in model.files else dict.fromkeys(SEQUENCES, 1)
+    return {name: _network(model.architecture, model.files[name], inputs) for name, inputs in asked.items()}
+
+
+@lru_cache(maxsize=8)
+def _network(architecture: str, entry: Weights, inputs: int) -> DenseNet3D:
+    return network_with(architecture, entry, inputs)
+
+
 def score(model: Model, volumes: Mapping[str, Values]) -> tuple[Score, dict[str, float]]:
     """p(T1_T2) of prepared volumes (z, y, x), its spread over the shifted copies, and p of each sequence by itself.
 
@@ -34,14 +54,14 @@ def score(model: Model, volumes: Mapping[str, Values]) -> tuple[Score, dict[str,
     dicomnode_plugins._learning.weights.WeightsRefused
         When weights are not what the model's card says.
     """
+    networks = _networks(model)
     copies = np.stack([[np.roll(volumes[name], shift, axis=(1, 2)) for name in SEQUENCES] for shift in _SHIFTS])
-    if JOINT in model.files:
-        both = expit(logits(loaded(model, JOINT, len(SEQUENCES)), torch.from_numpy(copies)))
+    if JOINT in networks:
+        both = expit(logits(networks[JOINT], torch.from_numpy(copies)))
         each: dict[str, float] = {}
     else:
         chances = [
-            expit(logits(loaded(model, name), torch.from_numpy(copies[:, n : n + 1])))
-            for n, name in enumerate(SEQUENCES)
+            expit(logits(networks[name], torch.from_numpy(copies[:, n : n + 1]))) for n, name in enumerate(SEQUENCES)
         ]
         both = np.array([combined(float(t1), float(t2)) for t1, t2 in zip(*chances, strict=True)])
         each = {name: float(values[0]) for name, values in zip(SEQUENCES, chances, strict=True)}

@@ -134,6 +134,8 @@ def _areas(bright: Mask, dark: Mask, spacing: Spacing) -> npt.NDArray[np.int32]:
 
 def _cut(brightness: FloatArray) -> float:
     """Where the values fall into two groups (Otsu 1979), or 0 when they are one."""
+    if brightness.size < 2:
+        return 0.0
     values = np.sort(brightness.astype(np.float64))
     below = np.arange(1, values.size)
     lower = np.cumsum(values)[:-1] / below

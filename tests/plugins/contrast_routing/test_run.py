@@ -23,6 +23,7 @@ from dicomnode.sdk.codes import (
 from dicomnode.sdk.testing import check_plugin, run_plugin
 from dicomnode_plugins._learning.weights import WeightsRefused
 from dicomnode_plugins.contrast_routing import SPEC
+from dicomnode_plugins.contrast_routing.scoring import warm
 
 CARD = Path(str(dicomnode_plugins.contrast_routing.__file__)).parent / "models" / "phantom" / "card.toml"
 MODEL = read(CARD).model
@@ -116,3 +117,15 @@ def test_weights_that_are_not_the_card_s_are_refused() -> None:
     files = {name: replace(one, sha256="0" * 64) for name, one in MODEL.files.items()}
     with pytest.raises(WeightsRefused, match=r"t1\.safetensors has the SHA-256"):
         run_plugin(SPEC, case(models={"unenhanced": replace(MODEL, files=files)}))
+
+
+def test_networks_that_were_loaded_ahead_are_not_read_again(tmp_path: Path) -> None:
+    copies = {}
+    for name, entry in MODEL.files.items():
+        copies[name] = replace(entry, path=tmp_path / entry.path.name)
+        copies[name].path.write_bytes(entry.path.read_bytes())
+    model = replace(MODEL, files=copies)
+    warm({"unenhanced": model})
+    for entry in copies.values():
+        entry.path.unlink()
+    assert advice(case(models={"unenhanced": model})) == advice(case())

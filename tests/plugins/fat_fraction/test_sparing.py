@@ -36,6 +36,14 @@ def test_a_spared_area_beside_a_larger_vessel_is_one_of_its_own(brightness: floa
     assert spared[disc].all()
 
 
+def test_an_area_of_one_voxel_on_a_coarse_grid_holds_no_disc() -> None:
+    shape, spacing = (3, 24, 24), (8.0, 6.0, 6.0)
+    liver = np.ones(shape, bool)
+    percent = np.full(shape, 30, np.float32)
+    percent[1, 12, 12] = 0
+    assert sparing.candidates(percent, np.full(shape, 100, np.float32), liver, liver, spacing) == []
+
+
 def test_a_noisy_area_is_not_taken_apart() -> None:
     liver = np.zeros(SHAPE, bool)
     liver[:, 5:115, 5:115] = True

@@ -44,6 +44,7 @@ SPEC = PluginSpec(
     ),
     resources=Resources(cpus=2, timeout_s=1.5),
     preload=("numpy",),
+    warm="package.module:warm",
     learning=Learning(
         prepare="package.learning:prepare",
         train=Procedure(
@@ -81,6 +82,7 @@ def test_a_procedure_names_its_entry_and_its_parameters() -> None:
     [
         ({"name": "Fat Fraction"}, "plugin name must be"),
         ({"name": "../x"}, "plugin name must be"),
+        ({"warm": "package.module"}, "entry must be"),
         ({"version": ""}, "a version has 1 to 64 characters"),
         ({"version": "1" * 65}, "a version has 1 to 64 characters"),
         ({"entry": "module"}, "entry must be"),
