@@ -58,7 +58,7 @@ class WebSettings(Section):
 
 
 class NoticeSettings(Section):
-    """One system that is told of every advice: by a webhook, or by HL7 ORU^R01."""
+    """One system that is told of every advice: by a webhook, by HL7 ORU^R01, or by a work item (UPS-RS)."""
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$")]
     """How events and logs call it."""
@@ -70,11 +70,15 @@ class NoticeSettings(Section):
     """Host that takes ORU^R01 over MLLP, in place of a webhook."""
     hl7_port: Port = 2575
     """Its port."""
+    workitems: Annotated[str, Field(pattern=r"^(https?://[^\s?#]+)?$")] = ""
+    """Base of a DICOMweb service where a work item is created (PS3.18 11.4), in place of a webhook."""
+    advice: tuple[Literal["ADV_OMIT", "ADV_CONTRAST", "ADV_STANDARD", "ADV_RADIOLOGIST", "ADV_TOO_LATE"], ...] = ()
+    """It is told of these only; empty means of every advice."""
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:
-        if bool(self.url) == bool(self.hl7_host):
-            raise ValueError("a notice goes by url or by hl7_host")
+        if sum(map(bool, (self.url, self.hl7_host, self.workitems))) != 1:
+            raise ValueError("a notice goes by url, by hl7_host or by workitems")
         return self
 
 

@@ -44,6 +44,7 @@ from dicomnode.prefetch import Prefetch
 from dicomnode.sdk import wire
 from dicomnode.sdk.facts import FactValue
 from dicomnode.sdk.findings import Finding
+from dicomnode.sdk.spec import PluginSpec, labelled
 from dicomnode.settings import Settings
 from dicomnode.store.filesystem import FileStore
 
@@ -188,7 +189,11 @@ class Pipeline:
         shutil.rmtree(directory, ignore_errors=True)
         directory.mkdir(parents=True, mode=0o700)
         files = {entry.role: tuple(parts.store.path(i.stored.key) for i in entry.instances) for entry in task.inputs}
-        self._node_work(*lane(plugin.spec, stage), task.inputs, files, task.parameters, directory, task.facts)
+        lies_on = labelled(plugin.spec)
+        left_out = self._node_work(
+            *lane(plugin.spec, stage), task.inputs, files, task.parameters, directory, task.facts, lies_on
+        )
+        self._note(task, plugin.spec, left_out)
         if plugin.spec.models:
             wire.write_models(directory, *chosen)
         findings = run(parts.plugin_workers, plugin.spec, directory)
@@ -199,8 +204,9 @@ class Pipeline:
             spec=plugin.spec,
             parameters=task.parameters,
             mode=parts.settings.node.mode,
-            inputs=files,
+            inputs={role: paths for role, paths in files.items() if role not in lies_on},
             frames={entry.role: entry.frames for entry in task.inputs},
+            segmentations={role: files[role][0] for role in lies_on if role in files and role not in left_out},
             geometry={entry.role: entry.geometry for entry in task.inputs},
             replaces=self._replaced(task, plugin),
             kinds=routing.kinds(parts.settings.peers),
@@ -212,6 +218,21 @@ class Pipeline:
         if not parts.settings.node.keep_cases:
             shutil.rmtree(directory)
         return results, made, routing.said(findings)
+
+    def _note(self, task: Task, spec: PluginSpec, left_out: Mapping[str, str]) -> None:
+        """Say which segmentations could not be used once they were read.
+
+        Raises
+        ------
+        Unsuitable
+            When the plugin needs one of them.
+        """
+        if not left_out:
+            return
+        with self._parts.database.write() as session:
+            tasks.note_unused(session, task.task_id, left_out)
+        if lacking := [role.role for role in spec.inputs if role.required and role.role in left_out]:
+            raise Unsuitable(f"{lacking[0]} cannot be used: {left_out[lacking[0]]}")
 
     def _decisions(self, task: Task, findings: Sequence[Finding]) -> tuple[LedgerEntry, ...]:
         with self._parts.database.read() as session:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -135,3 +136,39 @@ def plugin(*inputs: InputRole, name: str = "fat_fraction", **fields: Any) -> Plu
             **fields,
         }
     )
+
+
+def segmentation(
+    uid: str = "1.9.9",
+    *,
+    series: str = "1.2.3.9",
+    places: Sequence[float] = (0.0, 5.0),
+    aside: float = 0.0,
+    sop_class: str = "1.2.840.10008.5.1.4.1.1.66.4",
+    patient: Patient = PATIENT,
+    **facts: Any,
+) -> InstanceHeader:
+    """A binary segmentation made on series 1.2.3.1, its frames at these heights over the first slice of `volume`.
+
+    ``aside`` is by how much each next frame is shifted along its rows, mm.
+    """
+    known: dict[str, Any] = {
+        "Modality": "SEG",
+        "SeriesNumber": 9,
+        "SegmentationType": "BINARY",
+        "SegmentsOverlap": "NO",
+        "SegmentTypes": ["10200004^SCT"],
+        "ReferencedSeries": ["1.2.3.1"],
+        "FrameOfReferenceUID": FRAME,
+        "Rows": 8,
+        "Columns": 10,
+        "PixelSpacing": [2.0, 1.5],
+        "ImageOrientationPatient": list(AXIAL),
+        "ContentDate": "20260301",
+        "ContentTime": "140000",
+        **facts,
+    }
+    absent = dict.fromkeys(GRADIENT_ECHO)
+    one = header(uid, series=series, sop_class=sop_class, patient=patient, **{**absent, **known})
+    frames = tuple({"ImagePositionPatient": [-30.0 + n * aside, -40.0, 10.0 + z]} for n, z in enumerate(places))
+    return replace(one, frames=frames)

@@ -18,6 +18,7 @@ from dicomnode.domain.delivery import Answer, Reference
 from dicomnode.domain.exam import PlannedTask
 from dicomnode.domain.identity import SOPInstanceUID
 from dicomnode.domain.task import ResultObject
+from dicomnode.execute.stage import stage
 from dicomnode.index import exams, tasks, views
 from dicomnode.index.database import Database
 from dicomnode.index.intake import Intake
@@ -62,11 +63,13 @@ class Workers:
 
     answer: Any = ()
     threads: int = 1
+    left_out: dict[str, str] = field(default_factory=dict)
+    """What staging says of segmentations."""
 
-    def run(self, *_arguments: object, **_limits: object) -> Any:
+    def run(self, *arguments: object, **_limits: object) -> Any:
         if isinstance(self.answer, Exception):
             raise self.answer
-        return self.answer
+        return self.left_out if stage in arguments else self.answer
 
 
 def reply(status: int | None, text: str = "said so") -> Answer:

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from dicomnode.assemble import priors, site_roles
 from dicomnode.assemble.conditions import failures
-from dicomnode.assemble.identity import different_patients, different_studies
+from dicomnode.assemble.identity import contradiction, different_patients, different_studies
 from dicomnode.assemble.matching import Earlier, Wanted, match
 from dicomnode.assemble.refusal import label
+from dicomnode.assemble.relations import violation
 from dicomnode.dicom.geometry import may_still_arrive
 from dicomnode.dicom.physics import words
 from dicomnode.dicom.stacks import stacks
 from dicomnode.domain.exam import Assessment, NoMatch, Outcome, PlannedTask, SeriesVerdict
 from dicomnode.domain.identity import Digest, SeriesInstanceUID, SOPInstanceUID
-from dicomnode.domain.instance import Instance
-from dicomnode.domain.stack import Stack
+from dicomnode.domain.instance import Instance, InstanceHeader
+from dicomnode.domain.stack import RoleDecision, Stack
 from dicomnode.sdk.facts import FactValue
-from dicomnode.sdk.spec import PluginSpec, role_of
+from dicomnode.sdk.spec import PluginSpec, labelled, role_of
 from dicomnode.settings import RoleSettings
 
 OWN_MANUFACTURER = "dicomnode"
@@ -63,7 +65,7 @@ def assess(
     received = {i.header.sop_instance_uid: i for i in instances if not _is_own(i)}
     priors_here = {i.header.sop_instance_uid: i for i in earlier if not _is_own(i)}
     everything = received | priors_here
-    found = _volumes(received, rules)
+    found = _of_the_same(_volumes(received, rules), received)
     digests = {uid: instance.stored.digest for uid, instance in everything.items()}
     waiting = _could_compare(found, specs, digests) if searching else ()
     before = None
@@ -96,6 +98,18 @@ def _volumes(instances: Mapping[SOPInstanceUID, Instance], rules: Sequence[RoleS
     return site_roles.apply(stacks([instance.header for instance in instances.values()]), rules)
 
 
+def _of_the_same(found: tuple[Stack, ...], instances: Mapping[SOPInstanceUID, Instance]) -> tuple[Stack, ...]:
+    """The stacks, segmentations of somebody else refused: images that disagree are refused with their task."""
+    images = [instances[stack.instances[0]].header for stack in found if not stack.is_segmentation]
+    return tuple(_believed(stack, instances, images) if stack.is_segmentation else stack for stack in found)
+
+
+def _believed(drawn: Stack, instances: Mapping[SOPInstanceUID, Instance], images: Sequence[InstanceHeader]) -> Stack:
+    header = instances[drawn.instances[0]].header
+    said = next(filter(None, (contradiction(header, image) for image in images)), "")
+    return replace(drawn, geometry=None, refusal=said, role=RoleDecision(role="", reasons=(said,))) if said else drawn
+
+
 def _could_compare(
     found: Sequence[Stack], specs: Sequence[Wanted], digests: Mapping[SOPInstanceUID, Digest]
 ) -> tuple[str, ...]:
@@ -119,7 +133,8 @@ def _of_one_patient(
         current = {role.role for role in specs[task.plugin].inputs if role.from_prior is None}
         headers = {chosen.role: [instances[uid].header for uid in chosen.stack.instances] for chosen in task.inputs}
         own = [header for role, members in headers.items() if role_of(role) in current for header in members]
-        everyone = [header for members in headers.values() for header in members]
+        drawn = {chosen.role for chosen in task.inputs if chosen.stack.is_segmentation}
+        everyone = [header for role, members in headers.items() if role not in drawn for header in members]
         if reason := different_studies(own) or different_patients(everyone):
             refusals.append(NoMatch(plugin=task.plugin, reason=reason))
         else:
@@ -132,7 +147,12 @@ def _verdicts(
 ) -> dict[SeriesInstanceUID, _Judged]:
     by_series: defaultdict[SeriesInstanceUID, list[_Judged]] = defaultdict(list)
     for stack in found:
-        judged = _used(stack, tasks) or _unusable(stack) or _unwanted(stack, specs, tasks, refusals)
+        judged = (
+            _used(stack, tasks)
+            or _unasked(stack, specs)
+            or _unusable(stack)
+            or _unwanted(stack, specs, tasks, refusals)
+        )
         by_series[stack.series_instance_uid].append(judged)
     return {series: _most_telling(judged) for series, judged in by_series.items()}
 
@@ -152,6 +172,12 @@ def _used(stack: Stack, tasks: Sequence[PlannedTask]) -> _Judged | None:
         if chosen.stack.stack_id == stack.stack_id
     ]
     return (Outcome.PENDING, "; ".join(uses)) if uses else None
+
+
+def _unasked(stack: Stack, specs: Sequence[Wanted]) -> _Judged | None:
+    if not stack.is_segmentation or any(labelled(spec) for spec, _ in specs):
+        return None
+    return Outcome.NOT_APPLICABLE, "a segmentation, and no plugin here asks for one"
 
 
 def _unusable(stack: Stack) -> _Judged | None:
@@ -181,8 +207,19 @@ def _unwanted(
             outcome = Outcome.HELD if refusal.held else Outcome.NOT_APPLICABLE
             lines.append((0 if refusal.held else 1, (outcome, f"{spec.name}: {refusal.reason}")))
         else:
-            taken = [label(c.stack) for task in tasks if task.plugin == spec.name for c in task.inputs]
-            lines.append(
-                (1, (Outcome.NOT_APPLICABLE, f"{spec.name}: {' and '.join(dict.fromkeys(taken))} taken instead"))
-            )
+            own = [task for task in tasks if task.plugin == spec.name]
+            lines.append((1, (Outcome.NOT_APPLICABLE, f"{spec.name}: {_passed_over(stack, spec, own)}")))
     return min(lines, key=lambda line: line[0])[1]
+
+
+def _passed_over(stack: Stack, spec: PluginSpec, tasks: Sequence[PlannedTask]) -> str:
+    """Why a stack that fits a role is input of none of a plugin's tasks: what it does not go with, else the better."""
+    for role in spec.inputs:
+        for task in () if failures(stack, role) else tasks:
+            others = {chosen.role: (chosen.stack,) for chosen in task.inputs if role_of(chosen.role) != role.role}
+            if broken := violation(spec.inputs, {**others, role.role: (stack,)}):
+                return broken.reason
+            if tied := [note for note in task.notes if note.startswith(f"{role.role}: ambiguous")]:
+                return tied[0]
+    taken = [label(chosen.stack) for task in tasks for chosen in task.inputs]
+    return f"{' and '.join(dict.fromkeys(taken))} taken instead"

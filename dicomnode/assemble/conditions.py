@@ -17,6 +17,8 @@ def failures(stack: Stack, role: InputRole) -> tuple[str, ...]:
     A stack without geometry fits nothing; its refusal then comes first.
     """
     lines = [stack.refusal] if stack.geometry is None else []
+    if stack.is_segmentation != bool(role.segments_of):
+        lines.append("a segmentation, no images" if stack.is_segmentation else "images, no segmentation")
     if role.square_pixels and stack.geometry is not None and not stack.geometry.square:
         _, rows, columns = stack.geometry.spacing
         lines.append(f"pixels of {rows:.4g} x {columns:.4g} mm are not square")

@@ -19,6 +19,18 @@ def different_studies(headers: Iterable[InstanceHeader]) -> str:
     return "the inputs are of different studies" if len({header.study_instance_uid for header in headers}) > 1 else ""
 
 
+def contradiction(segmentation: InstanceHeader, image: InstanceHeader) -> str:
+    """What a segmentation says otherwise of the patient than an image, without saying any value; empty when nothing.
+
+    A workstation that leaves something out contradicts nobody.
+    """
+    for attribute, meaning in _COMPARED.items():
+        theirs, ours = getattr(segmentation.patient, attribute), getattr(image.patient, attribute)
+        if theirs and ours and theirs != ours:
+            return f"a segmentation that disagrees with the images on the {meaning}"
+    return ""
+
+
 def different_patients(headers: Iterable[InstanceHeader]) -> str:
     """What headers do not agree on, without saying any value; empty when they are of one patient.
 

@@ -21,6 +21,7 @@ Wanted = tuple[PluginSpec, Mapping[str, ParameterValue]]
 """A plugin and the parameters this site gives it, over its defaults."""
 
 _MOST_COMBINATIONS = 4096
+_Merits = list[tuple[str, list[Demerit]]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,11 +128,18 @@ def _widened(
     return [{**combination, role.role: (stack,)} for stack in going], missed
 
 
-def _rank(combination: Combination) -> tuple[int, int, list[tuple[str, list[Demerit]]]]:
-    """More roles filled, fewer series, better stacks role by role."""
-    series = {stack.series_instance_uid for stacks in combination.values() for stack in stacks}
+def _rank(combination: Combination) -> tuple[int, int, _Merits, int, _Merits]:
+    """More roles filled, fewer series, better stacks role by role; segmentations last: they choose no images."""
+    drawn = {role for role, stacks in combination.items() if any(stack.is_segmentation for stack in stacks)}
+    images = [stack for role, stacks in combination.items() if role not in drawn for stack in stacks]
     merits = [(role, [demerit(stack) for stack in stacks]) for role, stacks in combination.items()]
-    return -len(combination), len(series), merits
+    return (
+        len(drawn) - len(combination),
+        len({stack.series_instance_uid for stack in images}),
+        [merit for merit in merits if merit[0] not in drawn],
+        -len(drawn),
+        [merit for merit in merits if merit[0] in drawn],
+    )
 
 
 def _order(combination: Combination) -> tuple[object, list[str]]:
@@ -192,7 +200,7 @@ def _planned(
         parameters=parameters,
         inputs=inputs,
         facts=facts,
-        notes=(*notes, *_passed_over(combination, candidates)),
+        notes=(*notes, *_passed_over(combination, candidates), *_unfit(spec, combination, candidates)),
     )
 
 
@@ -210,6 +218,14 @@ def _passed_over(combination: Combination, candidates: Mapping[str, Sequence[Sta
             if stack.stack_id not in taken:
                 reason = why_before(stacks[0], stack) or "it goes less well with the other inputs"
                 yield f"{role}: {label(stacks[0])} taken; {label(stack)} is {rank} of {len(ranked)}: {reason}"
+
+
+def _unfit(spec: PluginSpec, combination: Combination, candidates: Mapping[str, Sequence[Stack]]) -> Iterator[str]:
+    """A line for each stack that no empty role could take beside the other inputs."""
+    for role in spec.inputs:
+        for stack in candidates[role.role] if role.role not in combination else ():
+            if broken := violation(spec.inputs, {**combination, role.role: (stack,)}):
+                yield f"{role.role}: {label(stack)} not taken: {broken.reason}"
 
 
 def task_id(

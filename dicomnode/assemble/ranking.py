@@ -29,7 +29,7 @@ def demerit(stack: Stack) -> Demerit:
     return Demerit(
         doubt=round(1.0 - stack.role.score, 2),
         derived=isinstance(image_type, list) and bool(image_type) and str(image_type[0]).upper() == "DERIVED",
-        missing=-(stack.geometry.shape[0] if stack.geometry else 0),
+        missing=-(stack.geometry.shape[0] if stack.geometry and not stack.is_segmentation else 0),
         age=-_acquired(stack),
     )
 
@@ -45,12 +45,14 @@ def why_before(better: Stack, worse: Stack) -> str:
         return "" if one.derived else "it is derived, not original"
     if one.missing != other.missing:
         return "" if one.missing > other.missing else f"it has {-other.missing} slices, not {-one.missing}"
-    return "it was acquired earlier" if one.age < other.age else ""
+    return f"it was {'made' if worse.is_segmentation else 'acquired'} earlier" if one.age < other.age else ""
 
 
 def _acquired(stack: Stack) -> int:
     """Microseconds of the calendar, as digits; 0 where the header names no time: such a stack is no repeat."""
     facts = stack.facts
+    if stack.is_segmentation:
+        facts = {"AcquisitionDate": facts.get("ContentDate", ""), "AcquisitionTime": facts.get("ContentTime", "")}
     whole = str(facts.get("AcquisitionDateTime") or "").split("+")[0].split("-")[0]
     if not whole:
         date = facts.get("AcquisitionDate") or facts.get("SeriesDate") or facts.get("StudyDate") or ""

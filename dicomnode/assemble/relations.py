@@ -38,6 +38,9 @@ def violation(roles: Sequence[InputRole], chosen: Combination) -> Violation | No
                     broken = _grid(role.role, stack, other_role, other)
                 if broken is not None:
                     return broken
+        for stack, other in product(chosen.get(role.role, ()), chosen.get(role.segments_of, ())):
+            if broken := _frame(role.role, stack, role.segments_of, other) or _made_on(role, stack, roles, chosen):
+                return broken
     return _sides(chosen)
 
 
@@ -53,6 +56,16 @@ def _frame(role: str, stack: Stack, other_role: str, other: Stack) -> Violation 
     if stack.frame_of_reference_uid and stack.frame_of_reference_uid == other.frame_of_reference_uid:
         return None
     return Violation(distance=inf, reason=f"{role} and {other_role} have no common frame of reference")
+
+
+def _made_on(role: InputRole, segmentation: Stack, roles: Sequence[InputRole], chosen: Combination) -> Violation | None:
+    """A segmentation labels the images it was made on, or others on their very grid; a likely place is not enough."""
+    bound = [role.segments_of, *(one.role for one in roles if one.same_grid_as == role.segments_of)]
+    series = {stack.series_instance_uid for name in bound for stack in chosen.get(name, ())}
+    if not series.isdisjoint(segmentation.made_on):
+        return None
+    where = segmentation.facts.get("MadeOn", "another series")
+    return Violation(distance=inf, reason=f"{role.role} was made on {where}, not on {' or '.join(bound)}")
 
 
 def _grid(role: str, stack: Stack, other_role: str, other: Stack) -> Violation | None:

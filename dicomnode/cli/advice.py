@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -16,7 +17,7 @@ from dicomnode.economics import PAPER, Prices
 from dicomnode.errors import SettingsError
 from dicomnode.index import advice as index
 from dicomnode.index.database import Transaction
-from dicomnode.monitor import savings
+from dicomnode.monitor import chart, savings
 from dicomnode.monitor.savings import Followed
 
 app = typer.Typer(
@@ -30,7 +31,7 @@ _FIRST, _LAST = datetime(2000, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UT
 
 @app.command("list")
 def list_(config: ConfigOption = None, overrides: SetOption = None, as_json: JsonOption = False) -> None:
-    """List every stated advice, and whether images with contrast came all the same."""
+    """List every stated advice, whether images with contrast came all the same, and how right it was."""
     with open_index(read_settings(config, overrides)) as database, database.read() as session:
         rows = [_row(one) for one in _followed(session)]
     columns = {
@@ -41,6 +42,7 @@ def list_(config: ConfigOption = None, overrides: SetOption = None, as_json: Jso
         "reason": "Reason",
         "acknowledged_by": "Acknowledged by",
         "enhanced": "Contrast came",
+        "hindsight": "Hindsight",
     }
     show.records(rows, columns, as_json=as_json, empty="Nothing has been advised yet.")
 
@@ -54,9 +56,10 @@ def months(
     millilitres: Annotated[float, typer.Option(min=0.0, help="Contrast agent in an enhanced exam, mL.")] = 7.5,
     config: ConfigOption = None,
     overrides: SetOption = None,
+    plot: Annotated[Path | None, typer.Option(dir_okay=False, help="Draw the months into this PNG or SVG.")] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Sum up each month: exams, advice, contrast omitted, and scanner time, cost and contrast agent saved."""
+    """Sum up each month: exams, advice, contrast omitted, what that saved, and how right it was by known outcomes."""
     try:
         prices = Prices(
             unenhanced=unenhanced_price,
@@ -67,7 +70,10 @@ def months(
     except ValueError as error:
         raise SettingsError(str(error)) from error
     with open_index(read_settings(config, overrides)) as database, database.read() as session:
-        rows = [asdict(one) for one in savings.months(_followed(session), prices, millilitres)]
+        found = savings.months(_followed(session), prices, millilitres)
+    if plot is not None:
+        chart.draw(found, plot)
+    rows = [asdict(one) for one in found]
     columns = {
         "month": "Month",
         "exams": "Exams",
@@ -78,12 +84,23 @@ def months(
         "minutes": "Minutes saved",
         "cost": "Cost saved",
         "millilitres": "mL not given",
+        "hindsight": "Hindsight",
     }
     show.records(rows, columns, as_json=as_json, empty="Nothing has been advised yet.")
+    if found and not as_json:
+        typer.echo(
+            f"in all: contrast omitted on {sum(one.omitted for one in found)} exams, "
+            f"{sum(one.millilitres for one in found):g} mL not given, "
+            f"{sum(one.minutes for one in found):g} minutes and {sum(one.cost for one in found):g} of cost saved"
+        )
 
 
 def _followed(session: Transaction) -> list[Followed]:
-    return [Followed(advice=one, enhanced=_is_enhanced(session, one)) for one in index.between(session, _FIRST, _LAST)]
+    known = index.outcomes(session)
+    return [
+        Followed(advice=one, enhanced=_is_enhanced(session, one), positive=known.get(one.study_instance_uid))
+        for one in index.between(session, _FIRST, _LAST)
+    ]
 
 
 def _is_enhanced(session: Transaction, advice: Advice) -> bool:
@@ -102,4 +119,5 @@ def _row(one: Followed) -> show.Record:
         "cautions": list(advice.cautions),
         "acknowledged_by": advice.acknowledged_by,
         "enhanced": "yes" if one.enhanced else "no",
+        "hindsight": one.hindsight or "",
     }

@@ -13,11 +13,12 @@ import typer
 from dicomnode.catalog import plugins as catalog
 from dicomnode.cli import show
 from dicomnode.cli.options import ConfigOption, JsonOption, SetOption, open_index, read_settings
+from dicomnode.domain.advice import Hindsight
 from dicomnode.domain.decision import Freeze, LedgerEntry, Model
 from dicomnode.errors import BadOutcomes, SettingsError
+from dicomnode.index import advice, references
 from dicomnode.index import alarms as found_alarms
 from dicomnode.index import ledger as decisions
-from dicomnode.index import references
 from dicomnode.index.database import Transaction
 from dicomnode.monitor import outcomes as judged
 from dicomnode.sdk.intervals import Proportion
@@ -257,9 +258,24 @@ def import_(
             found = judged.read(text, decisions.studies(session, plugin))
         except BadOutcomes as error:
             raise BadOutcomes(f"{table}: {error}") from error
-        decisions.write_outcomes(session, plugin, found.outcomes, table.name, datetime.now(UTC))
+        now, before = datetime.now(UTC), decisions.outcomes(session, plugin)
+        decisions.write_outcomes(session, plugin, found.outcomes, table.name, now)
+        fresh = {study: positive for study, positive in found.outcomes.items() if before.get(study) is not positive}
+        scored = advice.score(session, fresh, now)
         watch = Watch(settings=settings.monitor, database=database, now=lambda: datetime.now(UTC))
         watch.judge(session, plugin)
-    rows = [{"plugin": plugin, "imported": len(found.outcomes), "unknown_lines": list(found.unknown)}]
-    columns = {"plugin": "Plugin", "imported": "Imported", "unknown_lines": "Lines about studies it did not decide on"}
+    rows = [
+        {
+            "plugin": plugin,
+            "imported": len(found.outcomes),
+            "unknown_lines": list(found.unknown),
+            "advice": {kind.value: scored.count(kind) for kind in Hindsight if kind in scored},
+        }
+    ]
+    columns = {
+        "plugin": "Plugin",
+        "imported": "Imported",
+        "unknown_lines": "Lines about studies it did not decide on",
+        "advice": "Advice scored anew",
+    }
     show.records(rows, columns, as_json=as_json, empty="")

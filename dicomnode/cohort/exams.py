@@ -18,7 +18,7 @@ from dicomnode.domain.task import Input
 from dicomnode.execute.stage import stage
 from dicomnode.execute.workers import Workers
 from dicomnode.sdk.running import prepare_case
-from dicomnode.sdk.spec import PluginSpec
+from dicomnode.sdk.spec import PluginSpec, labelled
 from dicomnode.settings import RoleSettings
 
 
@@ -103,7 +103,7 @@ def prepare(exam: Exam, spec: PluginSpec, workers: Workers, folder: Path) -> Pat
         with TemporaryDirectory(dir=folder) as name:
             case = Path(name)
             time, memory = resources.timeout_s, resources.memory_mib
-            staged = (exam.inputs, exam.files, spec.resolve({}), case)
+            staged = (exam.inputs, exam.files, spec.resolve({}), case, None, labelled(spec))
             workers.run(stage, *staged, timeout_s=time, memory_mib=memory)
             workers.run(prepare_case, spec.learning.prepare, case, file, timeout_s=time, memory_mib=memory)
     return file

@@ -28,8 +28,14 @@ Found = dict[str, tuple[str, bytes]]
 """Value representation and raw value by keyword."""
 
 
-def read(data_set: memoryview, encoding: Encoding, wanted: Mapping[int, str], longest: int) -> list[Found]:
-    """The wanted attributes of each item of a functional groups sequence.
+def read(
+    data_set: memoryview,
+    encoding: Encoding,
+    wanted: Mapping[int, str],
+    longest: int,
+    into: frozenset[int | None] = _MACROS,
+) -> list[Found]:
+    """The wanted attributes of each item of a functional groups sequence, or of another one of its form.
 
     Parameters
     ----------
@@ -39,21 +45,23 @@ def read(data_set: memoryview, encoding: Encoding, wanted: Mapping[int, str], lo
         What to look for.
     longest : int
         Bytes; a longer value is passed over.
+    into : frozenset of tags
+        Sequences inside an item that are read too.
 
     Raises
     ------
     NotUnderstood
         When a length leads outside the sequence.
     """
-    return [dict(_attributes(item, encoding, wanted, longest)) for item in items(data_set, encoding)]
+    return [dict(_attributes(item, encoding, wanted, longest, into)) for item in items(data_set, encoding)]
 
 
 def _attributes(
-    item: memoryview, encoding: Encoding, wanted: Mapping[int, str], longest: int
+    item: memoryview, encoding: Encoding, wanted: Mapping[int, str], longest: int, into: frozenset[int | None]
 ) -> Iterator[tuple[str, tuple[str, bytes]]]:
     for element in walk(item, encoding):
-        if element.tag in _MACROS:
+        if element.tag in into:
             for inner in items(item[element.start : element.end], encoding):
-                yield from _attributes(inner, encoding, wanted, longest)
+                yield from _attributes(inner, encoding, wanted, longest, into)
         elif (keyword := wanted.get(element.tag)) is not None and 0 < element.end - element.start <= longest:
             yield keyword, (element.vr, bytes(item[element.start : element.end]))

@@ -17,7 +17,7 @@ from pydicom.uid import (
     LegacyConvertedEnhancedMRImageStorage,
 )
 
-from dicomnode.dicom import functional_groups
+from dicomnode.dicom import functional_groups, segment_facts
 from dicomnode.dicom.character_sets import codecs_of, decode
 from dicomnode.dicom.elements import Encoding, encoding_of, items, open_data_set, walk
 from dicomnode.domain.identity import (
@@ -54,6 +54,7 @@ _ATTRIBUTES = {
     "grid": "ImagePositionPatient ImageOrientationPatient PixelSpacing SliceThickness SpacingBetweenSlices "
     "SliceLocation Rows Columns NumberOfFrames NumberOfSlices ConcatenationUID InConcatenationTotalNumber "
     "SamplesPerPixel PhotometricInterpretation BitsAllocated",
+    "segmentation": "SegmentationType SegmentsOverlap",
 }
 _PRIVATE = {
     "PhilipsNumberOfSlices": (0x20010010, "Philips Imaging DD 001", 0x20011018, "SL"),
@@ -81,7 +82,12 @@ WANTED |= {creator: _CREATORS[keyword] for keyword, (creator, _, _, _) in _PRIVA
 WANTED |= {tag: keyword for keyword, (_, _, tag, _) in _PRIVATE.items()}
 """Tags and keywords of the attributes a header is read from."""
 MULTI_FRAME: frozenset[str] = frozenset(
-    {EnhancedMRImageStorage, EnhancedMRColorImageStorage, LegacyConvertedEnhancedMRImageStorage}
+    {
+        EnhancedMRImageStorage,
+        EnhancedMRColorImageStorage,
+        LegacyConvertedEnhancedMRImageStorage,
+        *segment_facts.CLASSES,
+    }
 )
 """SOP classes whose functional groups are read too."""
 
@@ -125,8 +131,8 @@ def read(data_set: bytes | memoryview, transfer_syntax_uid: str) -> InstanceHead
         Absent, empty, non-finite and absurdly long attributes have no entry in ``facts``; attributes of a variable
         number of values are lists; of a sequence one attribute of each item is listed. ``facts["UndecodableText"]``
         names the attributes whose text holds U+FFFD or was guessed, because its bytes do not fit the Specific Character
-        Set. What the functional groups of an Enhanced MR image say of all its frames is among ``facts``, what differs
-        is in ``frames``.
+        Set. What the functional groups of a multi-frame image say of all its frames is among ``facts``, what differs
+        is in ``frames``; of a segmentation these are the places it has frames at.
 
     Raises
     ------
@@ -143,13 +149,16 @@ def read(data_set: bytes | memoryview, transfer_syntax_uid: str) -> InstanceHead
     for element in walk(readable, encoding, stop_at=_PIXELS):
         if element.tag in WANTED and 0 < element.end - element.start <= LONGEST_VALUE:
             values[element.tag] = element.vr, bytes(readable[element.start : element.end])
-        elif element.tag in (_SHARED, _PER_FRAME):
+        elif element.tag in (_SHARED, _PER_FRAME, *segment_facts.SEQUENCES):
             groups[element.tag] = memoryview(readable)[element.start : element.end]
     one = from_values(values, transfer_syntax_uid)
     if one.sop_class_uid not in MULTI_FRAME:
         return one
     shared, frames = _frames(groups, encoding, values.get(_CHARACTER_SET))
-    return replace(one, facts={**one.facts, **shared}, frames=frames)
+    facts = {**one.facts, **shared}
+    if one.sop_class_uid not in segment_facts.CLASSES:
+        return replace(one, facts=facts, frames=frames)
+    return replace(one, facts={**facts, **segment_facts.read(groups, encoding)}, frames=segment_facts.distinct(frames))
 
 
 def from_values(encoded: Mapping[int, tuple[str, bytes]], transfer_syntax_uid: str) -> InstanceHeader:

@@ -30,7 +30,7 @@ class Image:
 
     def signal(self, frame: int) -> tuple[npt.NDArray[np.float64], float | None]:
         """(rows, columns) signal of one plane, and the Philips scale slope that went into it."""
-        _drop_excess_padding(self.data_set)
+        drop_excess_padding(self.data_set)
         stored = pixel_array(self.data_set, index=frame - 1 if frame else None)
         scaled = scaling.of(self.data_set, frame)
         return scaled.signal(stored), scaled.scale
@@ -49,10 +49,10 @@ def open_image(path: Path) -> Image:
     return Image(path=path, frames=frames, data_set=dcmread(BytesIO(file)))
 
 
-def _drop_excess_padding(data_set: Dataset) -> None:
+def drop_excess_padding(data_set: Dataset) -> None:
     """Cut native pixel data to its size: some writers pad it, and pydicom would warn in every thread's place."""
     if not data_set.file_meta.TransferSyntaxUID.is_encapsulated:
         values = data_set.Rows * data_set.Columns * data_set.SamplesPerPixel * int(data_set.get("NumberOfFrames") or 1)
-        size = values * data_set.BitsAllocated // 8
+        size = (values * data_set.BitsAllocated + 7) // 8
         if len(data_set.PixelData) > size + size % 2:
             data_set.PixelData = data_set.PixelData[: size + size % 2]

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from pydicom.uid import UID
 
+from dicomnode.dicom import segment_facts, segmentations
 from dicomnode.dicom.exam_evidence import reconsider
 from dicomnode.dicom.frames import Frame, frames_of
 from dicomnode.dicom.geometry import Plane, geometry_of, order, plane_of, refuse
@@ -34,10 +35,18 @@ def stacks(headers: Sequence[InstanceHeader]) -> tuple[Stack, ...]:
         instead of a geometry. ``facts`` are those of the first slice, and ``NumberOfSlices``.
     """
     by_series: defaultdict[str, list[Frame]] = defaultdict(list)
+    labelled: list[InstanceHeader] = []
     for header in {header.sop_instance_uid: header for header in headers}.values():
-        by_series[header.series_instance_uid] += frames_of(header)
+        if header.sop_class_uid in segment_facts.CLASSES:
+            labelled.append(header)
+        else:
+            by_series[header.series_instance_uid] += frames_of(header)
     found = [_stack(part, marks) for series in by_series.values() for part, marks in split(in_uid_order(series))]
-    return tuple(sorted(reconsider(found), key=_reading_order))
+    numbers = {
+        stack.series_instance_uid: f"series {stack.facts.get('SeriesNumber', 'without number')}" for stack in found
+    }
+    drawn = [segmentations.stack_of(header, numbers) for header in labelled]
+    return tuple(sorted([*reconsider(found), *drawn], key=_reading_order))
 
 
 def not_a_slice(frame: Frame) -> str:

@@ -62,6 +62,26 @@ class Advice:
     acknowledged: datetime | None = None
 
 
+class Hindsight(StrEnum):
+    """How right an advice was, once it is known what the patient had."""
+
+    SPARED = "rightly spared"
+    MISSED = "spared on a positive exam"
+    GIVEN = "rightly recommended"
+    NEEDLESS = "recommended on a negative exam"
+
+
+def hindsight(kind: AdviceKind | None, positive: bool | None) -> Hindsight | None:
+    """Score an advice by the outcome of its exam; None while that is unknown, and where nothing was foretold."""
+    if positive is None:
+        return None
+    if kind is AdviceKind.MAY_BE_OMITTED:
+        return Hindsight.MISSED if positive else Hindsight.SPARED
+    if kind is AdviceKind.RECOMMENDED:
+        return Hindsight.GIVEN if positive else Hindsight.NEEDLESS
+    return None
+
+
 def counted(advice: Advice, deadline: datetime) -> Advice:
     """The inputs are complete: from now on a nearer deadline counts, and the first one that was set stays."""
     if advice.counting or advice.kind is not None:

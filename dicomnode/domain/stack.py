@@ -1,4 +1,4 @@
-"""A stack: the images of one series that form one volume. The unit that roles are given to."""
+"""A stack: the images of one series that form one volume, or a segmentation of them. The unit roles are given to."""
 
 from __future__ import annotations
 
@@ -101,3 +101,7 @@ class Stack:
     role: RoleDecision
     notes: tuple[str, ...] = ()
     """What is unusual about the images and no reason to refuse them."""
+    is_segmentation: bool = False
+    """These are labels and no images."""
+    made_on: tuple[SeriesInstanceUID, ...] = ()
+    """Of a segmentation: the series whose images it labels."""

@@ -86,6 +86,10 @@ def check_sources(sources: Sources, work: Work) -> None:
         for header in headers:
             if different := differing(header, sources.first, keywords):
                 raise CheckFailed(f"the input images differ in {', '.join(different)}; no result may speak for both")
+    for segmentation in sources.segmentations.values():
+        stated = [keyword for keyword in ("StudyInstanceUID", *PERSON) if segmentation.get(keyword)]
+        if different := differing(segmentation, sources.first, [k for k in stated if sources.first.get(k)]):
+            raise CheckFailed(f"a segmentation differs from the input images in {', '.join(different)}")
     for role, headers in sources.by_role.items():
         geometry = work.geometry[role]
         if len(headers) != geometry.shape[0]:
@@ -136,7 +140,7 @@ def check(results: Sequence[ResultObject], contents: Contents, context: Context,
     known = {
         str(instance.SOPInstanceUID): str(instance.SOPClassUID)
         for instance in (
-            *context.sources.every(),
+            *context.sources.everything(),
             *datasets.values(),
             *([context.replaces] if context.replaces else []),
         )

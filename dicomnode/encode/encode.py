@@ -62,7 +62,7 @@ def encode(findings: Sequence[Finding], work: Work) -> tuple[ResultObject, ...]:
     check_sources(headers, work)
     replaces = sources.read_header(work.replaces) if work.replaces else None
     check_replaced(replaces, headers)
-    context = Context(work=work, sources=headers, moment=times.newest(headers.every()), replaces=replaces)
+    context = Context(work=work, sources=headers, moment=times.newest(headers.everything()), replaces=replaces)
     contents = contents_of.sort(findings, work, headers)
     series = wanted(plan(work, contents.forms(work.spec.title)), work.kinds)
     try:

@@ -30,6 +30,7 @@ _GROUP = CodedConcept("126200", "DCM", "Image Library Group")
 _SOURCE = CodedConcept("260753009", "SCT", "Source")
 _MODALITY = CodedConcept("121139", "DCM", "Modality")
 _MAGNETIC_RESONANCE = CodedConcept("MR", "DCM", "Magnetic Resonance")
+_SEGMENTATION = CodedConcept("SEG", "DCM", "Segmentation")
 _FRAME_OF_REFERENCE = CodedConcept("112227", "DCM", "Frame of Reference UID")
 _ROWS = CodedConcept("110910", "DCM", "Pixel Data Rows")
 _COLUMNS = CodedConcept("110911", "DCM", "Pixel Data Columns")
@@ -54,12 +55,24 @@ _COSINE = CodedConcept("{-1:1}", "UCUM", "{-1:1}")
 
 
 def build(context: Context) -> ContainerContentItem:
-    """The library: one group for each input role."""
+    """The library: one group for each input role, and one for each segmentation."""
     library = _container(_LIBRARY)
     for role, headers in context.sources.by_role.items():
         if headers:
             library.ContentSequence.append(_group(headers, context.work.geometry[role]))
+    for segmentation in context.sources.segmentations.values():
+        library.ContentSequence.append(_labels(segmentation))
     return library
+
+
+def _labels(segmentation: Dataset) -> ContainerContentItem:
+    """A received segmentation that was used: what it is, and the frame of reference it lies in."""
+    group, acquired = _container(_GROUP), RelationshipTypeValues.HAS_ACQ_CONTEXT
+    group.ContentSequence.append(CodeContentItem(_MODALITY, _SEGMENTATION, acquired))
+    if segmentation.get("FrameOfReferenceUID"):
+        group.ContentSequence.append(UIDRefContentItem(_FRAME_OF_REFERENCE, segmentation.FrameOfReferenceUID, acquired))
+    group.ContentSequence.append(_entry(segmentation))
+    return group
 
 
 def _group(headers: Sequence[Dataset], geometry: Geometry) -> ContainerContentItem:

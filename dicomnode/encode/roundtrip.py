@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from pydicom import Dataset
 
+from dicomnode.dicom.segment_descriptions import described
 from dicomnode.encode import grid, kos, pdf, pm, references, rtstruct, sc, sr
 from dicomnode.encode.contents import Contents
 from dicomnode.encode.context import Context
@@ -44,6 +45,9 @@ def segmentation(dataset: Dataset, finding: Segmentation, context: Context) -> N
         labels[number][plane.astype(bool)] = identification[0].ReferencedSegmentNumber
     if not np.array_equal(labels, finding.labels):
         raise CheckFailed("SEG: the mask does not read back as it was given")
+    sides = [one.side for one in described(dataset).values()]
+    if sides != [segment.side for segment in finding.segments]:
+        raise CheckFailed("SEG: the sides of the segments do not read back as they were given")
 
 
 def contours(dataset: Dataset, finding: Segmentation, context: Context) -> None:

@@ -8,8 +8,9 @@ from highdicom.seg import Segmentation as SegmentationImage
 from pydicom import Dataset
 
 from dicomnode.encode import algorithm, frames, grid, uids
-from dicomnode.encode.context import Context, body_part, constructor_arguments, stamp
+from dicomnode.encode.context import Context, body_part, coded, constructor_arguments, stamp
 from dicomnode.encode.series import Series
+from dicomnode.sdk.codes import SIDES
 from dicomnode.sdk.findings import Segment, Segmentation
 
 BINARY = "1.2.840.10008.5.1.4.1.1.66.4"
@@ -34,6 +35,10 @@ def build(finding: Segmentation, context: Context, series: Series) -> Dataset:
     frames.resolve(image, headers)
     # highdicom describes a segment 0 "Background", which shifts colours in viewers; the padding value says it already.
     image.SegmentSequence = [item for item in image.SegmentSequence if item.SegmentNumber]
+    for item, segment in zip(image.SegmentSequence, finding.segments, strict=True):
+        if segment.side:
+            kind, side = item.SegmentedPropertyTypeCodeSequence[0], SIDES[segment.side]
+            kind.SegmentedPropertyTypeModifierCodeSequence = [coded(side.value, side.scheme, side.meaning)]
     stamp(image, context, series)
     body_part(image, headers[0])
     if not image.get("Laterality"):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from pydicom import DataElement, Dataset, dcmread
@@ -91,6 +91,8 @@ class Sources:
     by_role: Mapping[str, tuple[Dataset, ...]]
     priors: frozenset[str] = frozenset()
     """Roles filled from an earlier study."""
+    segmentations: Mapping[str, Dataset] = field(default_factory=dict)
+    """Headers of the received segmentations that were used, by role."""
 
     @property
     def first(self) -> Dataset:
@@ -101,6 +103,10 @@ class Sources:
         """All headers, each instance once; the exam's own first: the first one names the study."""
         own_first = sorted(self.by_role, key=lambda role: role in self.priors)
         return tuple({str(h.SOPInstanceUID): h for role in own_first for h in self.by_role[role]}.values())
+
+    def everything(self) -> tuple[Dataset, ...]:
+        """All that the results come from: :meth:`every` image, and the segmentations."""
+        return (*self.every(), *self.segmentations.values())
 
 
 def read(work: Work) -> Sources:
@@ -120,6 +126,7 @@ def read(work: Work) -> Sources:
             for role, paths in work.inputs.items()
         },
         priors=priors,
+        segmentations={role: read_header(path) for role, path in work.segmentations.items()},
     )
 
 

@@ -11,6 +11,7 @@ from highdicom.sr import (
     CodedConcept,
     ContentItem,
     DeviceObserverIdentifyingAttributes,
+    FindingSite,
     MeasurementReport,
     MeasurementsAndQualitativeEvaluations,
     ObservationContext,
@@ -34,7 +35,7 @@ from dicomnode.encode.contents import Contents
 from dicomnode.encode.context import MANUFACTURER, Context, stamp
 from dicomnode.encode.seg import segment_numbers, tracking_uid
 from dicomnode.encode.series import Series
-from dicomnode.sdk.codes import CAUTION, Code
+from dicomnode.sdk.codes import CAUTION, SIDES, Code
 from dicomnode.sdk.findings import Measurement, QualitativeEvaluation, Recommendation, Segment, Segmentation
 
 MARK = {
@@ -64,7 +65,7 @@ def build(contents: Contents, context: Context, series: Series, segmentations: S
         Those of ``contents``, written, in the same order; the report refers to them and to the sources.
     """
     root = _tree(contents, context, segmentations)[0]
-    report = document.report(root, [*context.sources.every(), *segmentations], context.replaces)
+    report = document.report(root, [*context.sources.everything(), *segmentations], context.replaces)
     stamp(report, context, series)
     return report
 
@@ -120,6 +121,8 @@ def _segment_group(
         "algorithm_id": algorithm.for_reports(context.work),
         "measurements": _measurements(contents, segment.label),
     }
+    if segment.side:
+        said["finding_sites"] = [FindingSite(concept(segment.type), laterality=concept(SIDES[segment.side]))]
     slices = np.flatnonzero((finding.labels == number).any(axis=(1, 2)))
     group: _SegmentGroup
     if len(slices) == 1:

@@ -47,6 +47,11 @@ def device(plugin: str, version: str) -> str:
     return _uid("device", plugin, version)
 
 
+def workitem(study: str, advice: str) -> str:
+    """UID of the work item that one advice on a study calls for."""
+    return _uid("workitem", study, advice)
+
+
 def rejection(reason: str, *names: str) -> str:
     """UID of a note that rejects these instances for this reason."""
     return _uid("rejection", reason, *names)

@@ -36,7 +36,7 @@ def build(contents: Contents, context: Context, series: Series) -> Dataset:
     """Write the report."""
     root = _section(_TITLE, is_root=True)
     root.ContentSequence.extend(_lines(contents, context))
-    report = document.report(root, context.sources.every())
+    report = document.report(root, context.sources.everything())
     stamp(report, context, series)
     return report
 

@@ -28,6 +28,8 @@ class Work:
     """Input role to its DICOM files, one for each slice, in the order of the grid's slices."""
     frames: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     """Input role to the frame number of each slice in its file; empty where the files are single frames."""
+    segmentations: Mapping[str, Path] = field(default_factory=dict)
+    """The received segmentations that were used, by role."""
     geometry: Mapping[str, Geometry]
     """Input role to its grid."""
     kinds: frozenset[ResultKind]

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from sqlalchemy import func, select
 
-from dicomnode.domain.advice import Advice, AdviceKind, Origin
+from dicomnode.domain.advice import Advice, AdviceKind, Hindsight, Origin, hindsight
 from dicomnode.domain.exam import ExamState
 from dicomnode.domain.identity import StudyInstanceUID
 from dicomnode.domain.instance import Facts
@@ -16,6 +16,7 @@ from dicomnode.domain.task import TaskState
 from dicomnode.index.database import Transaction
 from dicomnode.index.schema import EventRow, ExamRow, InstanceRow, PatientRow, SeriesRow, StudyRow, TaskRow
 from dicomnode.index.schema_advice import AdviceRow
+from dicomnode.index.schema_monitor import OutcomeRow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,6 +125,31 @@ def recent(session: Transaction, since: datetime) -> list[Advice]:
     """Every advice that is awaited, or was stated since a moment."""
     rows = session.scalars(select(AdviceRow).where((AdviceRow.kind == "") | (AdviceRow.stated >= since)))
     return [_advice(row) for row in rows]
+
+
+def outcomes(session: Transaction) -> dict[StudyInstanceUID, bool]:
+    """What turned out to be true of advised exams, by the outcomes imported for the plugin that advised."""
+    rows = session.execute(
+        select(AdviceRow.study_instance_uid, OutcomeRow.positive)
+        .join(TaskRow, TaskRow.task_id == AdviceRow.task_id)
+        .join(
+            OutcomeRow,
+            (OutcomeRow.study_instance_uid == AdviceRow.study_instance_uid) & (OutcomeRow.plugin == TaskRow.plugin),
+        )
+    )
+    return {StudyInstanceUID(study): positive for study, positive in rows}
+
+
+def score(session: Transaction, studies: Iterable[StudyInstanceUID], now: datetime) -> list[Hindsight]:
+    """Add to the trail of these studies how right their advice was, by the outcomes that are known now."""
+    known, scores = outcomes(session), []
+    for study in studies:
+        row = session.get(AdviceRow, study)
+        found = hindsight(AdviceKind(row.kind), known.get(study)) if row is not None and row.kind else None
+        if row is not None and found is not None:
+            note(session, _advice(row), f"in hindsight: {found}", now)
+            scores.append(found)
+    return scores
 
 
 def between(session: Transaction, first: datetime, last: datetime) -> list[Advice]:

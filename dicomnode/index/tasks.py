@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import datetime
 
@@ -28,6 +28,8 @@ from dicomnode.index.schema import (
     TaskInputRow,
     TaskRow,
 )
+
+_NOT_USED = ": not used: "
 
 
 def plan(
@@ -62,7 +64,7 @@ def plan(
             ledger.supersede(session, row.task_id, superseded=False)
             _queue_again(row)
         else:
-            row.exam, row.notes = exam_id, list(task.notes)
+            row.exam, row.notes = exam_id, [*task.notes, *_unused(row)]
             continue
         row.exam, row.notes = exam_id, list(task.notes)
         submit.append((task.task_id, row.attempt))
@@ -218,7 +220,13 @@ def finish(
     peers = tuple(name for name, kinds in routes if deliveries.queue(session, task_id, name, kinds, now))
     kinds = Counter(session.scalars(select(ObjectRow.kind).where(ObjectRow.task_id == task_id)))
     summary = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
-    _end(session, row, TaskState.DONE, f"{summary} for {', '.join(peers) or 'no destination'}", now)
+    _end(
+        session,
+        row,
+        TaskState.DONE,
+        "; ".join([f"{summary} for {', '.join(peers) or 'no destination'}", *_unused(row)]),
+        now,
+    )
     return peers
 
 
@@ -253,6 +261,17 @@ def retry(session: Transaction, task_id: Digest, now: datetime) -> int | None:
     session.add(EventRow(at=now, study_instance_uid=row.study_instance_uid, subject="task", text="retried by hand"))
     settle(session, task_id)
     return row.attempt
+
+
+def note_unused(session: Transaction, task_id: Digest, reasons: Mapping[str, str]) -> None:
+    """Add to what is said of a task's inputs why it goes without some of them, by role."""
+    row = _hold(session, task_id)
+    lines = [f"{role}{_NOT_USED}{reason}" for role, reason in reasons.items()]
+    row.notes = list(dict.fromkeys([*row.notes, *lines]))
+
+
+def _unused(row: TaskRow) -> list[str]:
+    return [line for line in row.notes if _NOT_USED in line]
 
 
 def running(session: Transaction) -> list[tuple[Digest, int]]:

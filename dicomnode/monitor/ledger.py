@@ -7,6 +7,7 @@ from datetime import datetime
 
 from dicomnode.dicom.frames import classic
 from dicomnode.dicom.physics import fat_saturation, number
+from dicomnode.dicom.segment_facts import CLASSES
 from dicomnode.domain.decision import Freeze, LedgerEntry, Model, Tags
 from dicomnode.domain.instance import Facts
 from dicomnode.domain.task import Input, Task
@@ -20,8 +21,9 @@ def entries(
     task: Task, findings: Sequence[Finding], now: datetime, freezes: Sequence[Freeze] = ()
 ) -> tuple[LedgerEntry, ...]:
     """One entry for each decision among a task's findings, in their order."""
-    inputs = {entry.role: tags(entry) for entry in task.inputs}
-    first = task.inputs[0].instances[0]
+    images = [entry for entry in task.inputs if entry.instances[0].header.sop_class_uid not in CLASSES]
+    inputs = {entry.role: tags(entry) for entry in images}
+    first = images[0].instances[0]
     made = []
     for decision in findings:
         if isinstance(decision, Decision):

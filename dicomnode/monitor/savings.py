@@ -1,11 +1,11 @@
-"""What advice on contrast has come to, month by month: what was advised, followed and saved."""
+"""What advice on contrast has come to, month by month: what was advised, followed, saved, and how right it was."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from dicomnode.domain.advice import Advice, AdviceKind
+from dicomnode.domain.advice import Advice, AdviceKind, Hindsight, hindsight
 from dicomnode.economics import Prices
 
 
@@ -15,6 +15,13 @@ class Followed:
 
     advice: Advice
     enhanced: bool
+    positive: bool | None = None
+    """What the patient had by the imported outcomes; None while nobody has said."""
+
+    @property
+    def hindsight(self) -> Hindsight | None:
+        """How right the advice was."""
+        return hindsight(self.advice.kind, self.positive)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +45,8 @@ class Month:
     """In the currency of the prices, saved."""
     millilitres: float
     """Of contrast agent, not given."""
+    hindsight: dict[str, int]
+    """Exams with a known outcome by how right their advice was."""
 
 
 def months(found: Sequence[Followed], prices: Prices, millilitres: float) -> tuple[Month, ...]:
@@ -56,7 +65,7 @@ def months(found: Sequence[Followed], prices: Prices, millilitres: float) -> tup
 
 
 def _month(month: str, found: Sequence[Followed], prices: Prices, millilitres: float) -> Month:
-    kinds = [one.advice.kind for one in found]
+    kinds, seen = [one.advice.kind for one in found], [one.hindsight for one in found]
     spared = [one for one in found if one.advice.kind is AdviceKind.MAY_BE_OMITTED]
     omitted = sum(not one.enhanced and one.advice.acknowledged is not None for one in spared)
     seconds = prices.enhanced_seconds - prices.unenhanced_seconds
@@ -70,4 +79,5 @@ def _month(month: str, found: Sequence[Followed], prices: Prices, millilitres: f
         minutes=omitted * seconds / 60,
         cost=omitted * (prices.enhanced - prices.unenhanced),
         millilitres=omitted * millilitres,
+        hindsight={known.value: seen.count(known) for known in Hindsight if known in seen},
     )

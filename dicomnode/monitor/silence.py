@@ -50,7 +50,7 @@ def silence(arrivals: Sequence[datetime], now: datetime) -> Silence | None:
 
 
 def streams(stacks: Iterable[Stack], instances: Iterable[Instance]) -> set[Stream]:
-    """The streams that an exam's volumes came along."""
+    """The streams that an exam's volumes came along; who draws on them sends when it pleases."""
     senders = {instance.header.sop_instance_uid: instance.calling_aet for instance in instances}
     return {
         Stream(
@@ -59,7 +59,7 @@ def streams(stacks: Iterable[Stack], instances: Iterable[Instance]) -> set[Strea
             protocol=_text(stack, "ProtocolName"),
         )
         for stack in stacks
-        if stack.geometry is not None
+        if stack.geometry is not None and not stack.is_segmentation
     }
 
 

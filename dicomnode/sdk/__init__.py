@@ -25,6 +25,7 @@ from dicomnode.sdk.findings import (
     Segment,
     Segmentation,
 )
+from dicomnode.sdk.labels import LabelledSegment, Labels
 from dicomnode.sdk.model import Domain, Model, ModelSlot, Weights
 from dicomnode.sdk.spec import (
     SDK_VERSION,
@@ -52,6 +53,8 @@ __all__ = [
     "FactValue",
     "Finding",
     "InputRole",
+    "LabelledSegment",
+    "Labels",
     "Layer",
     "Learning",
     "Match",

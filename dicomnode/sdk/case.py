@@ -8,6 +8,7 @@ from typing import Protocol
 
 from dicomnode.errors import Unsuitable
 from dicomnode.sdk.facts import FactValue
+from dicomnode.sdk.labels import Labels
 from dicomnode.sdk.model import Model
 from dicomnode.sdk.spec import ParameterValue
 from dicomnode.sdk.volume import Volume
@@ -23,6 +24,10 @@ class Case:
     """What is known of the patient, of what the plugin asks for; what has no entry is unknown, not normal."""
     models: Mapping[str, Model] = field(default_factory=dict)
     """By slot."""
+    segmentations: Mapping[str, Labels] = field(default_factory=dict)
+    """Received segmentations by role, each on the grid of the input it was made on."""
+    left_out: Mapping[str, str] = field(default_factory=dict)
+    """Optional roles whose segmentation came and cannot be used, with the reason, in words for the report."""
     candidates: Mapping[str, Model] = field(default_factory=dict)
     """By slot: models on trial beside those that speak. What they say is a ``Decision`` with ``shadow``."""
 

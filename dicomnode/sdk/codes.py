@@ -46,6 +46,13 @@ ANATOMICAL_STRUCTURE = Code("91723000", "SCT", "Anatomical Structure")
 TISSUE = Code("85756007", "SCT", "Tissue")
 LIVER = Code("10200004", "SCT", "Liver")
 
+# on which side it lies (CID 244)
+SIDES = {
+    "L": Code("7771000", "SCT", "Left"),
+    "R": Code("24028007", "SCT", "Right"),
+    "B": Code("51440002", "SCT", "Right and left"),
+}
+
 # how an image was derived (CID 7203)
 SPATIAL_RESAMPLING = Code("113085", "DCM", "Spatial resampling")
 

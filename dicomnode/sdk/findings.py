@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dicomnode.sdk.codes import Code
+from dicomnode.sdk.labels import Side
 
 Colour = tuple[int, int, int]
 """Red, green, blue, 0 to 255."""
@@ -30,6 +31,8 @@ class Segment:
     type: Code
     """Segmented property type (CID 7151 and others)."""
     colour: Colour = (255, 200, 80)
+    side: Side = ""
+    """Laterality of the structure: written as modifier of the type, and into the finding site of its measurements."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

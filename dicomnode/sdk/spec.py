@@ -76,6 +76,10 @@ class InputRole:
     """Role with which this one must share the frame of reference."""
     same_grid_as: str = ""
     """Role with which this one must share every voxel position (within 0.1 mm)."""
+    segments_of: str = ""
+    """Filled by a Segmentation that was made on the images in this role, or on images that the plugin binds to their
+    grid: ask the case for ``segmentations[role]``. ``match`` may ask for ``SegmentTypes``, written
+    ``10200004^SCT``. Such roles come after all others."""
 
 
 def member_name(role: str, number: int) -> str:
@@ -246,6 +250,11 @@ class PluginSpec:
         )
 
 
+def labelled(spec: PluginSpec) -> dict[str, str]:
+    """The roles that segmentations fill, with the role on whose grid the labels are given."""
+    return {role.role: role.segments_of for role in spec.inputs if role.segments_of}
+
+
 def is_prior(spec: PluginSpec, name: str) -> bool:
     """Whether a volume of this name comes from an earlier study."""
     return any(role.role == role_of(name) and role.from_prior is not None for role in spec.inputs)
@@ -263,10 +272,22 @@ def _check_inputs(spec: PluginSpec) -> None:
                 raise ValueError(f"role {role.role!r} refers to unknown role {other!r}")
         if role.from_prior is not None and (role.same_frame_as or role.same_grid_as):
             raise ValueError(f"role {role.role!r} is from a prior: studies share no frame of reference")
+        if role.segments_of:
+            _check_segments(role, spec.inputs)
+        elif any(other.segments_of for other in spec.inputs[: roles.index(role.role)]):
+            raise ValueError(f"role {role.role!r} must stand before those that segmentations fill")
     if all(role.from_prior is not None for role in spec.inputs):
         raise ValueError("a plugin needs an input from the exam itself, not from priors alone")
     if spec.level == "series" and spec.inputs[0].many:
         raise ValueError("a plugin of level 'series' runs on each volume alone: its first role cannot take many")
+
+
+def _check_segments(role: InputRole, inputs: tuple[InputRole, ...]) -> None:
+    images = next((other for other in inputs if other.role == role.segments_of), None)
+    if images is None or images.segments_of or images.many or images.from_prior is not None or not images.required:
+        raise ValueError(f"role {role.role!r} must lie on a required role of one volume of the exam itself")
+    if role.many or role.from_prior is not None or role.same_frame_as or role.same_grid_as or role.square_pixels:
+        raise ValueError(f"role {role.role!r} is filled by one segmentation of the exam, bound by segments_of alone")
 
 
 def _check_entry(entry: str) -> None:

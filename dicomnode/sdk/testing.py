@@ -149,6 +149,7 @@ def _case(spec: PluginSpec, *, noise: float) -> Case:
     volumes = {
         name: synthetic_volume(signal=0.0, noise=noise, seed=number, acquisition={"EchoTime": 2.3 * (number + 1)})
         for number, role in enumerate(spec.inputs)
+        if not role.segments_of
         for name in ((member_name(role.role, 1), member_name(role.role, 2)) if role.many else (role.role,))
     }
     return Case(volumes=volumes, parameters=spec.resolve({}))
@@ -159,6 +160,8 @@ def _run(spec: PluginSpec, case: Case) -> tuple[list[Finding], dict[str, bytes]]
     with TemporaryDirectory() as name:
         directory = Path(name)
         wire.write_case(directory, case.volumes, case.parameters, case.facts)
+        if case.segmentations or case.left_out:
+            wire.write_segmentations(directory, case.segmentations, case.left_out)
         if case.models or case.candidates:
             wire.write_models(directory, case.models, case.candidates)
         run_case(spec.entry, directory, spec.resources.cpus)

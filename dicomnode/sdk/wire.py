@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 from types import UnionType
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +16,7 @@ from dicomnode.errors import BadFinding
 from dicomnode.sdk.case import Case
 from dicomnode.sdk.facts import FactValue, checked
 from dicomnode.sdk.findings import Finding
+from dicomnode.sdk.labels import LabelledSegment, Labels
 from dicomnode.sdk.model import Model
 from dicomnode.sdk.spec import SDK_VERSION, ParameterValue
 from dicomnode.sdk.verify import verify
@@ -23,6 +24,7 @@ from dicomnode.sdk.volume import Volume
 
 CASE = "case.json"
 MODELS = "models.json"
+SEGMENTATIONS = "segmentations.json"
 FINDINGS = "findings.json"
 
 _LARGEST_ARRAY = 4 << 30
@@ -57,6 +59,16 @@ def write_case(
     _write(directory / CASE, case)
 
 
+def write_segmentations(directory: Path, segmentations: Mapping[str, Labels], left_out: Mapping[str, str]) -> None:
+    """Add the received segmentations of a case: ``segmentations.json`` and one ``.npy`` for each."""
+    entries = {}
+    for role, labels in sorted(segmentations.items()):
+        name = f"{role}.npy"
+        np.save(directory / name, labels.array, allow_pickle=False)
+        entries[role] = {"array": name, "on": labels.on, "segments": labels.segments}
+    _write(directory / SEGMENTATIONS, {"segmentations": entries, "left_out": dict(sorted(left_out.items()))})
+
+
 def write_models(directory: Path, models: Mapping[str, Model], candidates: Mapping[str, Model]) -> None:
     """Add the models of a case: ``models.json``, which names files of weights and their digests."""
     said = {"models": models, "candidates": candidates}
@@ -84,13 +96,32 @@ def read_case(directory: Path) -> Case:
     }
     facts = {name: checked(name, value) for name, value in data.get("facts", {}).items()}
     models = _models(directory / MODELS)
+    segmentations, left_out = _segmentations(directory)
     return Case(
         volumes=volumes,
         parameters=data["parameters"],
         facts=facts,
         models=models.get("models", {}),
+        segmentations=segmentations,
+        left_out=left_out,
         candidates=models.get("candidates", {}),
     )
+
+
+def _segmentations(directory: Path) -> tuple[dict[str, Labels], dict[str, str]]:
+    file = directory / SEGMENTATIONS
+    if not file.exists():
+        return {}, {}
+    said = json.loads(file.read_text(encoding="utf-8"))
+    labels = {
+        role: Labels(
+            on=entry["on"],
+            array=np.load(directory / entry["array"], allow_pickle=False),
+            segments=tuple(_built(LabelledSegment, segment, directory) for segment in entry["segments"]),
+        )
+        for role, entry in said["segmentations"].items()
+    }
+    return labels, said["left_out"]
 
 
 def _models(file: Path) -> dict[str, dict[str, Model]]:
@@ -181,6 +212,8 @@ def _built(wanted: Any, value: Any, directory: Path) -> Any:
     if origin is tuple and isinstance(value, list):
         kinds = parts[:1] * len(value) if parts[-1] is Ellipsis else parts
         return tuple(_built(kind, part, directory) for kind, part in zip(kinds, value, strict=True))
+    if origin is Literal and value in parts:
+        return value
     if origin is Mapping and isinstance(value, dict):
         return {_built(parts[0], name, directory): _built(parts[1], part, directory) for name, part in value.items()}
     if origin is UnionType:

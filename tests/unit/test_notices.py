@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pydicom import Dataset
 
 from dicomnode.advice_settings import AdviceSettings, NoticeSettings
 from dicomnode.domain.advice import Advice, AdviceKind, Origin, acknowledge, state
@@ -81,6 +85,59 @@ def test_a_stated_advice_is_told_once_kept(site: Site, port: int) -> None:
     assert site.trail()[-1] == "told ris"
     site.begin(notices, acknowledge(STATED, AdviceKind.MAY_BE_OMITTED, "A", at(7)))
     assert len(site.submitted) == 1
+
+
+@pytest.fixture
+def worklist(site: Site) -> Iterator[int]:
+    """A server that takes work items, each once."""
+    known: set[str] = set()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            (item,) = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            uid = item["00080018"]["Value"][0]
+            site.heard.append(f"{self.path} {self.headers['Content-Type']} {item['00741204']['Value'][0]}")
+            self.send_response(409 if uid in known else 201)
+            known.add(uid)
+            Dataset.from_json(item)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+    thread.start()
+    yield server.server_port
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+def test_a_work_item_is_created_once_for_the_advice_that_is_asked_for(site: Site, worklist: int) -> None:
+    base = f"http://127.0.0.1:{worklist}/dicom-web"
+    to = NoticeSettings(name="worklist", workitems=base, advice=("ADV_CONTRAST",))
+    settings = Settings(notices=(to,), advice=AdviceSettings(notice_hosts=("127.0.0.1",)))
+    notices = Notices(settings, site.database, site, lambda: at(site.second))  # type: ignore[arg-type]
+    site.begin(notices, STATED)
+    notices.tell(STUDY, "worklist", 1)
+    assert (site.submitted, site.heard) == ([], []), "nobody asked for that advice"
+    site.begin(notices, state(AWAITED, AdviceKind.RECOMMENDED, "why", Origin.PLUGIN, at(5)))
+    assert site.submitted == [((STUDY, "worklist", 1), 0.0)]
+    notices.tell(STUDY, "worklist", 1)
+    notices.tell(STUDY, "worklist", 1)
+    said = "/dicom-web/workitems application/dicom+json Contrast recommended: administer gadolinium"
+    assert site.heard == [said, said]
+    assert site.trail()[-2:] == ["told worklist", "told worklist"]
+
+
+def test_a_worklist_that_is_down_is_tried_again_later(site: Site) -> None:
+    to = NoticeSettings(name="worklist", workitems=f"http://127.0.0.1:{free_port()}")
+    settings = Settings(notices=(to,), advice=AdviceSettings(notice_hosts=("127.0.0.1",)))
+    notices = Notices(settings, site.database, site, lambda: at(site.second))  # type: ignore[arg-type]
+    site.begin(notices, STATED)
+    notices.tell(STUDY, "worklist", 1)
+    assert [arguments for arguments, _ in site.submitted] == [(STUDY, "worklist", 1), (STUDY, "worklist", 2)]
 
 
 def test_a_receiver_that_is_down_is_tried_again_later(site: Site) -> None:

@@ -277,3 +277,22 @@ def test_a_plugin_that_cannot_advise_ends_in_the_ordered_protocol(
     world.pipeline.execute(TASK.task_id, 1)
     (said,) = board.shown()
     assert (said.kind, said.reason) == (AdviceKind.STANDARD_PROTOCOL, reason)
+
+
+@pytest.mark.parametrize(
+    ("required", "outcome", "reason"),
+    [
+        (False, Outcome.DONE, "zoo done: 1 SR for pacs; mask: not used: its segments overlap"),
+        (True, Outcome.NOT_APPLICABLE, "zoo not applicable: mask cannot be used: its segments overlap"),
+    ],
+)
+def test_a_segmentation_that_cannot_be_used_once_it_is_read(
+    world: World, monkeypatch: pytest.MonkeyPatch, required: bool, outcome: Outcome, reason: str
+) -> None:
+    zoo = spec("mean")
+    role = replace(zoo.inputs[0], role="mask", match=(), required=required, segments_of=zoo.inputs[0].role)
+    asks = Enabled(spec=replace(zoo, version="1", inputs=(*zoo.inputs, role)), parameters={})
+    monkeypatch.setitem(world.parts.plugins, "zoo", asks)  # type: ignore[arg-type]
+    world.workers.left_out = {"mask": "its segments overlap"}
+    _executed(world, monkeypatch, result("7.1", "SR"))
+    assert world.series() == (outcome, reason)

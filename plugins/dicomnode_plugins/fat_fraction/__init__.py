@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dicomnode.sdk import InputRole, Match, Parameter, PluginSpec, Resources
-from dicomnode_plugins.fat_fraction.codes import MULTISPECTRAL_PROCESSING
+from dicomnode_plugins.fat_fraction.codes import DRAWN, MULTISPECTRAL_PROCESSING
 
 _MAGNETIC_RESONANCE = Match(keyword="Modality", op="eq", value="MR")
 _NOT_FAT_SATURATED = Match(
@@ -12,12 +12,12 @@ _NOT_FAT_SATURATED = Match(
 
 SPEC = PluginSpec(
     name="fat_fraction",
-    version="0.3.0",
+    version="0.4.0",
     title="Dual-echo signal fat fraction",
     intended_use=(
         "Research: maps the signal fat fraction, 0 to 50 %, of an in-phase and an opposed-phase gradient echo of the "
-        "same breath-hold and reads it in a proposed liver outline. Not a proton density fat fraction, not for "
-        "diagnosis."
+        "same breath-hold and reads it in a proposed or received liver outline. Not a proton density fat fraction, not "
+        "for diagnosis."
     ),
     status="research",
     inputs=(
@@ -41,6 +41,12 @@ SPEC = PluginSpec(
             match=(Match(keyword="Role", op="eq", value="hepatobiliary-phase"), _MAGNETIC_RESONANCE),
             required=False,
             same_frame_as="in_phase",
+        ),
+        InputRole(
+            role="drawn",
+            match=(Match(keyword="SegmentTypes", op="contains", value=tuple(f"{c.value}^{c.scheme}" for c in DRAWN)),),
+            required=False,
+            segments_of="in_phase",
         ),
     ),
     produces=(

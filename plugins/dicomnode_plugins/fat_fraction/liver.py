@@ -54,6 +54,12 @@ def propose(scene: Scene) -> Proposal:
     return min(proposals, key=lambda proposal: len(proposal.quality.failed))
 
 
+def of_mask(scene: Scene, mask: Mask) -> Proposal:
+    """A mask that somebody else has drawn, with its core, through the same gate; (z, y, x) on the scene's grid."""
+    core = measurable_core(mask, scene.in_phase, scene)
+    return Proposal(mask=mask, core=core, quality=gates.judge(scene, mask, core))
+
+
 def measurable_core(mask: Mask, in_phase: FloatArray, scene: Scene) -> Mask:
     """The mask without its rim and without what differs from its surroundings, such as vessels."""
     core = morphology.eroded(mask, _RIM, scene.spacing)

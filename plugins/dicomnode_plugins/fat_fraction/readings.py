@@ -56,7 +56,7 @@ def of_liver(
             of=LIVER,
             decimals=0,
         ),
-        QualitativeEvaluation(name=codes.CAUTION, value=PROPOSAL, of=LIVER),
+        *([] if organs.is_given else [QualitativeEvaluation(name=codes.CAUTION, value=PROPOSAL, of=LIVER)]),
         *_cut_off(organs.liver, in_phase),
         *_fold_over(percent, organs.core, LIVER),
         *_reference(percent, organs.spleen, in_phase, opposed),
@@ -86,6 +86,11 @@ def described(percent: FloatArray, read: Mask, voxel_volume: float, of: str) -> 
         Measurement(name=VOLUME, value=volume, unit=CUBIC_CENTIMETER, of=of, decimals=0),
         Measurement(name=codes.MEASURABLE, value=measurable, unit=PERCENT, of=of, decimals=1),
     ]
+
+
+def area(value: float, of: str) -> Measurement:
+    """Area of a region on one slice, cm2."""
+    return Measurement(name=codes.AREA, value=value, unit=codes.SQUARE_CENTIMETER, of=of, decimals=3)
 
 
 def _cut_off(liver: Mask, in_phase: Volume) -> list[Finding]:

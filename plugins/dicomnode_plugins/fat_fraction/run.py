@@ -14,6 +14,7 @@ from dicomnode.sdk.codes import FAT_FRACTION, PERCENT
 from dicomnode_plugins.fat_fraction import (
     checks,
     codes,
+    drawn,
     dual_echo,
     foci,
     gray,
@@ -51,12 +52,13 @@ def run(case: Case, context: Context) -> list[Finding]:
     checks.check_content(in_phase.array, opposed.array, body, measurable, noise.sigma, in_phase.spacing)
     context.progress(0.4, "liver")
     percent = dual_echo.signal_fat_fraction(in_phase.array, opposed.array, measurable)
-    found = organs.search(in_phase, opposed, body)
+    given = drawn.liver(case)
+    found = organs.search(in_phase, opposed, body, given)
     context.progress(0.7, "low-fat areas")
     judged = None if found.quality.failed else foci.search(case, percent, found)
     context.progress(0.9, "readings")
     numbers = _numbers(case, percent, body, found, judged)
-    said = [*numbers, *_method(case, noise)]
+    said = [*numbers, *drawn.said(case, found), *drawn.regions(case, percent), *_method(case, noise)]
     return [*_pictures(case, percent, body, found, judged, said), *said]
 
 

@@ -3,22 +3,36 @@
 from __future__ import annotations
 
 from dicomnode.sdk import InputRole, Match, Parameter, PluginSpec, Resources
-from dicomnode_plugins.fusion.codes import MULTISPECTRAL_PROCESSING
+from dicomnode_plugins.fusion.codes import MULTISPECTRAL_PROCESSING, MUSCLES, NERVES
 
 SPEC = PluginSpec(
     name="fusion",
-    version="0.1.0",
+    version="0.2.0",
     title="Fusion of CE-MRN and CE-T1",
     intended_use=(
         "Research: registers contrast-enhanced MR neurography to a contrast-enhanced T1-weighted series of the same "
-        "exam and shows both in one picture, or says why not. Not for diagnosis."
+        "exam and shows both in one picture, or says why not; measures the signal of nerve over that of muscle in "
+        "regions that a reader has drawn. Not for diagnosis."
     ),
     status="research",
     inputs=(
         InputRole(role="ce_t1", match=(Match(keyword="Role", op="eq", value="ce-t1"),)),
         InputRole(role="ce_mrn", match=(Match(keyword="Role", op="eq", value="ce-mrn"),)),
+        InputRole(
+            role="drawn",
+            match=(
+                Match(
+                    keyword="SegmentTypes",
+                    op="contains",
+                    value=tuple(f"{code.value}^{code.scheme}" for code in (*NERVES, *MUSCLES)),
+                ),
+            ),
+            required=False,
+            segments_of="ce_mrn",
+        ),
     ),
     produces=(
+        "Segmentation",
         "SecondaryCapture",
         "DerivedImage",
         "Registration",

@@ -21,7 +21,7 @@ from dicomnode.sdk.codes import SPATIAL_RESAMPLING
 from dicomnode_plugins._imaging.grids import Values
 from dicomnode_plugins._imaging.registration import Alignment, register
 from dicomnode_plugins._imaging.resampling import onto
-from dicomnode_plugins.fusion import codes, contrast, gates, picture, projections, reader, readings
+from dicomnode_plugins.fusion import codes, contrast, gates, picture, projections, ratios, reader, readings
 
 BASE, OVERLAY = "ce_t1", "ce_mrn"
 METHOD = (
@@ -54,6 +54,7 @@ def run(case: Case, context: Context) -> list[Finding]:
     return [
         *_said(failed, [*doubts, *_nameless(base, overlay)], "Affine" if alignment.affine else "Rigid"),
         *pictures,
+        *ratios.findings(case),
         *readings.measurements(figures),
         *(reader.template() if case.parameters["reader_template"] else []),
     ]

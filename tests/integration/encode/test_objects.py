@@ -16,9 +16,10 @@ from dicomnode.dicom import header
 from dicomnode.domain.identity import IMPLEMENTATION_CLASS_UID
 from dicomnode.encode import Work, encode
 from dicomnode.encode.burn import mark
-from dicomnode.errors import EncodingError
+from dicomnode.errors import CheckFailed, EncodingError
 from dicomnode.sdk import ParametricMap, SecondaryCapture, Segmentation, codes
 from tests import builders, cases
+from tests.drawn import BINARY, Structure, draw
 from tests.unit.encode.written import name, nodes, of_kind, read
 
 SHAPE = (5, 70, 64)
@@ -323,3 +324,55 @@ def test_what_the_library_refuses_is_an_encoding_error(task: Work) -> None:
     faulty = replace(segmentation, segments=(replace(cases.LIVER, colour=(300, 0, 0)), cases.FOCUS))
     with pytest.raises(EncodingError, match=r"the findings of fat_fraction cannot be written: .*RGB"):
         encode([faulty], task)
+
+
+def drawn(task: Work, folder: Path, **odd: object) -> Work:
+    labels = cases.labels(SHAPE)
+    geometry = task.geometry["in-phase"]
+    two = (Structure(), Structure(label="Focus"))
+    file = draw(folder / "drawn.dcm", task.inputs["in-phase"], geometry, labels, structures=two, attributes=odd)
+    return replace(task, segmentations={"mask": file})
+
+
+def test_a_received_segmentation_that_was_used_is_in_the_image_library_and_the_evidence(
+    task: Work, tmp_path: Path
+) -> None:
+    report = one(drawn(task, tmp_path), "SR")
+    library = next(item for item in nodes(report) if name(item) == "Image Library")
+    *_, group = library.ContentSequence
+    assert [item.ConceptCodeSequence[0].CodeValue for item in group.ContentSequence if name(item) == "Modality"] == [
+        "SEG"
+    ]
+    (source,) = (item for item in group.ContentSequence if item.ValueType == "IMAGE")
+    reference = source.ReferencedSOPSequence[0]
+    drawn_uid = builders.uid("instance", builders.uid("study", "study"), "drawn")
+    assert (reference.ReferencedSOPClassUID, reference.ReferencedSOPInstanceUID) == (BINARY, drawn_uid)
+    (study,) = report.CurrentRequestedProcedureEvidenceSequence
+    listed = {
+        item.ReferencedSOPInstanceUID
+        for series in study.ReferencedSeriesSequence
+        for item in series.ReferencedSOPSequence
+    }
+    assert drawn_uid in listed
+    assert report.ContentTime == "120000", "the result is as new as what was drawn"
+    assert drawn_uid not in str(one(task, "SR"))
+
+
+def test_a_segmentation_of_somebody_else_is_never_a_source(task: Work, tmp_path: Path) -> None:
+    with pytest.raises(CheckFailed, match="a segmentation differs from the input images in PatientBirthDate"):
+        encode(FINDINGS, drawn(task, tmp_path, PatientBirthDate="19991231"))
+
+
+def test_the_side_of_a_segment_is_in_the_segmentation_and_in_its_measurements(task: Work) -> None:
+    left = [
+        replace(f, segments=(replace(cases.LIVER, side="L"), *f.segments[1:])) if isinstance(f, Segmentation) else f
+        for f in FINDINGS
+    ]
+    results = encode(left, task)
+    (image,) = of_kind(results, "SEG")
+    first, second = (item.SegmentedPropertyTypeCodeSequence[0] for item in image.SegmentSequence)
+    assert first.SegmentedPropertyTypeModifierCodeSequence[0].CodeValue == "7771000"
+    assert "SegmentedPropertyTypeModifierCodeSequence" not in second
+    (site,) = (item for item in nodes(of_kind(results, "SR")[0]) if name(item) == "Finding Site")
+    assert site.ConceptCodeSequence[0].CodeValue == codes.LIVER.value
+    assert site.ContentSequence[0].ConceptCodeSequence[0].CodeValue == "7771000"

@@ -11,7 +11,8 @@ import pytest
 from dicomnode.assemble.assess import assess
 from dicomnode.domain.exam import Assessment, Outcome
 from dicomnode.domain.instance import InstanceHeader, Patient
-from tests.slices import IN_PHASE, plugin, stored, volume
+from dicomnode.sdk.spec import InputRole
+from tests.slices import IN_PHASE, PATIENT, plugin, segmentation, stored, volume
 
 PAIR = volume("1.8", EchoTime=4.6) + volume("1.7", EchoTime=2.3)
 SPIN_ECHO = volume("1.6", series="1.2.3.6", SeriesNumber=6, ScanningSequence=["SE"])
@@ -120,3 +121,61 @@ def test_inputs_of_two_patients_make_no_task() -> None:
 
 def test_an_empty_exam_is_judged() -> None:
     assert verdicts(judged([])) == {}
+
+
+MASK = InputRole(role="mask", match=(), required=False, segments_of="in_phase")
+
+
+def drawn(*segmentations: InstanceHeader, asks: bool = True) -> dict[str, tuple[Outcome, str]]:
+    spec = plugin(*plugin().inputs, MASK) if asks else plugin()
+    return verdicts(assess(stored([*PAIR, *segmentations]), [(spec, {})]))
+
+
+@pytest.mark.parametrize(
+    ("given", "verdict"),
+    [
+        ({}, (Outcome.PENDING, "task fat_fraction 0.1.0, as mask")),
+        (
+            {"SegmentationType": "FRACTIONAL"},
+            (Outcome.REFUSED, "a fractional segmentation: probability or occupancy is no label"),
+        ),
+        (
+            {"ReferencedSeries": ["1.9"]},
+            (
+                Outcome.NOT_APPLICABLE,
+                "fat_fraction: mask was made on a series that is not here, not on in_phase or opposed_phase",
+            ),
+        ),
+        (
+            {"FrameOfReferenceUID": "1.2.8"},
+            (Outcome.NOT_APPLICABLE, "fat_fraction: mask and in_phase have no common frame of reference"),
+        ),
+        (
+            {"patient": replace(PATIENT, birth_date="19991231")},
+            (Outcome.REFUSED, "a segmentation that disagrees with the images on the patient's birth date"),
+        ),
+        (
+            {"patient": replace(PATIENT, birth_date="", sex="")},
+            (Outcome.PENDING, "task fat_fraction 0.1.0, as mask"),
+        ),
+        ({"Manufacturer": "dicomnode"}, (Outcome.NOT_APPLICABLE, "a result of a dicomnode")),
+    ],
+)
+def test_what_became_of_a_received_segmentation(given: dict[str, Any], verdict: tuple[Outcome, str]) -> None:
+    found = drawn(segmentation(**given))
+    assert found["1.2.3.9"] == verdict
+    assert found["1.2.3.1"][0] is Outcome.PENDING
+
+
+def test_a_segmentation_nobody_asks_for() -> None:
+    verdict = (Outcome.NOT_APPLICABLE, "a segmentation, and no plugin here asks for one")
+    assert drawn(segmentation(SegmentsOverlap="YES"), asks=False)["1.2.3.9"] == verdict
+
+
+def test_segmentations_that_cannot_be_told_apart() -> None:
+    found = drawn(segmentation(), segmentation("1.9.8", series="1.2.3.8", SeriesNumber=8))
+    assert found["1.2.3.8"] == found["1.2.3.9"]
+    assert found["1.2.3.9"] == (
+        Outcome.NOT_APPLICABLE,
+        "fat_fraction: mask: ambiguous: series 8 and series 9 fill it equally well; left empty",
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,10 +12,10 @@ import pytest
 from dicomnode.assemble.matching import match
 from dicomnode.dicom.stacks import stacks
 from dicomnode.domain.exam import NoMatch, PlannedTask
-from dicomnode.domain.identity import digest_of
+from dicomnode.domain.identity import SeriesInstanceUID, digest_of
 from dicomnode.domain.instance import InstanceHeader
 from dicomnode.sdk.spec import InputRole, Match, PluginSpec
-from tests.slices import IN_PHASE, plugin, volume
+from tests.slices import IN_PHASE, plugin, segmentation, volume
 from tests.values import digest
 
 IN = volume("1.8", EchoTime=4.6)
@@ -259,3 +260,91 @@ def test_every_plugin_has_a_task_or_a_refusal() -> None:
 def test_wrong_parameters_are_not_swallowed() -> None:
     with pytest.raises(ValueError, match="noise_gat"):
         matched(IN + OPPOSED, parameters={"noise_gat": 3.0})
+
+
+LIVER = InputRole(
+    role="mask",
+    match=(Match(keyword="SegmentTypes", op="contains", value="10200004^SCT"),),
+    required=False,
+    segments_of="in_phase",
+)
+
+
+NO_FRAME = "mask: series 9 not taken: mask and in_phase have no common frame of reference"
+
+
+def drawn_on(*headers: InstanceHeader, required: bool = False) -> tuple[tuple[PlannedTask, ...], tuple[NoMatch, ...]]:
+    """The dual echo of series 1 with further headers, for a plugin that asks for a mask."""
+    inputs = (*plugin().inputs, replace(LIVER, required=required))
+    return matched([*IN, *OPPOSED, *headers], plugin(*inputs))
+
+
+def test_a_segmentation_made_on_the_images_fills_its_role_and_makes_another_task() -> None:
+    (without,), _ = drawn_on()
+    (task,), refusals = drawn_on(segmentation())
+    assert refusals == ()
+    assert uids(task)["mask"] == ("1.9.9",)
+    assert task.task_id != without.task_id
+    assert task.notes == ()
+
+
+@pytest.mark.parametrize(
+    ("facts", "note"),
+    [
+        ({"FrameOfReferenceUID": "1.2.8"}, NO_FRAME),
+        ({"FrameOfReferenceUID": None}, NO_FRAME),
+        (
+            {"ReferencedSeries": ["1.9"]},
+            "mask: series 9 not taken: mask was made on a series that is not here, not on in_phase or opposed_phase",
+        ),
+        ({"SegmentTypes": ["78961009^SCT"]}, ""),
+        ({"SegmentationType": "FRACTIONAL"}, ""),
+    ],
+)
+def test_a_segmentation_that_does_not_belong_to_the_images_leaves_the_role_empty(
+    facts: dict[str, Any], note: str
+) -> None:
+    (without,), _ = drawn_on()
+    (task,), _ = drawn_on(segmentation(**facts))
+    assert task.task_id == without.task_id
+    assert task.notes == ((note,) if note else ())
+
+
+def test_made_on_the_other_echo_of_the_same_grid_is_made_on_the_grid() -> None:
+    apart = [replace(one, series_instance_uid=SeriesInstanceUID("1.2.3.2")) for one in OPPOSED]
+    inputs = (*plugin().inputs, LIVER)
+    (task,), _ = matched([*IN, *apart, segmentation(ReferencedSeries=["1.2.3.2"])], plugin(*inputs))
+    assert "mask" in uids(task)
+
+
+def test_of_two_segmentations_the_later_one_is_taken() -> None:
+    (task,), _ = drawn_on(segmentation(), segmentation("1.9.8", series="1.2.3.8", SeriesNumber=8, ContentTime="150000"))
+    assert uids(task)["mask"] == ("1.9.8",)
+    assert task.notes == ("mask: series 8 taken; series 9 is 2 of 2: it was made earlier",)
+
+
+def test_two_segmentations_of_one_moment_are_ambiguous() -> None:
+    (task,), _ = drawn_on(segmentation(), segmentation("1.9.8", series="1.2.3.8", SeriesNumber=8))
+    assert "mask" not in uids(task)
+    assert task.notes == ("mask: ambiguous: series 8 and series 9 fill it equally well; left empty",)
+
+
+def test_a_segmentation_does_not_choose_which_images_are_used() -> None:
+    (task,), _ = drawn_on(*repeat(AcquisitionTime="130000"), segmentation())
+    assert uids(task)["in_phase"] == tuple(f"1.4.{n}" for n in range(1, 7))
+    assert "mask" not in uids(task)
+    assert "mask: series 9 not taken: mask was made on series 1, not on in_phase or opposed_phase" in task.notes
+
+
+def test_a_required_segmentation_is_waited_for() -> None:
+    _, (refusal,) = drawn_on(required=True)
+    assert (refusal.reason, refusal.held) == (
+        "no mask (in_phase is series 1, opposed_phase is series 1); nearest is series 1: images, no segmentation",
+        True,
+    )
+
+
+def test_a_segmentation_never_fills_a_role_of_images() -> None:
+    anything = plugin(InputRole(role="anything", match=()))
+    tasks, _ = matched([segmentation()], anything)
+    assert tasks == ()

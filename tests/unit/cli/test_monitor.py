@@ -36,7 +36,7 @@ def test_status_says_what_each_model_decided_and_how_right_it_was(cli: Cli, deci
     table = tmp_path / "outcomes.csv"
     table.write_text("study,outcome\n" + "".join(f"A{n},{'yes' if n < 6 else 'no'}\n" for n in range(10)) + "A99,no\n")
     assert cli("monitor", "outcomes", "import", "triage", str(table), as_json=True) == [
-        {"plugin": "triage", "imported": 10, "unknown_lines": [12]}
+        {"plugin": "triage", "imported": 10, "unknown_lines": [12], "advice": {}}
     ]
     found = cli("monitor", "status", as_json=True)
     model, candidate = found["models"]

@@ -129,7 +129,6 @@ def test_a_three_plane_localizer_with_one_image_each_is_refused() -> None:
     ("sop_class", "facts", "refusal"),
     [
         ("1.2.840.10008.5.1.4.1.1.88.34", {}, "not an image: Comprehensive 3D SR"),
-        ("1.2.840.10008.5.1.4.1.1.66.4", {}, "not an image: Segmentation"),
         ("1.2.840.10008.5.1.4.1.1.11.1", {}, "not an image: Grayscale Softcopy Presentation State"),
         ("1.3.46.670589.11.0.0.12.2", {}, "not an image: private or unknown SOP class"),
         (

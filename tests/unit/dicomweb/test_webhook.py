@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from dicomnode.dicomweb.webhook import post
+from dicomnode.dicomweb.webhook import create_workitem, post
 from dicomnode.errors import Refused, Unreachable
 from tests.peers.tools import free_port
 
@@ -85,3 +85,26 @@ def test_what_is_not_taken_is_said_and_no_redirect_followed(
 def test_a_receiver_that_is_not_there_may_come_back() -> None:
     with pytest.raises(Unreachable, match="ConnectionRefusedError"):
         post(f"http://127.0.0.1:{free_port()}/", {}, ["127.0.0.1"])
+
+
+@pytest.mark.parametrize("status", [201, 409])
+def test_a_work_item_is_created_or_there_already(receiver: Receiver, status: int) -> None:
+    receiver.status = status
+    base = f"http://127.0.0.1:{receiver.port}/dicom-web/"
+    create_workitem(base, {"00741204": {"vr": "LO", "Value": ["why"]}}, ["127.0.0.1"], "Bearer x")
+    assert receiver.taken == [
+        ("/dicom-web/workitems", "Bearer x", [{"00741204": {"vr": "LO", "Value": ["why"]}}]),
+    ]
+
+
+@pytest.mark.parametrize(("status", "error"), [(400, Refused), (404, Refused), (503, Unreachable)])
+def test_a_work_item_that_is_not_taken_is_said(receiver: Receiver, status: int, error: type[Exception]) -> None:
+    receiver.status = status
+    with pytest.raises(error, match=f"answered {status}"):
+        create_workitem(f"http://127.0.0.1:{receiver.port}", {}, ["127.0.0.1"])
+
+
+def test_no_work_item_goes_to_a_host_that_is_not_allowed(receiver: Receiver) -> None:
+    with pytest.raises(Refused, match="not among those notices may go to"):
+        create_workitem(f"http://127.0.0.1:{receiver.port}", {}, ["ris.example"])
+    assert receiver.taken == []

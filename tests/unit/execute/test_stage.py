@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,8 +15,9 @@ from dicomnode.domain.identity import AETitle
 from dicomnode.domain.instance import Instance, StoredObject
 from dicomnode.domain.task import Input
 from dicomnode.execute.stage import stage
-from dicomnode.sdk import wire
-from tests.builders import mr_series
+from dicomnode.sdk import codes, wire
+from tests.builders import mr_series, uid
+from tests.drawn import Structure, draw
 from tests.values import digest
 
 CANARY = "ZZPHI"
@@ -96,3 +98,42 @@ def test_no_identity_enters_the_directory(staged: tuple[Path, list[Input]]) -> N
     assert len(uids) >= 4
     assert CANARY.encode() not in content
     assert [uid for uid in uids if uid.encode() in content] == []
+
+
+def _with_mask(folder: Path, **odd: Any) -> tuple[list[Input], dict[str, tuple[Path, ...]], np.ndarray]:
+    """The pair, and a segmentation of the in-phase images by somebody who writes names into labels."""
+    inputs, files = _inputs(folder)
+    geometry = inputs[0].geometry
+    labels = np.zeros(geometry.shape, np.uint8)
+    labels[1:3, 3:9, 4:11] = 1
+    telling = Structure(label=f"Liver of {CANARY}", tracking_id=uid("tracking", 1))
+    mask = draw(folder / "mask.dcm", files["in_phase"], geometry, labels, structures=(telling,), **odd)
+    files["mask"] = (mask,)
+    instance = replace(inputs[0].instances[0], header=header.read_file(mask))
+    inputs.append(replace(inputs[0], role="mask", instances=(instance,)))
+    return inputs, files, labels
+
+
+def test_a_segmentation_becomes_labels_on_the_grid_of_its_images(tmp_path: Path) -> None:
+    inputs, files, labels = _with_mask(tmp_path)
+    directory = tmp_path / "case"
+    directory.mkdir()
+    assert stage(inputs, files, {}, directory, labelled={"mask": "in_phase"}) == {}
+    case = wire.read_case(directory)
+    assert set(case.volumes) == {"in_phase", "opposed_phase"}
+    received = case.segmentations["mask"]
+    np.testing.assert_array_equal(received.array, labels)
+    (segment,) = received.segments
+    assert (received.on, segment.label, segment.type, segment.maker) == ("in_phase", "Segment", codes.LIVER, "MANUAL")
+    assert case.left_out == {}
+    test_no_identity_enters_the_directory((directory, inputs))
+
+
+def test_a_segmentation_that_cannot_be_used_is_left_out_and_said(tmp_path: Path) -> None:
+    inputs, files, _ = _with_mask(tmp_path, attributes={"PixelData": b"\0\0"})
+    directory = tmp_path / "case"
+    directory.mkdir()
+    left_out = stage(inputs, files, {}, directory, labelled={"mask": "in_phase"})
+    assert left_out == {"mask": "its labels cannot be decoded (ValueError)"}
+    case = wire.read_case(directory)
+    assert (case.left_out, dict(case.segmentations)) == (left_out, {})

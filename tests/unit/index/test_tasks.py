@@ -165,3 +165,19 @@ def test_the_loudest_task_decides_the_outcome_of_a_series() -> None:
 
 def _receipt(delivery_id: int, state: DeliveryState) -> Receipt:
     return Receipt(delivery_id=delivery_id, state=state, status=0, reason="")
+
+
+def test_an_input_that_was_not_used_is_said_with_the_result_and_when_the_task_is_planned_again(
+    database: Database,
+) -> None:
+    task = planned("a", stack("1.1", "1.2"))
+    _assessed(database, task)
+    with database.write() as session:
+        tasks.note_unused(session, task.task_id, {"mask": "its segments overlap"})
+        tasks.note_unused(session, task.task_id, {"mask": "its segments overlap"})
+    _done(database, task)
+    said = "1 SEG, 1 SR for pacs; mask: not used: its segments overlap"
+    assert _series(database) == (Outcome.DONE, f"fat_fraction done: {said}")
+    _assessed(database, task, uids=("1.3",))
+    with database.read() as session:
+        assert [entry["notes"] for entry in views.tasks(session)] == [["mask: not used: its segments overlap"]]

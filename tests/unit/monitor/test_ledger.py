@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from dicomnode.domain.decision import Freeze, Model
-from dicomnode.domain.identity import StudyInstanceUID
+from dicomnode.domain.identity import AETitle, SOPClassUID, StudyInstanceUID
 from dicomnode.domain.task import Input, Task, TaskState
 from dicomnode.monitor import ledger
 from dicomnode.sdk import Decision, QualitativeEvaluation
@@ -46,6 +46,19 @@ def test_each_decision_is_an_entry_and_nothing_else_is() -> None:
     assert (one.tier, one.positive, one.scores, one.shadow) == ("positive", True, {"p": 0.9}, False)
     assert (one.decided, one.study_instance_uid, one.accession_number, one.sender) == (at(5), STUDY, "A7", "SENDER")
     assert (other.by.model, other.shadow) == ("new", True)
+
+
+def test_a_segmentation_is_no_acquisition_and_its_workstation_no_sender() -> None:
+    images = _input()
+    drawn = images.instances[0]
+    drawn = replace(
+        drawn,
+        header=replace(drawn.header, sop_class_uid=SOPClassUID("1.2.840.10008.5.1.4.1.1.66.4")),
+        calling_aet=AETitle("WORKSTATION"),
+    )
+    task = replace(_task(images), inputs=(replace(images, role="drawn", instances=(drawn,)), images))
+    (entry,) = ledger.entries(task, [SPEAKS], at(5))
+    assert (set(entry.inputs), entry.sender) == ({"t1"}, "SENDER")
 
 
 def test_tags_say_how_an_input_was_acquired_and_nothing_of_the_patient() -> None:

@@ -31,3 +31,22 @@ def test_months_stand_in_their_order() -> None:
     found = [Followed(advice=one, enhanced=False) for one in (later, SEEN)]
     assert [one.month for one in months(found, PRICES, 7.5)] == ["2026-03", "2026-04"]
     assert months([], PRICES, 7.5) == ()
+
+
+def test_a_month_tells_how_right_its_advice_was() -> None:
+    given = replace(OMIT, kind=AdviceKind.RECOMMENDED)
+    found = [
+        Followed(advice=OMIT, enhanced=False, positive=True),
+        *(Followed(advice=OMIT, enhanced=True, positive=False) for _ in range(2)),
+        Followed(advice=OMIT, enhanced=False),
+        Followed(advice=given, enhanced=True, positive=True),
+        Followed(advice=given, enhanced=False, positive=False),
+        Followed(advice=overdue(AWAITED, at(90)), enhanced=True, positive=True),
+    ]
+    (month,) = months(found, PRICES, 7.5)
+    assert month.hindsight == {
+        "rightly spared": 2,
+        "spared on a positive exam": 1,
+        "rightly recommended": 1,
+        "recommended on a negative exam": 1,
+    }

@@ -48,6 +48,7 @@ def test_what_is_young_or_rare_says_nothing() -> None:
 def test_a_stream_is_sender_scanner_and_protocol_of_volumes() -> None:
     facts = {"Manufacturer": "Siemens", "ManufacturerModelName": "Vida", "ProtocolName": "t1_tse"}
     volume = replace(stack("1.1"), facts=facts)
-    found = streams([volume, volume, replace(volume, geometry=None, facts={})], [instance("1.1")])
+    none = [replace(volume, geometry=None, facts={}), replace(volume, is_segmentation=True, facts={})]
+    found = streams([volume, volume, *none], [instance("1.1")])
     assert found == {Stream(sender=AETitle("SENDER"), scanner="Siemens Vida", protocol="t1_tse")}
     assert str(*found) == "t1_tse of Siemens Vida from SENDER"

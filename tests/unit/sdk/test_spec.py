@@ -20,6 +20,7 @@ from dicomnode.sdk import (
     Procedure,
     Resources,
 )
+from dicomnode.sdk.spec import labelled
 
 IN_PHASE = InputRole(role="in_phase", match=(Match(keyword="Role", op="eq", value="in-phase"),))
 OPPOSED = InputRole(
@@ -119,3 +120,33 @@ def test_parameters_are_resolved_over_their_defaults() -> None:
 def test_a_parameter_that_does_not_fit_is_named(given: dict[str, Any], says: str) -> None:
     with pytest.raises(ValueError, match=says):
         SPEC.resolve(given)
+
+
+IMAGES = InputRole(role="images", match=())
+
+
+@pytest.mark.parametrize(
+    ("inputs", "reason"),
+    [
+        ((IMAGES, InputRole(role="mask", match=(), segments_of="other")), "must lie on a required role"),
+        ((replace(IMAGES, required=False), InputRole(role="mask", match=(), segments_of="images")), "must lie on"),
+        ((replace(IMAGES, many=True), InputRole(role="mask", match=(), segments_of="images")), "must lie on"),
+        ((IMAGES, InputRole(role="mask", match=(), segments_of="images", many=True)), "one segmentation of the exam"),
+        (
+            (IMAGES, InputRole(role="mask", match=(), segments_of="images"), InputRole(role="last", match=())),
+            "'last' must stand before",
+        ),
+    ],
+)
+def test_a_role_for_a_segmentation_that_could_not_be_filled_in_one_way(
+    inputs: tuple[InputRole, ...], reason: str
+) -> None:
+    with pytest.raises(ValueError, match=reason):
+        replace(SPEC, inputs=inputs)
+
+
+def test_a_role_for_a_segmentation_survives_json() -> None:
+    mask = InputRole(role="mask", match=(), required=False, segments_of="images")
+    spec = replace(SPEC, inputs=(IMAGES, mask))
+    assert PluginSpec.from_json(json.loads(json.dumps(spec.to_json()))) == spec
+    assert labelled(spec) == {"mask": "images"}
