@@ -11,17 +11,12 @@ import sys
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from benchmarks.fat_fraction.exams import HardExam, examine
 from dicomnode.sdk import Case
+from dicomnode_plugins._learning.agreement import dice
 from dicomnode_plugins.fat_fraction import SPEC, dual_echo, foci, organs, sparing
 from dicomnode_plugins.fat_fraction.organs import Organs
-
-
-def dice(one: npt.NDArray[np.bool_], other: npt.NDArray[np.bool_]) -> float:
-    """Overlap of two masks, 0 to 1."""
-    return 2 * float(np.count_nonzero(one & other)) / float(np.count_nonzero(one) + np.count_nonzero(other))
 
 
 def outline(exam: HardExam) -> tuple[dict[str, Any], Organs]:

@@ -26,9 +26,9 @@ from dicomnode_plugins._imaging.grids import Image, foreground, shrink
 from dicomnode_plugins._imaging.pose import distance
 from dicomnode_plugins._imaging.registration import register
 from dicomnode_plugins._imaging.resampling import onto
+from dicomnode_plugins._learning.agreement import dice
 from dicomnode_plugins.fusion import contrast, gates
 
-Mask = npt.NDArray[np.bool_]
 _PIXEL = 1.0  # mm
 _CORDS = (("t1/t1w", "t1/t1w_seg-manual"), ("mt/mt1", "mt/mt1_seg"))
 
@@ -51,11 +51,6 @@ def farthest(one: Matrix, other: Matrix, points: npt.NDArray[np.float64]) -> flo
     """Largest distance between what two motions make of points, mm."""
     gap = (one - other)[:3]
     return float(np.linalg.norm(gap[:, :3] @ points + gap[:, 3:], axis=0).max())
-
-
-def dice(one: Mask, other: Mask) -> float:
-    """Overlap of two masks, 0 to 1."""
-    return 2 * np.count_nonzero(one & other) / (np.count_nonzero(one) + np.count_nonzero(other))
 
 
 def cords(data: Path) -> Iterator[str]:

@@ -215,7 +215,7 @@ class Trainer:
             changes the last digit of sums.
         """
         state: dict[str, Any] = torch.load(file, weights_only=True, map_location="cpu")
-        if state["recipe"] != asdict(self._recipe) or state["objective"] != self._objective.said:
+        if state["recipe"] != asdict(self._recipe) or state.get("objective", {}) != self._objective.said:
             raise ValueError(f"{file.name} was trained by another recipe; start anew or give the same one")
         if state["cases"] != _fingerprint(self._training, self._validation):
             raise ValueError(f"{file.name} was trained on other cases; start anew or give the same ones")

@@ -115,6 +115,8 @@ def test_the_teacher_is_the_mean_of_its_networks_and_is_left_as_it_was() -> None
     assert features.shape == (8, teacher.width) == (8, one.width + other.width)
     before = {name: tensor.clone() for name, tensor in teacher.state_dict().items()}
     student = taught(training, Distillation(), teacher)
+    learning = Distilled(student, teacher, Distillation(), 1).named_parameters()
+    assert [name for name, parameter in learning if parameter.requires_grad] == ["project.weight"]
     assert not teacher.train().training
     assert not any(module.training for module in teacher.modules())
     assert all(torch.equal(tensor, before[name]) for name, tensor in teacher.state_dict().items())

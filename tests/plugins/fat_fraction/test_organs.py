@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from benchmarks.fat_fraction.exams import HardExam, examine
-from benchmarks.fat_fraction.figures import dice
 from dicomnode.demo.phantom import Exam
 from dicomnode.sdk import Case, QualitativeEvaluation, Volume
 from dicomnode.sdk.codes import FAT_FRACTION
+from dicomnode_plugins._learning.agreement import dice
 from dicomnode_plugins.fat_fraction import SPEC, dual_echo, organs
 from dicomnode_plugins.fat_fraction.axial import axial_view
 from dicomnode_plugins.fat_fraction.organs import Organs
