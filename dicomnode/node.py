@@ -59,7 +59,7 @@ _RETENTION_S = 3600.0
 _SETTLE_S = 600.0
 _WATCH_S = 10.0
 _LISTEN_S = 600.0
-_NODE_WORK = ("dicomnode.execute.stage", "dicomnode.encode.encode")
+_NODE_WORK = ("dicomnode.execute.stage", "dicomnode.encode.encode:prepare")
 """Loaded ahead of time in the workers, like what plugins ask for."""
 _EXECUTOR = "node-1"
 

@@ -44,12 +44,18 @@ def mark(picture: Picture) -> Picture:
     return marked
 
 
+@lru_cache(1)
+def font() -> ImageFont.ImageFont:
+    """Pillow's built-in bitmap font, unpacked once."""
+    return ImageFont.load_default_imagefont()
+
+
 @lru_cache(16)  # the pictures of a series are of one size
 def _patch(columns: int) -> Picture:
     lines = textwrap.wrap(TEXT, max(1, columns // _LETTER[0]), break_long_words=False)
     width, height = _LETTER[0] * max(map(len, lines)), _LETTER[1] * len(lines)
     image = Image.new("RGB", (width, height))
-    draw, font = ImageDraw.Draw(image), ImageFont.load_default_imagefont()
+    draw = ImageDraw.Draw(image)
     for number, line in enumerate(lines):
-        draw.text(((width - _LETTER[0] * len(line)) // 2, _LETTER[1] * number), line, fill="white", font=font)
+        draw.text(((width - _LETTER[0] * len(line)) // 2, _LETTER[1] * number), line, fill="white", font=font())
     return np.asarray(image)

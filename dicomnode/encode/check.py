@@ -9,6 +9,7 @@ import numpy as np
 from pydicom import Dataset, dcmread
 from pydicom.datadict import keyword_for_tag
 from pydicom.errors import InvalidDicomError
+from pydicom.tag import Tag
 from pydicom.uid import ExplicitVRLittleEndian
 
 from dicomnode.domain.identity import SOPInstanceUID
@@ -68,6 +69,9 @@ REQUIRED: Mapping[ResultKind, tuple[str, ...]] = {
     ),
 }  # fmt: skip
 """Attributes that must be there with a value: type 1 of PS3.3, and type 2 that readers insist on."""
+
+_INSTANCE = Tag("ReferencedSOPInstanceUID")
+_BEGINNING = 64  # bytes
 
 _FIRST_SLICE = 0.1
 """How far the corners of the first slice may lie from the grid's, mm: the grid was laid by them."""
@@ -146,12 +150,13 @@ def check(results: Sequence[ResultObject], contents: Contents, context: Context,
         )
     }
     known[str(context.sources.first.StudyInstanceUID)] = rtstruct.STUDY
+    followed: set[bytes] = set()
     for result in results:
         dataset = datasets[result.sop_instance_uid]
         place = expected[result.sop_instance_uid]
         _attributes(dataset, result, place)
         _identity(dataset, context.sources, result.kind)
-        _references(dataset, known, result.kind)
+        _references(dataset, known, result.kind, followed)
     _read_back(datasets, contents, context, series)
 
 
@@ -230,10 +235,21 @@ def _uids(place: Series) -> list[SOPInstanceUID]:
 
 def _attributes(dataset: Dataset, result: ResultObject, place: Series) -> None:
     for keyword in REQUIRED[place.kind]:
-        if keyword not in dataset or dataset[keyword].is_empty:
+        if not _has_value(dataset, keyword):
             raise CheckFailed(f"{result.kind}: {keyword} is missing")
     if result.kind != place.kind or dataset.SeriesInstanceUID != place.uid or dataset.SeriesNumber != place.number:
         raise CheckFailed(f"{result.kind}: the object is not in its own series")
+
+
+def _has_value(dataset: Dataset, keyword: str) -> bool:
+    """Whether an attribute is there and not empty; more than padding at the beginning of its bytes settles it."""
+    tag = Tag(keyword)
+    if tag not in dataset:
+        return False
+    element = dataset.get_item(tag)
+    if element.is_raw and element.value and element.value[:_BEGINNING].strip(b" \0"):
+        return True
+    return not dataset[tag].is_empty
 
 
 def _identity(dataset: Dataset, sources: Sources, kind: str) -> None:
@@ -242,19 +258,28 @@ def _identity(dataset: Dataset, sources: Sources, kind: str) -> None:
         raise CheckFailed(f"{kind}: {', '.join(different)} is not that of the source images")
 
 
-def _references(dataset: Dataset, known: Mapping[str, str], kind: str) -> None:
-    for item in _items(dataset):
-        uid = item.get("ReferencedSOPInstanceUID")
-        if uid and str(uid) not in known:
+def _references(dataset: Dataset, known: Mapping[str, str], kind: str, followed: set[bytes]) -> None:
+    for item in _items(dataset, followed):
+        uid = str(item[_INSTANCE].value or "") if _INSTANCE in item else ""
+        if uid and uid not in known:
             raise CheckFailed(f"{kind}: refers to an instance that is neither a source nor a result of this task")
-        if uid and item.get("ReferencedSOPClassUID") != known[str(uid)]:
+        if uid and item.get("ReferencedSOPClassUID") != known[uid]:
             raise CheckFailed(f"{kind}: names a wrong SOP class for an instance it refers to")
 
 
-def _items(dataset: Dataset) -> Iterator[Dataset]:
-    """All items of all sequences, however deep; codes refer to nothing, and what is no sequence stays undecoded."""
+def _items(dataset: Dataset, followed: set[bytes]) -> Iterator[Dataset]:
+    """All items of all sequences, however deep; codes refer to nothing, and what is no sequence stays undecoded.
+
+    Sequences of bytes that were ``followed`` before, in this object or another one, are not followed again.
+    """
     for tag in list(dataset.keys()):
-        if dataset.get_item(tag).VR == "SQ" and not keyword_for_tag(tag).endswith("CodeSequence"):
-            for item in dataset[tag].value:
-                yield item
-                yield from _items(item)
+        element = dataset.get_item(tag)
+        if element.VR != "SQ" or keyword_for_tag(tag).endswith("CodeSequence"):
+            continue
+        if element.is_raw and element.value:
+            if element.value in followed:
+                continue
+            followed.add(element.value)
+        for item in dataset[tag].value:
+            yield item
+            yield from _items(item, followed)

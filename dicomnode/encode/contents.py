@@ -122,10 +122,10 @@ def _segmentation(finding: Segmentation, work: Work) -> None:
     _fits(finding.labels.shape, finding.on, work, "segmentation")
     if finding.labels.dtype != np.uint8:
         raise EncodingError(f"segmentation labels must be uint8, got {finding.labels.dtype}")
-    counts = np.bincount(finding.labels.ravel(), minlength=len(finding.segments) + 1)
-    if len(counts) > len(finding.segments) + 1:
-        raise EncodingError(f"segmentation uses label {len(counts) - 1} but describes {len(finding.segments)} segments")
-    for segment, voxels in zip(finding.segments, counts[1:], strict=True):
+    counts = np.sum([np.bincount(plane.ravel(), minlength=256) for plane in finding.labels], axis=0)
+    if (highest := int(np.flatnonzero(counts)[-1])) > len(finding.segments):
+        raise EncodingError(f"segmentation uses label {highest} but describes {len(finding.segments)} segments")
+    for segment, voxels in zip(finding.segments, counts[1 : len(finding.segments) + 1], strict=True):
         if not voxels:
             raise EncodingError(f"segment {segment.label!r} is empty; report 'not found' as a QualitativeEvaluation")
         if not 1 <= len(segment.label) <= 64 or "\\" in segment.label:

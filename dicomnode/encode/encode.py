@@ -10,8 +10,25 @@ from pydicom import Dataset
 
 from dicomnode.domain.identity import SeriesInstanceUID, SOPClassUID, SOPInstanceUID
 from dicomnode.domain.task import ResultKind, ResultObject
+from dicomnode.encode import (
+    burn,
+    collector,
+    kos,
+    lookups,
+    mr,
+    pdf,
+    pm,
+    pr,
+    reg,
+    rtstruct,
+    sc,
+    seg,
+    sources,
+    sr,
+    times,
+    words,
+)
 from dicomnode.encode import contents as contents_of
-from dicomnode.encode import kos, lookups, mr, pdf, pm, pr, reg, rtstruct, sc, seg, sources, sr, times, words
 from dicomnode.encode.check import check, check_replaced, check_sources
 from dicomnode.encode.contents import Contents
 from dicomnode.encode.context import Context
@@ -35,6 +52,13 @@ _REFERS_TO: Mapping[ResultKind, tuple[ResultKind, ...]] = {"SR": ("SEG",), "PR":
 Written: TypeAlias = list[tuple[Series, Dataset]]
 
 
+def prepare() -> None:
+    """Load what every task needs: done once in the process that tasks are forked from, it is there in each of them."""
+    lookups.load()
+    burn.font()
+
+
+@collector.at_rest()
 def encode(findings: Sequence[Finding], work: Work) -> tuple[ResultObject, ...]:
     """Write what a plugin found as DICOM objects.
 

@@ -7,16 +7,17 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 from pydicom import Dataset
+from pydicom.tag import Tag
 
 from dicomnode.domain.stack import Geometry
 from dicomnode.encode import frames
 from dicomnode.errors import EncodingError
 
-_IMAGE = (
+_IMAGE = tuple(map(Tag, (
     "StudyInstanceUID", "SeriesInstanceUID", "Modality", "FrameOfReferenceUID",
     "Rows", "Columns", "ImagePositionPatient", "LossyImageCompression", "LossyImageCompressionRatio",
     "LossyImageCompressionMethod",
-)  # fmt: skip
+)))  # fmt: skip
 _EMPTY = (
     "PatientID", "PatientName", "PatientBirthDate", "PatientSex", "AccessionNumber", "StudyID", "StudyDate",
     "StudyTime", "PositionReferenceIndicator",
@@ -35,21 +36,20 @@ def carriers(headers: Sequence[Dataset], geometry: Geometry) -> list[Dataset]:
     first = headers[0]
     if not first.get("FrameOfReferenceUID"):
         raise EncodingError("the input has no Frame of Reference UID; nothing can be written onto its grid")
-    empty = Dataset()
+    common = Dataset()
     for keyword in _EMPTY:
-        setattr(empty, keyword, None)
+        setattr(common, keyword, None)
+    common.ImageOrientationPatient = first.ImageOrientationPatient
+    common.PixelSpacing = first.PixelSpacing
+    common.SliceThickness = thickness(first, geometry)
+    common.PositionReferenceIndicator = first.get("PositionReferenceIndicator")
     result = []
     for header in headers:
-        carrier = Dataset()
-        carrier.update(empty)
-        for keyword in _IMAGE:
-            if keyword in header:
-                carrier[keyword] = header[keyword]
+        carrier = Dataset(dict(common.items()))  # shares the elements: nobody writes to a carrier
+        for tag in _IMAGE:
+            if tag in header:
+                carrier[tag] = header[tag]
         carrier.SOPClassUID, carrier.SOPInstanceUID = frames.stand_in(header)
-        carrier.ImageOrientationPatient = first.ImageOrientationPatient
-        carrier.PixelSpacing = first.PixelSpacing
-        carrier.SliceThickness = thickness(first, geometry)
-        carrier.PositionReferenceIndicator = first.get("PositionReferenceIndicator")
         result.append(carrier)
     return result
 

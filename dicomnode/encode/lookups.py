@@ -10,6 +10,13 @@ from highdicom import _standard_utils
 _in_iod = lru_cache(256)(_standard_utils.is_attribute_in_iod)
 
 
+def load() -> None:
+    """Read the tables, which every process would otherwise do at its first look-up: a tenth of a second."""
+    _standard_utils.get_sop_class_iod_map()
+    _standard_utils.get_iod_module_map()
+    _standard_utils.get_module_attribute_map()
+
+
 def remember() -> None:
     """Let highdicom remember what it has looked up; may be called any number of times."""
     _standard_utils.is_attribute_in_iod = _remembered

@@ -79,13 +79,13 @@ def contours(dataset: Dataset, finding: Segmentation, context: Context) -> None:
 
 def parametric_map(dataset: Dataset, finding: ParametricMap, context: Context) -> None:
     """Prove place and values of a map of floats: they are exact."""
-    values = np.full_like(finding.array, np.nan)
+    padding = np.float32(dataset.FloatPixelPaddingValue)
     stored = np.frombuffer(dataset.FloatPixelData, "<f4").reshape(-1, dataset.Rows, dataset.Columns)
-    for plane, (number, _) in zip(stored, _frames(dataset, finding.on, context), strict=True):
-        values[number] = np.where(plane == np.float32(dataset.FloatPixelPaddingValue), np.float32(np.nan), plane)
-    if dataset.FloatPixelPaddingValue != pm.padding_value(finding) or not np.array_equal(
-        values, finding.array, equal_nan=True
-    ):
+    right = {
+        number: np.array_equal(plane, np.where(np.isnan(finding.array[number]), padding, finding.array[number]))
+        for plane, (number, _) in zip(stored, _frames(dataset, finding.on, context), strict=True)
+    }
+    if padding != pm.padding_value(finding) or len(right) != len(finding.array) or not all(right.values()):
         raise CheckFailed("PM: the values do not read back as they were given")
     if _mapped(dataset, finding) != (1, 0):
         raise CheckFailed("PM: the real-world value mapping is not the identity")

@@ -7,6 +7,7 @@ because of a timeout or because the node died, is killed with everything that th
 from __future__ import annotations
 
 import ctypes
+import gc
 import importlib
 import logging
 import os
@@ -48,6 +49,8 @@ def main(descriptor: int, preload: Iterable[str], warm: Iterable[tuple[str, str]
     _load([_WIRE, *preload])
     _warm(warm)
     _hush()
+    gc.collect()
+    gc.freeze()  # no call's collector looks through it again, nor copies its pages by doing so
     with socket.socket(fileno=descriptor) as control, _calls() as calls:
         _serve(control, calls)
 
@@ -148,9 +151,13 @@ def _hush() -> None:
 
 
 def _load(modules: Iterable[str]) -> None:
+    """Import what calls need, and call what follows a colon."""
     for name in modules:
+        module, _, function = name.partition(":")
         try:
-            importlib.import_module(name)
+            loaded = importlib.import_module(module)
+            if function:
+                getattr(loaded, function)()
         except Exception as error:  # noqa: BLE001 - the last border: one plugin's broken module must not stop the others
             log.warning("%s cannot be loaded ahead of time: %s", name, type(error).__name__)
 

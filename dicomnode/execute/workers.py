@@ -67,7 +67,8 @@ class Workers:
         processes : int
             Calls that run at the same time; more wait.
         preload : sequence of str
-            Modules the fork server imports ahead of time. None may touch CUDA at import.
+            Modules the fork server imports ahead of time, and functions it calls (``module:function``). None may
+            touch CUDA or start a thread.
         warm : sequence of (entry point, models)
             Functions of plugins that load their models ahead of time, with the models as JSON.
         threads : int

@@ -82,6 +82,10 @@ def variables() -> dict[str, str]:
     return {name: os.environ[name] for name in ("OMP_NUM_THREADS", "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS")}
 
 
+def value_of(module: str, name: str) -> Any:
+    return getattr(sys.modules[module], name)
+
+
 def loaded(module: str) -> bool:
     return module in sys.modules
 
@@ -190,13 +194,16 @@ def test_modules_are_loaded_ahead_and_a_broken_one_stops_nobody(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "broken_module.py").write_text("raise SystemError('at import')")
+    (tmp_path / "tables.py").write_text("READ = []\ndef read(): READ.append(1)")
     monkeypatch.syspath_prepend(str(tmp_path))
-    pool = Workers(processes=1, preload=["broken_module", "not_there", "wave"])
+    pool = Workers(processes=1, preload=["broken_module", "not_there", "wave:there_is_no_such", "wave", "tables:read"])
     assert call(pool, loaded, "wave")
+    assert call(pool, value_of, "tables", "READ") == [1]
     pool.stop()
     said = capfd.readouterr().err
     assert "broken_module cannot be loaded ahead of time: SystemError" in said
     assert "not_there cannot be loaded ahead of time: ModuleNotFoundError" in said
+    assert "wave:there_is_no_such cannot be loaded ahead of time: AttributeError" in said
 
 
 def test_models_are_loaded_once_before_the_calls_that_find_them(capfd: pytest.CaptureFixture[str]) -> None:

@@ -82,5 +82,5 @@ SPEC = PluginSpec(
         ),
     ),
     resources=Resources(cpus=1, memory_mib=1024, timeout_s=60.0, lane="express"),
-    preload=("scipy.fft", "scipy.ndimage", "SimpleITK"),
+    preload=("scipy.fft", "scipy.ndimage", "SimpleITK", "dicomnode_plugins.fat_fraction.run"),
 )

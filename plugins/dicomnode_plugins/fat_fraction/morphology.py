@@ -26,12 +26,32 @@ def depth(mask: Mask, spacing: Spacing) -> FloatArray:
 
 def eroded(mask: Mask, width: float, spacing: Spacing) -> Mask:
     """The mask without its rim of a width, mm."""
-    return depth(mask, spacing) > width
+    return ~widened(~mask, width, spacing)
 
 
 def widened(mask: Mask, width: float, spacing: Spacing) -> Mask:
-    """The mask and all within a distance, mm, in the same plane."""
-    return depth(~mask, spacing) <= width
+    """The mask and all within a distance, mm, in the same plane.
+
+    Each row is widened by what the disc leaves at every distance from its middle row: a tenth of the time of distances.
+    """
+    wide, row = mask.copy(), mask.copy()
+    reached = 0
+    for above, reach in reversed(_disc(width, spacing)):  # the widest row of the disc, its middle one, comes last
+        for step in range(reached + 1, reach + 1):
+            row[..., step:] |= mask[..., :-step]
+            row[..., :-step] |= mask[..., step:]
+        reached = reach
+        rest = max(mask.shape[1] - above, 0)
+        wide[:, above:] |= row[:, :rest]
+        wide[:, :rest] |= row[:, above:]
+    return wide
+
+
+def _disc(radius: float, spacing: Spacing) -> list[tuple[int, int]]:
+    """Rows of a disc: how many above or below its middle each lies, and how many columns it reaches to each side."""
+    rows, columns = (np.arange(int(radius / step) + 2) * step for step in spacing[1:])
+    inside = np.sqrt(rows[:, None] ** 2 + columns**2).astype(np.float32) <= np.float32(radius)
+    return [(above, int(row.sum()) - 1) for above, row in enumerate(inside) if row[0]]
 
 
 def opened(mask: Mask, width: float, spacing: Spacing) -> Mask:

@@ -7,11 +7,15 @@ from dataclasses import replace
 from functools import cache
 from typing import Any
 
+import numpy as np
+
 from benchmarks.fusion import pairs
 from benchmarks.fusion.pairs import Pair
-from dicomnode.sdk import Case, Finding, Measurement, QualitativeEvaluation
+from dicomnode.sdk import Case, Finding, LabelledSegment, Labels, Measurement, QualitativeEvaluation
+from dicomnode.sdk.codes import TISSUE
 from dicomnode.sdk.testing import run_plugin
 from dicomnode_plugins.fusion import SPEC
+from dicomnode_plugins.fusion.codes import MUSCLES, NERVES
 
 
 @cache
@@ -28,8 +32,22 @@ def case(given: Pair, frames: tuple[str, str] = ("A", "B"), **parameters: Any) -
 
 @cache
 def found(kind: str = "true") -> tuple[Finding, ...]:
-    """Findings of a kind of pair, through the files of the process border, proven to be writable."""
-    return tuple(run_plugin(SPEC, case(pair(kind))))
+    """Findings of a kind of pair on which regions were drawn, through the process border, proven to be writable."""
+    return tuple(run_plugin(SPEC, replace(case(pair(kind)), segmentations={"drawn": drawn(pair(kind))})))
+
+
+def drawn(given: Pair) -> Labels:
+    """Regions of nerve and muscle on both sides of the CE-MRN: blocks somewhere in the body."""
+    array = np.zeros(given.mrn.array.shape, np.uint8)
+    middle = [size // 2 for size in array.shape]
+    segments = []
+    for number, (kind, side) in enumerate(
+        ((NERVES[0], "L"), (MUSCLES[0], "L"), (NERVES[0], "R"), (MUSCLES[0], "R")), start=1
+    ):
+        z, y, x = middle[0], middle[1], middle[2] + 6 * number - 15
+        array[z : z + 2, y : y + 4, x : x + 4] = number
+        segments.append(LabelledSegment(label=kind.meaning, category=TISSUE, type=kind, side=side))
+    return Labels(on="ce_mrn", array=array, segments=tuple(segments))
 
 
 def said(findings: Sequence[Finding]) -> str:

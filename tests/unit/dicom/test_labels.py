@@ -144,6 +144,19 @@ def test_a_coarser_grid_gives_each_voxel_its_nearest_label(images: tuple[Path, .
     np.testing.assert_array_equal(array, wanted)
 
 
+def test_a_stated_gap_that_is_no_distance_of_slices_loses_nothing(images: tuple[Path, ...], tmp_path: Path) -> None:
+    """Old GE systems state the gap between slices, and positions are written rounded."""
+    x, y, z = (float(o + 0.08 * n) for o, n in zip(GRID.origin, GRID.normal, strict=True))
+    off = Geometry(
+        shape=GRID.shape, origin=(x, y, z), spacing=GRID.spacing, row=GRID.row, column=GRID.column, normal=GRID.normal
+    )
+    file = draw(tmp_path / "s.dcm", images, off, blocks(), structures=TWO)
+    image = dcmread(file)
+    image.SharedFunctionalGroupsSequence[0].PixelMeasuresSequence[0].SpacingBetweenSlices = 0.1
+    image.save_as(file)
+    np.testing.assert_array_equal(labels.read(file, GRID)[0], blocks())
+
+
 def test_one_frame_is_one_slice(images: tuple[Path, ...], tmp_path: Path) -> None:
     one = np.where(np.arange(5)[:, None, None] == 3, blocks(), 0).astype(np.uint8)
     file = draw(tmp_path / "s.dcm", images, GRID, one, structures=TWO)

@@ -15,7 +15,7 @@ from dicomnode.domain.task import ResultObject
 from dicomnode.encode import Work, encode, sources, times
 from dicomnode.encode.check import check
 from dicomnode.encode.contents import sort
-from dicomnode.encode.context import Context
+from dicomnode.encode.context import Context, coded
 from dicomnode.encode.encode import wanted
 from dicomnode.encode.series import plan
 from dicomnode.errors import CheckFailed
@@ -96,6 +96,11 @@ def wrong_segment(dataset: Dataset) -> None:
 
 def rename_segment(dataset: Dataset) -> None:
     dataset.SegmentSequence[0].SegmentLabel = "Spleen"
+
+
+def give_a_side(dataset: Dataset) -> None:
+    kind = dataset.SegmentSequence[0].SegmentedPropertyTypeCodeSequence[0]
+    kind.SegmentedPropertyTypeModifierCodeSequence = [coded("7771000", "SCT", "Left")]
 
 
 def foreign_source(dataset: Dataset) -> None:
@@ -240,6 +245,7 @@ FAULTS = [
     ("SEG", mirror_mask, "mask does not read back"),
     ("SEG", wrong_segment, "mask does not read back"),
     ("SEG", rename_segment, "segment numbers, labels or tracking"),
+    ("SEG", give_a_side, "sides of the segments do not read back"),
     ("PM", other_value, "values do not read back"),
     ("PM", other_slope, "real-world value mapping"),
     ("SC", other_pixel, "picture does not read back"),

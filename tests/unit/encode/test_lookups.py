@@ -6,6 +6,7 @@ import pytest
 from highdicom import _standard_utils
 from highdicom._standard_utils import does_iod_have_pixel_data
 
+from dicomnode.encode.encode import prepare
 from dicomnode.encode.lookups import _in_iod, remember
 
 MR, ENHANCED_MR, COMPREHENSIVE_SR = (f"1.2.840.10008.5.1.4.1.1.{number}" for number in ("4", "4.1", "88.33"))
@@ -25,3 +26,11 @@ def test_a_look_up_is_made_once(monkeypatch: pytest.MonkeyPatch) -> None:
     assert made.hits == 10
     with pytest.raises(KeyError, match="No IOD"):
         does_iod_have_pixel_data("1.2.3")
+
+
+def test_the_tables_are_read_ahead_of_time() -> None:
+    tables = ("get_sop_class_iod_map", "get_iod_module_map", "get_module_attribute_map")
+    for name in tables:
+        getattr(_standard_utils, name).cache_clear()
+    prepare()
+    assert [getattr(_standard_utils, name).cache_info().currsize for name in tables] == [1, 1, 1]
