@@ -73,8 +73,12 @@ def encoding_of(transfer_syntax_uid: str) -> Encoding:
     )
 
 
-def walk(data_set: bytes | memoryview, encoding: Encoding, stop_at: int = 0xFFFFFFFF) -> Iterator[Element]:
-    """The top-level elements in order, up to the tag ``stop_at``; sequences are stepped over, at any depth.
+def walk(
+    data_set: bytes | memoryview, encoding: Encoding, stop_at: int = 0xFFFFFFFF, *, start_at: int = 0
+) -> Iterator[Element]:
+    """The top-level elements in order, as long as their tags lie from ``start_at`` to before ``stop_at``.
+
+    Sequences are stepped over, at any depth.
 
     Raises
     ------
@@ -83,7 +87,7 @@ def walk(data_set: bytes | memoryview, encoding: Encoding, stop_at: int = 0xFFFF
     """
     position, size = 0, len(data_set)
     while position < size:
-        if size - position >= 4 and _tag(data_set, position, encoding) >= stop_at:
+        if size - position >= 4 and not start_at <= _tag(data_set, position, encoding) < stop_at:
             return
         tag, vr, length, position = _element(data_set, position, encoding)
         end = _end_of_undefined(data_set, position, vr, encoding) if length == _UNDEFINED else position + length

@@ -245,7 +245,7 @@ def meta_information(file: bytes) -> tuple[str, str, str, int]:
     if file[128:132] != b"DICM":
         raise NotUnderstood("not a DICOM file: no 'DICM' after the preamble")
     body, end, texts = memoryview(file)[132:], 0, dict.fromkeys(_META, "")
-    for element in walk(body, Encoding(implicit=False, order="<"), stop_at=0x00030000):
+    for element in walk(body, Encoding(implicit=False, order="<"), 0x00030000, start_at=0x00020000):
         end = element.end
         if element.tag in texts:
             texts[element.tag] = bytes(body[element.start : end]).decode("ascii", "replace").strip("\0 ")

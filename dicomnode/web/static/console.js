@@ -34,8 +34,15 @@ document.addEventListener("htmx:sseMessage", (event) => {
   tick();
 });
 
-document.addEventListener("htmx:afterRequest", (event) => {
+function said(text) {
   const refused = document.getElementById("refused");
-  refused.hidden = event.detail.successful;
-  refused.textContent = event.detail.successful ? "" : event.detail.xhr.responseText || "It was not acknowledged: no connection.";
+  refused.hidden = !text;
+  refused.textContent = text;
+}
+
+// Already here: the board may be replaced before the answer comes, and then no event tells of the end of the request.
+document.addEventListener("htmx:beforeRequest", () => said(""));
+
+document.addEventListener("htmx:afterRequest", (event) => {
+  said(event.detail.successful ? "" : event.detail.xhr.responseText || "It was not acknowledged: no connection.");
 });
