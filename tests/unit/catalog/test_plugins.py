@@ -143,7 +143,7 @@ def test_what_a_plugin_writes_to_standard_output_is_no_answer(tmp_path: Path, mo
 
 
 def test_a_hanging_plugin_is_reported_and_hides_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("dicomnode.catalog.plugins._PROBE_TIMEOUT_S", 3.0)
+    monkeypatch.setattr("dicomnode.catalog.plugins._PROBE_TIMEOUT_S", 6.0)
     (tmp_path / "hanging.py").write_text("import time\ntime.sleep(600)\n")
     _install(tmp_path, "a_hanging_one = hanging:SPEC\nzoo = tests.plugin_zoo:SPEC", monkeypatch)
     found = {plugin.name: plugin for plugin in discover()}
