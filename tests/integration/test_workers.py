@@ -257,7 +257,7 @@ def test_a_timeout_is_kept_and_leaves_no_process(workers: Workers, tmp_path: Pat
     began = time.monotonic()
     with pytest.raises(PluginTimedOut, match=r"longer than 0\.5 s"):
         call(workers, sleep, str(tmp_path / "note"), timeout_s=0.5)
-    assert 0.5 <= time.monotonic() - began < 30
+    assert 0.5 <= time.monotonic() - began < 3
     assert not alive(int((tmp_path / "note").read_text()))
 
 
@@ -270,7 +270,7 @@ def test_stopping_frees_those_who_wait(background: ThreadPoolExecutor, tmp_path:
     for future in (running, waiting):
         with pytest.raises(Stopped):
             future.result(10)
-    assert time.monotonic() - began < 30
+    assert time.monotonic() - began < 3
     until(lambda: not alive(process))
     with pytest.raises(Stopped):
         call(pool, echo, 7)
