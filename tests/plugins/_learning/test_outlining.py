@@ -154,7 +154,9 @@ def test_a_judgement_counts_silence_and_what_was_missed() -> None:
     assert found.mean_distance == {"value": 0, "low": 0, "high": 0}
     assert (found.met["hits"], found.met["cases"], found.silent["hits"], found.silent["cases"]) == (2, 3, 0, 1)
     said = words({"dice": found.dice, "mean_distance": {}, "far_distance": {}, "met": found.met, "silent": {}}, "test")
-    assert said == f"on 3 test exams with an outline: DSC 0.667 ({found.dice['low']:.3f}-{found.dice['high']:.3f})"
+    assert (
+        said == f"on 3 test exams with an outline: DSC 0.667 ({found.dice['low']:.3f}-{found.dice['high']:.3f}), met 2"
+    )
     assert outlining.FEWEST == 30
 
 

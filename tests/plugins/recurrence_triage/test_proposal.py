@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import date
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from benchmarks.triage.patients import Difficulty, draw
+from benchmarks.triage.scans import COARSE, lesion
+from dicomnode.catalog.models import read, unsound
 from dicomnode.sdk import Finding, Measurement, Model, QualitativeEvaluation, Segmentation, Volume
 from dicomnode.sdk.codes import VOLUME
 from dicomnode.sdk.testing import run_plugin
+from dicomnode_plugins import recurrence_triage
+from dicomnode_plugins._learning.agreement import dice
 from dicomnode_plugins._learning.nasopharynx import NARROW, WIDE, Prepared, prepare
 from dicomnode_plugins._learning.scoring import UnknownArchitecture
 from dicomnode_plugins._learning.tiers import Tier
 from dicomnode_plugins._learning.weights import WeightsRefused
-from dicomnode_plugins.recurrence_triage import SPEC, codes, proposal
+from dicomnode_plugins.recurrence_triage import OUTLINE, SPEC, codes, proposal
 from dicomnode_plugins.recurrence_triage.verdict import Verdict, judge
 from tests.plugins.recurrence_triage.exams import DOMAIN, a_case, a_model, an_outliner, volumes
 
@@ -23,7 +31,7 @@ POSITIVE = {"first": 0.0, "second": 0.0, "second_reader": 0.5}
 
 @pytest.fixture(scope="module")
 def exam() -> dict[str, Volume]:
-    return {name: volume for name, volume in volumes(3).items() if name != "t1c"}
+    return {name: volume for name, volume in volumes(7).items() if name != "t1c"}
 
 
 @pytest.fixture(scope="module")
@@ -123,3 +131,21 @@ def test_a_network_with_another_crop_gets_one_of_its_own(
     with pytest.raises(WeightsRefused, match="belongs to another network"):
         proposal.findings(a_case(exam, model, wide), prepared, verdict)
     assert proposal._on_its_crop(wide, prepared, exam).volumes["t1"].shape == WIDE.shape
+
+
+def test_the_demonstration_finds_the_recurrence_of_a_phantom(
+    exam: dict[str, Volume], model: Model, prepared: Prepared, verdict: Verdict
+) -> None:
+    card = read(Path(recurrence_triage.__file__).parent / "demonstration" / "outline.toml")
+    assert [*unsound(card, "research", SPEC.version, date(2026, 11, 21))] == []
+    assert (card.card.slot, card.card.status) == (OUTLINE, "demonstration")
+    shipped = replace(card.model, domain=DOMAIN)
+    (found,) = proposals(proposal.findings(a_case(exam, model, shipped), prepared, verdict))
+    truth = lesion(draw(np.random.default_rng((14, 7)), Difficulty()), COARSE)
+    assert dice(found.labels > 0, truth) > 0.75
+
+
+def test_clinical_mode_refuses_the_demonstration() -> None:
+    card = read(Path(recurrence_triage.__file__).parent / "demonstration" / "outline.toml")
+    (reason,) = unsound(card, "clinical", SPEC.version, date(2026, 11, 21))
+    assert reason == "its status is 'demonstration'; clinical mode runs validated models only"
