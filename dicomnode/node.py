@@ -89,6 +89,8 @@ class Node:
         self._closing.callback(self._intake.close)
         self._store = FileStore(data / "store", strict=strict)
         self._quarantine = FileStore(data / "quarantine", strict=strict)
+        for store in (self._store, self._quarantine):
+            self._closing.callback(store.shelves.close)
         patient_facts.check(settings.facts)
         self.plugins = catalog.enabled(catalog.discover(), settings)
         advising = [name for name, plugin in self.plugins.items() if plugin.spec.advises]
