@@ -84,6 +84,7 @@ def start(name: str, folder: Path) -> Receiver | None:
     commands = {
         "node": node,
         "node-strict": [*node, "--set", "dicom.durability=strict"],
+        "node-two": [*node, "--set", "dicom.processes=2"],
         "node-stock": [*node, "--set", "dicom.transport=stock"],
         "node-volatile": [*node, "--volatile"],
         "storescp": ["storescp", "--fork", "-pdu", PDU, "+xa", "-od", data, "-aet", AET, port],
