@@ -1,16 +1,22 @@
 """Receiving, compared: the node beside DCMTK's storescp and Orthanc, in one interleaved run. Ratios are the results.
 
-    python benchmarks/ingest/compare.py [--images 160] [--associations 1,4,8,16] [--rounds 3]
+    python benchmarks/ingest/compare.py [--images 160] [--associations 1,4,8,16] [--rounds 3] [--folder DIR]
 
 All receivers are up at once and take short slices in shuffled order. Peers are tuned (TCP_NODELAY=1) unless their name
 says `default`. The sender speaks PDUs of 128 KiB, one image after the other on each association, from processes of its
 own; images are 256 x 256 MR of 132 kB under new UIDs each time. storescp neither flushes nor indexes.
+
+Two things of the machine cost every receiver alike, so much that they would hide what is its own. Memory that a virtual
+machine has never used costs a fault of its host for each page: as much as will be written is touched first. And ext4
+without a journal passes over every inode that was freed in the last minutes, one by one, whenever it makes a file: let
+`--folder` be one where nothing was deleted just now.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import mmap
 import multiprocessing
 import os
 import random
@@ -27,7 +33,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 MR, EXPLICIT = "1.2.840.10008.5.1.4.1.1.4", "1.2.840.10008.1.2.1"
-AET, PDU = "RECEIVER", 131072
+AET, PDU, PIXELS = "RECEIVER", 131072, 131072  # bytes
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 
@@ -212,8 +218,14 @@ def message(study: str, number: int, pixels: bytes) -> bytes:
     return b"".join(struct.pack(">BBLLBB", 4, 0, len(p) + 6, len(p) + 2, 1, kind) + p for kind, p in parts)
 
 
+def _touch(size: int) -> None:
+    with mmap.mmap(-1, size) as memory:
+        for at in range(0, size, mmap.PAGESIZE):
+            memory[at] = 1
+
+
 def _send(port: int, study: str, numbers: range, barrier: object, times: object) -> None:
-    pixels = random.Random(study).randbytes(131072)
+    pixels = random.Random(study).randbytes(PIXELS)
     messages = [message(study, number, pixels) for number in numbers]
     barrier.wait()  # type: ignore[attr-defined]
     begun = time.monotonic()
@@ -255,13 +267,16 @@ def main() -> None:
     parser.add_argument("--associations", default="1,4,8,16")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--receivers", default="node,node-strict,node-volatile,storescp,orthanc")
+    parser.add_argument("--folder", help="where the receivers keep what they take")
     arguments = parser.parse_args()
     found: dict[tuple[str, int], list[dict[str, float]]] = {}
-    with tempfile.TemporaryDirectory(prefix="ingest-") as folder:
+    associations = [int(n) for n in arguments.associations.split(",")]
+    with tempfile.TemporaryDirectory(prefix="ingest-", dir=arguments.folder) as folder:
         receivers = [r for name in arguments.receivers.split(",") if (r := start(name, Path(folder)))]
+        _touch(arguments.images * arguments.rounds * len(associations) * len(receivers) * PIXELS)
         try:
             for _ in range(arguments.rounds):
-                slices = [(r, int(n)) for n in arguments.associations.split(",") for r in receivers]
+                slices = [(r, n) for n in associations for r in receivers]
                 random.shuffle(slices)
                 for receiver, n in slices:
                     found.setdefault((receiver.name, n), []).append(measure(receiver, n, arguments.images))
