@@ -85,8 +85,8 @@ class Relay:
         ours, theirs = socket.socketpair()
         with theirs, self._lock:
             for process in sorted((one for one in self._all if one.ready), key=lambda one: one.guests):
-                with suppress(OSError):  # it has just died
-                    socket.send_fds(process.control, [address.encode()], [accepted.fileno(), theirs.fileno()])
+                with suppress(OSError):  # it has just died, or takes nothing any more
+                    process.take([address.encode()], [accepted.fileno(), theirs.fileno()])
                     process.guests += 1
                     return process, Line(ours.detach())
         ours.close()
@@ -138,27 +138,37 @@ class _Process:
     """One receiving process, from outside."""
 
     def __init__(self, control: socket.socket, process: subprocess.Popen[bytes]) -> None:
-        self.control = control
+        self._control = control
         self.ready = False
         self.guests = 0
         self._process = process
 
+    def take(self, said: list[bytes], descriptors: list[int]) -> None:
+        """Hand something to it; this never waits.
+
+        Raises
+        ------
+        OSError
+            When it does not take it now.
+        """
+        socket.send_fds(self._control, said, descriptors, socket.MSG_DONTWAIT)
+
     def hear(self) -> bytes:
         """What it notes next; nothing when it is gone."""
         try:
-            return self.control.recv(LONGEST_NOTE)
+            return self._control.recv(LONGEST_NOTE)
         except OSError:
             return b""
 
     def end(self) -> None:
         """Hang up, upon which it ends."""
         with suppress(OSError):
-            self.control.shutdown(socket.SHUT_RDWR)  # wakes the thread that listens
+            self._control.shutdown(socket.SHUT_RDWR)  # wakes the thread that listens
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(_END_S)
         self._process.kill()
         self._process.wait()
-        self.control.close()
+        self._control.close()
 
 
 class Relayed:
@@ -200,7 +210,7 @@ class Relayed:
         """Leave after the message that is on its way, if there is one."""
         if self._process is not None:
             with suppress(OSError):  # gone, and its connections with it
-                self._process.control.send(STOP)
+                self._process.take([STOP], [])
 
     def close(self) -> None:
         """Let go of the socket; whoever serves it has its own hold on it."""
