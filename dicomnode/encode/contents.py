@@ -75,7 +75,7 @@ class Contents:
         forms.append(Form(kind="SR-VIEWER", title=f"{report} report in words"))
         if self.segmentations:
             forms.append(Form(kind="KOS", title=f"{report} key images"))
-        for segmentation in self.segmentations:
+        for segmentation in (finding for finding in self.segmentations if finding.contoured):
             forms.append(Form(kind="RTSTRUCT", title=_titled(segmentation, "contours"), finding=segmentation))
         forms.append(Form(kind="PDF", title=f"{report} report on paper"))
         return tuple(forms)

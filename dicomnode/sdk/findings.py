@@ -43,7 +43,7 @@ class Segment:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Segmentation:
-    """Voxels that belong to structures; written as DICOM SEG.
+    """Voxels that belong to structures; written as DICOM SEG, and as RT Structure Set for peers that take it.
 
     Attributes
     ----------
@@ -52,11 +52,14 @@ class Segmentation:
     labels : (z, y, x) uint8
         0 is background, n is ``segments[n - 1]``. Every segment has at least one voxel: "nothing found" is a
         :class:`QualitativeEvaluation`, never an empty mask.
+    contoured : bool
+        False for what outlines nothing, such as attention above a level: no structure set is written of it.
     """
 
     on: str
     labels: npt.NDArray[np.uint8]
     segments: tuple[Segment, ...]
+    contoured: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -140,3 +140,8 @@ def test_a_proposal_that_does_not_say_so_is_not_sent(change: Any, task: Work) ->
     results = encode([finding], task)
     with pytest.raises(CheckFailed, match="a proposal does not say that it is one"):
         proven(changed(results, "RTSTRUCT", change), task, [finding])
+
+
+def test_what_outlines_nothing_is_not_written_as_contours(task: Work) -> None:
+    finding = Segmentation(on="in-phase", labels=nested(), segments=(GTV, NODE), contoured=False)
+    assert {result.kind for result in encode([finding], task)} == {"SEG"}
