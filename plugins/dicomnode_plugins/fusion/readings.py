@@ -26,6 +26,7 @@ FIGURES = {
     examination.GAIN: (private("REG_GAIN", "Local correlation gained over the headers' pose"), NO_UNITS),
     examination.TURN: (private("REG_TURN", "Rotation against the headers"), DEGREE),
     examination.SHIFT: (private("REG_SHIFT", "Displacement against the headers"), MILLIMETER),
+    examination.SEARCHES: (private("REG_SEARCHES", "Coarse searches made"), NO_UNITS),
     examination.AFFINE_GAIN: (private("REG_AFF_GAIN", "Local correlation gained by an affine motion"), NO_UNITS),
     examination.STRETCH: (private("REG_STRETCH", "Largest stretch or shear of the affine motion"), RATIO),
     contrast.FLUID: (private("REG_FLUID", "Base signal where the overlay is brightest, over the body's"), RATIO),

@@ -65,8 +65,9 @@ def test_what_cannot_be_placed_is_not_written_and_said(frames: tuple[str, str], 
 def test_every_figure_is_measured() -> None:
     for kind in ("true", "other_patient"):
         measured = numbers(found(kind))
-        assert len([name for name in measured if name.startswith("REG_")]) == 16
+        assert len([name for name in measured if name.startswith("REG_")]) == 17
         assert measured["REG_OVERLAP"] > 0.8
+        assert measured["REG_SEARCHES"] == (1 if kind == "true" else 2)
 
 
 def test_an_affine_motion_is_said_to_be_one() -> None:
