@@ -21,7 +21,7 @@ from dicomnode.sdk.codes import SPATIAL_RESAMPLING
 from dicomnode_plugins._imaging.grids import Values
 from dicomnode_plugins._imaging.registration import Alignment, register
 from dicomnode_plugins._imaging.resampling import onto
-from dicomnode_plugins.fusion import codes, contrast, gates, picture, projections, ratios, reader, readings
+from dicomnode_plugins.fusion import codes, contrast, gates, necks, picture, projections, ratios, reader, readings
 
 BASE, OVERLAY = "ce_t1", "ce_mrn"
 METHOD = (
@@ -29,6 +29,7 @@ METHOD = (
     "linearly, onto the CE-T1."
 )
 RESAMPLED = "CE-MRN on the grid of CE-T1"
+DEFORMED = f"{RESAMPLED}, deformed"
 
 
 def run(case: Case, context: Context) -> list[Finding]:
@@ -48,15 +49,24 @@ def run(case: Case, context: Context) -> list[Finding]:
     figures = {**alignment.figures, **contrast.figures(base, moved)}
     same_frame = bool(base.frame) and base.frame == overlay.frame
     failed = gates.failed(figures, same_frame=same_frame)
-    context.progress(0.7, "pictures")
-    pictures = _refused(base, overlay) if failed else _fused(base, overlay, moved, alignment)
     doubts = [f"Look at the fit: {doubt}" for doubt in gates.doubtful(figures, same_frame=same_frame)]
+    deformed = False
+    if case.parameters["deformable"] and not failed:
+        context.progress(0.65, "the neck")
+        neck = necks.follow(base, overlay, alignment)
+        figures |= neck.figures
+        doubts += neck.said
+        if neck.values is not None:
+            moved, deformed = neck.values, True
+    context.progress(0.7, "pictures")
+    pictures = _refused(base, overlay) if failed else _fused(base, overlay, moved, alignment, deformed=deformed)
+    measured = ratios.findings(case)
     return [
         *_said(failed, [*doubts, *_nameless(base, overlay)], "Affine" if alignment.affine else "Rigid"),
         *pictures,
-        *ratios.findings(case),
+        *measured,
         *readings.measurements(figures),
-        *(reader.template() if case.parameters["reader_template"] else []),
+        *(reader.template(ratios.compared(measured)) if case.parameters["reader_template"] else []),
     ]
 
 
@@ -90,13 +100,16 @@ def _refused(base: Volume, overlay: Volume) -> list[Finding]:
     ]
 
 
-def _fused(base: Volume, overlay: Volume, moved: Values, alignment: Alignment) -> list[Finding]:
+def _fused(
+    base: Volume, overlay: Volume, moved: Values, alignment: Alignment, *, deformed: bool = False
+) -> list[Finding]:
+    title, name = (DEFORMED, f"{picture.NAME}, DEFORMED") if deformed else (RESAMPLED, picture.NAME)
     gray, hot = picture.gray_window(base), picture.hot_window(base, moved)
     pictures: list[Finding] = [
         SecondaryCapture(
             on=BASE if base.frame else "",
             derived_from=(BASE, OVERLAY),
-            frames=picture.fused_slices(base, gray, moved, hot),
+            frames=picture.fused_slices(base, gray, moved, hot, name),
             title="CE-MRN over CE-T1",
         ),
         SecondaryCapture(
@@ -115,14 +128,14 @@ def _fused(base: Volume, overlay: Volume, moved: Values, alignment: Alignment) -
             on=BASE,
             derived_from=(OVERLAY, BASE),
             array=moved,
-            title=RESAMPLED,
+            title=title,
             window=picture.centre_and_width(hot),
             derivation=SPATIAL_RESAMPLING,
         ),
         Presentation(
             title="CE-MRN over CE-T1",
             base=Layer(image=BASE, window=picture.centre_and_width(gray)),
-            overlay=Layer(image=RESAMPLED, window=picture.centre_and_width(hot), colours=HOT_IRON),
+            overlay=Layer(image=title, window=picture.centre_and_width(hot), colours=HOT_IRON),
             opacity=picture.OPACITY,
         ),
     ]

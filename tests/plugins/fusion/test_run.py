@@ -100,6 +100,10 @@ def test_the_reader_s_template_is_whole_and_open() -> None:
         NERVE_EFFACING NERVE_COMPRESS NERVE_TAIL_SIGN NERVE_SIGNAL NERVE_CALIBRE CONFIDENCE CONSPICUITY"""
     assert [f.name.value for f in findings] == rows.split()
     assert all(str(f.value).startswith("Open, for the reader: ") for f in findings)
+    told = [
+        str(f.value) for f in reader.template(1.5) if isinstance(f, QualitativeEvaluation) and "measured" in f.value
+    ]
+    assert told == [f"{reader.OPEN}: increased, unchanged or decreased; measured, affected over other side: 1.500"]
     scales = [str(f.value) for f in findings if "0 to 3" in f.name.meaning]
     assert [all(f"{number} " in scale for number in range(4)) for scale in scales] == [True, True]
 
