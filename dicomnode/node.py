@@ -9,19 +9,20 @@ import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
-from dicomnode import retention
+from dicomnode import reception, retention
 from dicomnode.advice import Board
 from dicomnode.assemble import patient_facts
 from dicomnode.catalog import plugins as catalog
 from dicomnode.deliver.destination import Destinations, DimseDestination, WebDestination
 from dicomnode.delivery import Delivery, Means
-from dicomnode.dimse import commitment, procedure_step
+from dicomnode.dimse import commitment
 from dicomnode.dimse.archive import DimseArchive
 from dicomnode.dimse.normalized import Service
-from dicomnode.dimse.scp import StorageSCP
+from dicomnode.dimse.scp import Receivers, StorageSCP
 from dicomnode.dimse.storing import Storing
 from dicomnode.domain.evidence import StepReport
 from dicomnode.domain.identity import AETitle, SeriesInstanceUID
@@ -89,6 +90,8 @@ class Node:
         self._closing.callback(self._intake.close)
         self._store = FileStore(data / "store", strict=strict)
         self._quarantine = FileStore(data / "quarantine", strict=strict)
+        for store in (self._store, self._quarantine):
+            self._closing.callback(store.shelves.close)
         patient_facts.check(settings.facts)
         self.plugins = catalog.enabled(catalog.discover(), settings)
         advising = [name for name, plugin in self.plugins.items() if plugin.spec.advises]
@@ -139,6 +142,13 @@ class Node:
             admission.released(calling_aet, series)
             clock.wake.set()
 
+        def noted(word: str, *what: Any) -> None:
+            if word == reception.RECEIVED:
+                self.metrics.received(*what)
+            else:
+                self.metrics.released(*what)
+                clock.wake.set()
+
         self._scp = StorageSCP(
             settings.dicom,
             settings.peers,
@@ -146,6 +156,7 @@ class Node:
             released,
             limits=settings.limits,
             services=self._services(delivery, clock),
+            receivers=Receivers(start=partial(reception.start, settings), noted=noted),
         )
         self._scp.start()
         self._closing.callback(self._scp.stop)
@@ -172,14 +183,7 @@ class Node:
             procedure_steps.update(self._database, report, _now())
             clock.tell()
 
-        peers = self._settings.peers
-        reporters = {peer.aet for peer in peers if peer.commitment}
-        modalities = {peer.aet for peer in peers if peer.procedure_steps}
-        services = [
-            commitment.service(reporters, delivery.reported),
-            procedure_step.service(modalities, begun, changed),
-        ]
-        return [service for service in services if service.callers]
+        return reception.services(self._settings.peers, delivery.reported, begun, changed)
 
     @property
     def port(self) -> int:

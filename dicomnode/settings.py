@@ -56,6 +56,8 @@ class DicomSettings(Section):
     """Seconds of silence after which an association is aborted."""
     transport: Literal["event", "stock"] = "event"
     """``stock`` is pynetdicom's own server: slower, without TLS, bounds and streaming; for when ours is in doubt."""
+    processes: Annotated[int, Field(ge=1, le=64)] = 1
+    """Processes that receive; 1 is the node's own. More help with many associations at once, on idle cores."""
     durability: Literal["default", "strict"] = "default"
     """``strict`` flushes the folder of each new file and its index row too; not needed on ext4 and XFS."""
     tls_certificate: str = ""
@@ -72,6 +74,8 @@ class DicomSettings(Section):
             raise ValueError("TLS needs tls_certificate, tls_key and tls_trusted")
         if any(given) and self.transport == "stock":
             raise ValueError("the stock transport does not speak TLS: use event")
+        if self.processes > 1 and self.transport == "stock":
+            raise ValueError("the stock transport receives in one process: use event")
         return self
 
 
@@ -230,7 +234,8 @@ class PluginSettings(Section):
     parameters: Mapping[str, float | int | str | bool] = Field(default_factory=dict)
     """Values over the plugin's defaults; checked against its specification."""
     models: Mapping[str, str] = Field(default_factory=dict)
-    """Card (``id/version``, of ``models.folder``) that fills each slot; in research the plugin's own by default."""
+    """Card (``id/version``, of ``models.folder``, or ``demonstration``) that fills each slot; in research the plugin's
+    own by default, but for an optional slot, which stays empty."""
     candidates: Mapping[str, str] = Field(default_factory=dict)
     """Cards of models on trial, by slot: they run beside those that speak, and what they say stays in the ledger."""
 

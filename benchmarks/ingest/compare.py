@@ -1,16 +1,22 @@
 """Receiving, compared: the node beside DCMTK's storescp and Orthanc, in one interleaved run. Ratios are the results.
 
-    python benchmarks/ingest/compare.py [--images 160] [--associations 1,4,8,16] [--rounds 3]
+    python benchmarks/ingest/compare.py [--images 160] [--associations 1,4,8,16] [--rounds 3] [--folder DIR]
 
 All receivers are up at once and take short slices in shuffled order. Peers are tuned (TCP_NODELAY=1) unless their name
 says `default`. The sender speaks PDUs of 128 KiB, one image after the other on each association, from processes of its
 own; images are 256 x 256 MR of 132 kB under new UIDs each time. storescp neither flushes nor indexes.
+
+Two things of the machine cost every receiver alike, so much that they would hide what is its own. Memory that a virtual
+machine has never used costs a fault of its host for each page: as much as will be written is touched first. And ext4
+without a journal passes over every inode that was freed in the last minutes, one by one, whenever it makes a file: let
+`--folder` be one where nothing was deleted just now.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import mmap
 import multiprocessing
 import os
 import random
@@ -23,13 +29,19 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from dicomnode.domain.identity import AETitle
+from dicomnode.receive.part10 import FileMeta, head
+
 MR, EXPLICIT = "1.2.840.10008.5.1.4.1.1.4", "1.2.840.10008.1.2.1"
-AET, PDU = "RECEIVER", 131072
+AET, PDU, PIXELS = "RECEIVER", 131072, 131072  # bytes
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
+
+Sender = Callable[[int, str, range, object, object], None]
 
 
 @dataclass
@@ -84,6 +96,7 @@ def start(name: str, folder: Path) -> Receiver | None:
     commands = {
         "node": node,
         "node-strict": [*node, "--set", "dicom.durability=strict"],
+        "node-two": [*node, "--set", "dicom.processes=2"],
         "node-stock": [*node, "--set", "dicom.transport=stock"],
         "node-volatile": [*node, "--volatile"],
         "storescp": ["storescp", "--fork", "-pdu", PDU, "+xa", "-od", data, "-aet", AET, port],
@@ -175,16 +188,13 @@ def _item(kind: int, content: bytes) -> bytes:
     return struct.pack(">BBH", kind, 0, len(content)) + content
 
 
-def message(study: str, number: int, pixels: bytes) -> bytes:
-    """A C-STORE request with its data set, as PDUs."""
+def data_set(study: str, number: int, pixels: bytes) -> bytes:
+    """An image, encoded."""
 
     def element(tag: int, vr: bytes, value: bytes) -> bytes:
         value += (b"\0" if vr == b"UI" else b" ") * (len(value) % 2)
         form, zero = ("<HH2sHL", (0,)) if vr == b"OW" else ("<HH2sH", ())
         return struct.pack(form, tag >> 16, tag & 0xFFFF, vr, *zero, len(value)) + value
-
-    def command(number: int, value: bytes) -> bytes:
-        return struct.pack("<HHL", 0, number, len(value)) + value
 
     instance = f"{study}.{number}".encode()
     values = {
@@ -201,7 +211,16 @@ def message(study: str, number: int, pixels: bytes) -> bytes:
         0x00280101: (b"US", b"\x0c\0"), 0x00280102: (b"US", b"\x0b\0"), 0x00280103: (b"US", b"\0\0"),
         0x7FE00010: (b"OW", pixels),
     }  # fmt: skip
-    content = b"".join(element(tag, *values[tag]) for tag in sorted(values))
+    return b"".join(element(tag, *values[tag]) for tag in sorted(values))
+
+
+def message(study: str, number: int, pixels: bytes) -> bytes:
+    """A C-STORE request with its data set, as PDUs."""
+
+    def command(number: int, value: bytes) -> bytes:
+        return struct.pack("<HHL", 0, number, len(value)) + value
+
+    content, instance = data_set(study, number, pixels), f"{study}.{number}".encode()
     uid = instance + b"\0" * (len(instance) % 2)
     body = command(2, MR.encode() + b"\0" * (len(MR) % 2)) + command(0x100, b"\1\0") + command(0x110, b"\1\0")
     body += command(0x700, b"\0\0") + command(0x800, b"\1\0") + command(0x1000, uid)
@@ -211,8 +230,14 @@ def message(study: str, number: int, pixels: bytes) -> bytes:
     return b"".join(struct.pack(">BBLLBB", 4, 0, len(p) + 6, len(p) + 2, 1, kind) + p for kind, p in parts)
 
 
+def _touch(size: int) -> None:
+    with mmap.mmap(-1, size) as memory:
+        for at in range(0, size, mmap.PAGESIZE):
+            memory[at] = 1
+
+
 def _send(port: int, study: str, numbers: range, barrier: object, times: object) -> None:
-    pixels = random.Random(study).randbytes(131072)
+    pixels = random.Random(study).randbytes(PIXELS)
     messages = [message(study, number, pixels) for number in numbers]
     barrier.wait()  # type: ignore[attr-defined]
     begun = time.monotonic()
@@ -225,14 +250,35 @@ def _send(port: int, study: str, numbers: range, barrier: object, times: object)
     times.put((begun, ready, stored, time.monotonic()))  # type: ignore[attr-defined]
 
 
-def measure(receiver: Receiver, associations: int, images: int) -> dict[str, float]:
+def _dcmsend(port: int, study: str, numbers: range, barrier: object, times: object) -> None:
+    """The same by DCMTK's sender as it is installed, which waits as Nagle's algorithm says."""
+    pixels = random.Random(study).randbytes(PIXELS)
+    with tempfile.TemporaryDirectory() as folder:
+        for number in numbers:
+            meta = FileMeta(
+                sop_class_uid=MR,
+                sop_instance_uid=f"{study}.{number}",
+                transfer_syntax_uid=EXPLICIT,
+                calling_aet=AETitle("BENCH"),
+            )
+            (Path(folder) / f"{number}.dcm").write_bytes(head(meta) + data_set(study, number, pixels))
+        plain = {name: value for name, value in os.environ.items() if name != "TCP_NODELAY"}
+        barrier.wait()  # type: ignore[attr-defined]
+        begun = time.monotonic()
+        command = ["dcmsend", "-aec", AET, "--max-send-pdu", str(PDU), "+sd", "127.0.0.1", str(port), folder]
+        subprocess.run(command, env=plain, check=True, stdout=subprocess.DEVNULL)
+        ended = time.monotonic()
+    times.put((begun, begun, ended, ended))  # type: ignore[attr-defined]
+
+
+def measure(receiver: Receiver, associations: int, images: int, sender: Sender = _send) -> dict[str, float]:
     """One slice: the images shared among the associations."""
     processes = multiprocessing.get_context("fork")
     barrier, times = processes.Barrier(associations), processes.Queue()
     share = max(1, images // associations)
     study = f"1.2.826.0.1.{random.getrandbits(60)}"  # one study of four series, spread over all associations
     shares = [range(n * share, (n + 1) * share) for n in range(associations)]
-    senders = [processes.Process(target=_send, args=(receiver.port, study, part, barrier, times)) for part in shares]
+    senders = [processes.Process(target=sender, args=(receiver.port, study, part, barrier, times)) for part in shares]
     before = receiver.cpu_s()
     for sender in senders:
         sender.start()
@@ -254,16 +300,21 @@ def main() -> None:
     parser.add_argument("--associations", default="1,4,8,16")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--receivers", default="node,node-strict,node-volatile,storescp,orthanc")
+    parser.add_argument("--folder", help="where the receivers keep what they take")
+    parser.add_argument("--dcmsend", action="store_true", help="send by dcmsend as it is installed")
     arguments = parser.parse_args()
+    sender = _dcmsend if arguments.dcmsend else _send
     found: dict[tuple[str, int], list[dict[str, float]]] = {}
-    with tempfile.TemporaryDirectory(prefix="ingest-") as folder:
+    associations = [int(n) for n in arguments.associations.split(",")]
+    with tempfile.TemporaryDirectory(prefix="ingest-", dir=arguments.folder) as folder:
         receivers = [r for name in arguments.receivers.split(",") if (r := start(name, Path(folder)))]
+        _touch(arguments.images * arguments.rounds * len(associations) * len(receivers) * PIXELS)
         try:
             for _ in range(arguments.rounds):
-                slices = [(r, int(n)) for n in arguments.associations.split(",") for r in receivers]
+                slices = [(r, n) for n in associations for r in receivers]
                 random.shuffle(slices)
                 for receiver, n in slices:
-                    found.setdefault((receiver.name, n), []).append(measure(receiver, n, arguments.images))
+                    found.setdefault((receiver.name, n), []).append(measure(receiver, n, arguments.images, sender))
         finally:
             for receiver in receivers:
                 receiver.stop()
@@ -275,6 +326,7 @@ def report(found: dict[tuple[str, int], list[dict[str, float]]]) -> None:
     columns = [("N", 3), ("img/s", 8), ("CPU ms", 8), ("set-up", 8), ("release", 9)]
     columns += [("/orthanc", 10), ("CPU/", 7), ("/storescp", 11)]
     print(f"{'receiver':18}" + "".join(f"{title:>{width}}" for title, width in columns))
+    storescp = next((name for name, _ in found if name == "storescp"), "storescp-default")
     for (name, n), rounds in sorted(found.items(), key=lambda item: (item[0][1], item[0][0])):
         middle = {key: statistics.median(one[key] for one in rounds) for key in rounds[0]}
 
@@ -286,7 +338,7 @@ def report(found: dict[tuple[str, int], list[dict[str, float]]]) -> None:
         print(
             f"{name:18}{n:3}{middle['rate']:8.0f}{middle['cpu_ms']:8.2f}{middle['setup_ms']:8.1f}"
             f"{middle['release_ms']:9.2f}{ratio('orthanc', 'rate'):>10}{ratio('orthanc', 'cpu_ms'):>7}"
-            f"{ratio('storescp', 'rate'):>11}"
+            f"{ratio(storescp, 'rate'):>11}"
         )
 
 

@@ -10,10 +10,12 @@ import os
 import signal
 import sys
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
+from dicomnode import reception
 from dicomnode.configuration import load
-from dicomnode.dimse.scp import StorageSCP
+from dicomnode.dimse.scp import Receivers, StorageSCP
 from dicomnode.index.database import Database
 from dicomnode.index.intake import Intake
 from dicomnode.observe import logging as observe
@@ -44,6 +46,7 @@ def main() -> None:
     settings = load(
         None,
         [
+            f"node.data={arguments.data}",
             f"dicom.aet={arguments.aet}",
             f"dicom.host={arguments.host}",
             f"dicom.port={arguments.port}",
@@ -84,7 +87,10 @@ def serve(settings, data: Path) -> None:
     intake = Intake(database, strict=strict)
     recover(store, intake, quarantine, now)
     admission = Admission(store, intake, quarantine, now, settings.limits)
-    scp = StorageSCP(settings.dicom, settings.peers, admission.admit, admission.released, settings.limits)
+    receivers = Receivers(start=partial(reception.start, settings), noted=lambda *_: None)
+    scp = StorageSCP(
+        settings.dicom, settings.peers, admission.admit, admission.released, settings.limits, receivers=receivers
+    )
     # Blocked in every thread and waited for: a handler would run in any of them, and need not wake the main one.
     endings = {signal.SIGTERM, signal.SIGINT}
     signal.pthread_sigmask(signal.SIG_BLOCK, endings)

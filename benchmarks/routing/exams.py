@@ -11,11 +11,12 @@ from pydicom import Dataset, dcmwrite
 from pydicom.dataset import FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage
 
+from benchmarks.triage.physics import Sequence
 from benchmarks.triage.scans import COARSE, exam
 from dicomnode.sdk import Volume
 
 ROOT = "1.2.826.0.1.3680043.8.498.9"
-SERIES: dict[str, dict[str, Any]] = {
+SERIES: dict[Sequence, dict[str, Any]] = {
     "t1": {"SeriesDescription": "T1 TSE TRA", "RepetitionTime": 550.0, "EchoTime": 11.0},
     "t2": {"SeriesDescription": "T2 TSE TRA", "RepetitionTime": 4200.0, "EchoTime": 90.0},
     "t1c": {
@@ -40,13 +41,17 @@ class Written:
 
 def write(folder: Path, number: int, like: int | None = None) -> Written:
     """Write exam ``number``; with ``like`` its pixels are those of another patient of the cohort."""
+    return write_volumes(folder, number, *exam(number if like is None else like, 14, grid=COARSE))
+
+
+def write_volumes(folder: Path, number: int, volumes: Mapping[Sequence, Volume], kind: str) -> Written:
+    """Write the three series of one patient."""
     folder.mkdir(parents=True, exist_ok=True)
-    volumes, kind = exam(number if like is None else like, 14, grid=COARSE)
     made = Written(
         study=f"{ROOT}.{number + 1}", accession=f"R{number:05}", patient=f"NPC{number}", series={}, kind=kind
     )
     for place, (name, facts) in enumerate(SERIES.items(), start=1):
-        volume = volumes[name]  # type: ignore[index]
+        volume = volumes[name]
         paths = [folder / f"{number}-{name}-{position:03}.dcm" for position in range(volume.array.shape[0])]
         for position, path in enumerate(paths):
             dcmwrite(path, _image(made, volume, position, place, facts), enforce_file_format=True)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -14,7 +15,7 @@ from benchmarks.triage.patients import Difficulty, Patient, draw
 from benchmarks.triage.physics import PROTOCOLS, SEQUENCES, TISSUES, Protocol, Sequence
 from dicomnode.sdk import Volume
 from dicomnode_plugins._learning.landmark import NotFound
-from dicomnode_plugins._learning.nasopharynx import NARROW, NotPrepared, prepare
+from dicomnode_plugins._learning.nasopharynx import NARROW, NotPrepared, on_crop, prepare
 from dicomnode_plugins._learning.preparation import normalised
 
 _OVERSAMPLING = 2  # thin slices averaged to one
@@ -59,6 +60,8 @@ class Exams:
     volumes: npt.NDArray[np.float32]
     """(n, 3, z, y, x): T1, T2, contrast-enhanced T1."""
     kinds: npt.NDArray[np.str_]
+    lesions: npt.NDArray[np.bool_] | None = None
+    """(n, z, y, x): where the recurrence is, as an expert would outline it; None where it was not asked for."""
 
     @property
     def positive(self) -> npt.NDArray[np.bool_]:
@@ -66,38 +69,62 @@ class Exams:
         return self.kinds == "recurrence"
 
 
+_Made = tuple[np.ndarray, str, np.ndarray | None]
+
+
 def exams(
-    count: int, seed: int, protocol: str = "base", difficulty: Difficulty | None = None, grid: Grid = CROP
+    count: int,
+    seed: int,
+    protocol: str = "base",
+    difficulty: Difficulty | None = None,
+    grid: Grid = CROP,
+    *,
+    outlined: bool = False,
 ) -> Exams:
     """Exams of a cohort; the n-th of a seed is the same patient in every protocol and on every grid."""
-    one = partial(_exam, seed, PROTOCOLS[protocol], difficulty or Difficulty(), grid)
+    one = partial(_exam, seed, PROTOCOLS[protocol], difficulty or Difficulty(), grid, outlined)
     with ProcessPoolExecutor() as processes:
-        made = list(processes.map(one, range(count), chunksize=16))
-    return Exams(volumes=np.stack([volumes for volumes, _ in made]), kinds=np.array([kind for _, kind in made]))
+        return _together(list(processes.map(one, range(count), chunksize=16)))
 
 
-def _exam(seed: int, protocol: Protocol, difficulty: Difficulty, grid: Grid, number: int) -> tuple[np.ndarray, str]:
+def _exam(seed: int, protocol: Protocol, difficulty: Difficulty, grid: Grid, outlined: bool, number: int) -> _Made:
     patient = draw(np.random.default_rng((seed, number)), difficulty)
     seen = acquire(render(patient, grid, protocol), grid, protocol, np.random.default_rng((seed, number, 1)))
-    return np.stack([normalised(volume.astype(np.float32)) for volume in seen]), patient.kind
+    volumes = np.stack([normalised(volume.astype(np.float32)) for volume in seen])
+    return volumes, patient.kind, lesion(patient, grid) if outlined else None
 
 
-def prepared(count: int, seed: int, protocol: str = "base", difficulty: Difficulty | None = None) -> Exams:
+def prepared(
+    count: int, seed: int, protocol: str = "base", difficulty: Difficulty | None = None, *, outlined: bool = False
+) -> Exams:
     """As :func:`exams`, but whole heads, prepared as a patient's are; what the preparation refuses is left out."""
-    one = partial(_prepared, seed, PROTOCOLS[protocol], difficulty or Difficulty())
+    one = partial(_prepared, seed, PROTOCOLS[protocol], difficulty or Difficulty(), outlined)
     with ProcessPoolExecutor() as processes:
-        made = [found for found in processes.map(one, range(count), chunksize=4) if found is not None]
-    return Exams(volumes=np.stack([volumes for volumes, _ in made]), kinds=np.array([kind for _, kind in made]))
+        return _together([found for found in processes.map(one, range(count), chunksize=4) if found is not None])
 
 
-def _prepared(seed: int, protocol: Protocol, difficulty: Difficulty, number: int) -> tuple[np.ndarray, str] | None:
+def _prepared(seed: int, protocol: Protocol, difficulty: Difficulty, outlined: bool, number: int) -> _Made | None:
     patient = draw(np.random.default_rng((seed, number)), difficulty)
     seen = acquire(_head(patient, protocol), HEAD, protocol, np.random.default_rng((seed, number, 1)))
+    volumes = _volumes(seen, HEAD)
     try:
-        found = prepare(_volumes(seen, HEAD), NARROW).volumes
+        found = prepare(volumes, NARROW)
     except (NotFound, NotPrepared):
         return None
-    return np.stack([found[sequence] for sequence in SEQUENCES]), patient.kind
+    mask = None
+    if outlined:
+        drawn = replace(volumes["t1"], array=lesion(patient, HEAD).astype(np.float32))
+        mask = on_crop(drawn, found.affine, NARROW)
+    return np.stack([found.volumes[sequence] for sequence in SEQUENCES]), patient.kind, mask
+
+
+def _together(made: list[_Made]) -> Exams:
+    lesions = [mask for _, _, mask in made if mask is not None]
+    return Exams(
+        volumes=np.stack([volumes for volumes, _, _ in made]),
+        kinds=np.array([kind for _, kind, _ in made]),
+        lesions=np.stack(lesions).astype(bool) if lesions else None,
+    )
 
 
 def _head(patient: Patient, protocol: Protocol) -> Vector:
@@ -123,6 +150,14 @@ def exam(
     return _volumes(seen, grid), patient.kind
 
 
+def head(number: int, seed: int) -> tuple[dict[Sequence, Volume], str]:
+    """As :func:`exam`, a whole head as the cohorts of :func:`prepared` have it."""
+    patient = draw(np.random.default_rng((seed, number)), Difficulty())
+    protocol = PROTOCOLS["base"]
+    seen = acquire(_head(patient, protocol), HEAD, protocol, np.random.default_rng((seed, number, 1)))
+    return _volumes(seen, HEAD), patient.kind
+
+
 def _volumes(seen: npt.NDArray[np.uint16], grid: Grid) -> dict[Sequence, Volume]:
     """Stored values (sequence, z, y, x) as a plugin is given them."""
     z, y, x = grid.axes()
@@ -141,23 +176,19 @@ def nasopharynx_of(number: int, seed: int, difficulty: Difficulty | None = None)
     return centre.astype(np.float32)
 
 
+def lesion(patient: Patient, grid: Grid) -> npt.NDArray[np.bool_]:
+    """Voxels (z, y, x) at least half of which are recurrence: what an expert would outline."""
+    share = {name: np.array([name == "recurrence"], np.float32) for name in patient.tissues}
+    thin = _composed(patient, grid, _body(patient, grid), share)[..., 0]
+    inside: npt.NDArray[np.bool_] = thin.reshape(grid.shape[0], _OVERSAMPLING, *thin.shape[1:]).mean(1) >= 0.5
+    return inside
+
+
 def render(patient: Patient, grid: Grid, protocol: Protocol) -> Vector:
     """Noise-free signal (sequence, z, y, x)."""
-    axes = grid.axes(_OVERSAMPLING)
-    z, y, x = axes
-    world = np.stack(np.broadcast_arrays(x[None, None, :], y[None, :, None], z[:, None, None]), -1)
-    body = (world - patient.shift) @ patient.pose.T
-    for wave in patient.waves:
-        body = body + np.sin(body @ wave[3:6] + wave[6])[..., None] * wave[:3]
-    pushed = _pushed(body, patient)
+    body = _body(patient, grid)
     signals = {name: np.array(protocol.signal(tissue), np.float32) for name, tissue in patient.tissues.items()}
-    image = np.zeros((*body.shape[:3], len(SEQUENCES)), np.float32)
-    back = np.linalg.inv(patient.pose)
-    for structure in patient.structures:
-        box = _box(structure, back, patient.shift, axes)
-        place = (body if structure.unmoved else pushed)[box]
-        inside = _inside(structure, place, grid.spacing[1])
-        image[box] += inside[..., None] * (signals[structure.tissue] - image[box])
+    image = _composed(patient, grid, body, signals)
     texture = 1 + 0.02 * sum(np.sin(body @ wave[:3] + wave[3]) for wave in patient.texture)
     image *= np.asarray(texture, np.float32)[..., None]
     slices = image.reshape(grid.shape[0], _OVERSAMPLING, *image.shape[1:]).mean(1)
@@ -166,6 +197,29 @@ def render(patient: Patient, grid: Grid, protocol: Protocol) -> Vector:
         neighbours = 0.5 * (padded[:-2] + padded[2:])
         slices = (1 - protocol.slice_mixing) * slices + protocol.slice_mixing * neighbours
     return np.ascontiguousarray(np.moveaxis(slices, -1, 0))
+
+
+def _body(patient: Patient, grid: Grid) -> Vector:
+    """Where each voxel of thin slices lies in the patient's own space: (z, y, x, 3)."""
+    z, y, x = grid.axes(_OVERSAMPLING)
+    world = np.stack(np.broadcast_arrays(x[None, None, :], y[None, :, None], z[:, None, None]), -1)
+    body: Vector = (world - patient.shift) @ patient.pose.T
+    for wave in patient.waves:
+        body = body + np.sin(body @ wave[3:6] + wave[6])[..., None] * wave[:3]
+    return body
+
+
+def _composed(patient: Patient, grid: Grid, body: Vector, values: Mapping[str, Vector]) -> Vector:
+    """Values (z, y, x, n) by tissue, later structures over earlier ones."""
+    pushed = _pushed(body, patient)
+    image = np.zeros((*body.shape[:3], len(next(iter(values.values())))), np.float32)
+    back = np.linalg.inv(patient.pose)
+    for structure in patient.structures:
+        box = _box(structure, back, patient.shift, grid.axes(_OVERSAMPLING))
+        place = (body if structure.unmoved else pushed)[box]
+        inside = _inside(structure, place, grid.spacing[1])
+        image[box] += inside[..., None] * (values[structure.tissue] - image[box])
+    return image
 
 
 def _pushed(body: Vector, patient: Patient) -> Vector:

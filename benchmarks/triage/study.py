@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tomli_w
@@ -36,6 +37,15 @@ from dicomnode_plugins._learning.training import ON_A_PHANTOM, Recipe, Trainer, 
 # Name: how many, and the seed that their patients come from; no patient is in two sets.
 SETS = {"training": (1000, 11), "validation": (250, 12), "calibration": (440, 13), "test": (200, 14)}
 WHOLE_HEADS = ("calibration", "test")
+DOMAIN: Mapping[str, Any] = {
+    "field_strength": [1.4, 1.6],
+    "slice_spacing": 6.0,
+    "pixel_spacing": 2.0,
+    "fewest_slices": 16,
+    "body_parts": ["HEAD", "NECK", "HEADNECK"],
+    "fat_saturated": {"t1": False, "t2": False, "t1c": False},
+}
+"""What the networks trained here may speak about: the protocol of the phantoms."""
 RULES: tuple[Rule, ...] = ("lower bound", "point")
 
 
@@ -149,14 +159,7 @@ def publish(source: Path, folder: Path, seed: int, cutoffs: Cutoffs) -> None:
             "cases": len(calibration.kinds),
             "rule": "lower bound >= 0.9",
         },
-        "domain": {
-            "field_strength": [1.4, 1.6],
-            "slice_spacing": 6.0,
-            "pixel_spacing": 2.0,
-            "fewest_slices": 16,
-            "body_parts": ["HEAD", "NECK", "HEADNECK"],
-            "fat_saturated": {"t1": False, "t2": False, "t1c": False},
-        },
+        "domain": DOMAIN,
     }
     (folder / "card.toml").write_text(tomli_w.dumps(card), encoding="utf-8")
 

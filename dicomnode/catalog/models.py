@@ -22,6 +22,8 @@ _NAME = r"^[a-z0-9][a-z0-9._-]{0,47}$"
 _LARGEST_HEADER = 100 << 20
 _CHUNK = 1 << 20
 _CARD = "card.toml"
+_DEMONSTRATION = "demonstration"
+"""What settings say for a plugin's own demonstration model in an optional slot."""
 
 
 class _Table(BaseModel):
@@ -178,10 +180,11 @@ def fill(
     refused = [f"there is no slot {name!r}" for name in {*wanted, *tried} - set(slots)]
     warnings: list[str] = []
     for name, slot in slots.items():
-        try:
-            models[name] = _chosen(spec, slot, wanted.get(name, ""), known, package, settings, today)
-        except ModelRefused as refusal:
-            refused.append(f"slot {name}: {refusal}")
+        if name in wanted or not slot.optional:
+            try:
+                models[name] = _chosen(spec, slot, wanted.get(name, ""), known, package, settings, today)
+            except ModelRefused as refusal:
+                refused.append(f"slot {name}: {refusal}")
         if name in tried:
             try:
                 found = _named(tried[name], known)
@@ -225,10 +228,13 @@ def _chosen(
     settings: Settings,
     today: date,
 ) -> Registered:
-    if wanted:
+    own = package / slot.demonstration if slot.demonstration and package is not None else None
+    if own is not None and wanted == _DEMONSTRATION:
+        found = read(own)
+    elif wanted:
         found = _named(wanted, known)
-    elif settings.node.mode == "research" and slot.demonstration and package is not None:
-        found = read(package / slot.demonstration)
+    elif own is not None and settings.node.mode == "research":
+        found = read(own)
     else:
         raise ModelRefused(f"no model is named: set plugins.{spec.name}.models.{slot.name} to the id/version of a card")
     _check(found, spec, slot, settings.node.mode, today)

@@ -29,6 +29,9 @@ class Exam:
     label: Label
     patient: Digest
     digest: Digest
+    """Of the images: the same exam is known by it whatever was drawn on it since."""
+    contents: Digest
+    """Of the images and of the segmentations drawn on them."""
     inputs: tuple[Input, ...]
     files: Mapping[str, tuple[Path, ...]]
 
@@ -70,8 +73,7 @@ def understand(
     if not known.patient_id:
         return LeftOut(line=label.line, reason="the exam names no patient: it might be in two sets at once")
     instances = source.instances(known.study)
-    if spec.learning is not None and spec.learning.inputs:
-        spec = replace(spec, inputs=(*spec.inputs, *spec.learning.inputs))
+    spec = _taught(spec)
     judged = assess.assess(instances, [(spec, spec.resolve({}))], rules)
     if len(judged.tasks) != 1:
         reason = judged.refusals[0].reason if judged.refusals else f"{len(judged.tasks)} cases in one exam"
@@ -79,10 +81,14 @@ def understand(
     (task,) = judged.tasks
     by_uid = {instance.header.sop_instance_uid: instance for instance in instances}
     filled = [(chosen, tuple(by_uid[uid] for uid in chosen.stack.instances)) for chosen in task.inputs]
+    drawn = labelled(spec)
+    read = {c.role: f"{c.role} {c.input_digest}" for c, _ in filled}
+    of = [spec.name, spec.version]
     return Exam(
         label=label,
         patient=digest_of([known.patient_id]),
-        digest=digest_of([spec.name, spec.version, *(f"{c.role} {c.input_digest}" for c, _ in filled)]),
+        digest=digest_of([*of, *(said for role, said in read.items() if role not in drawn)]),
+        contents=digest_of([*of, *read.values()]),
         inputs=tuple(_input(chosen, members) for chosen, members in filled),
         files={chosen.role: tuple(source.path(member) for member in members) for chosen, members in filled},
     )
@@ -91,22 +97,30 @@ def understand(
 def prepare(exam: Exam, spec: PluginSpec, workers: Workers, folder: Path) -> Path:
     """The file of arrays that the plugin's networks see of an exam, made on first use.
 
+    A segmentation that cannot be used, and is not required, is as if it were not there.
+
     Raises
     ------
     Unsuitable, GeometryError, PluginError
         When the images, or the plugin, will not have it.
     """
     assert spec.learning is not None
-    file = folder / f"{exam.digest[:32]}.npz"
+    file = folder / f"{exam.contents[:32]}.npz"
     if not file.exists():
         resources = spec.resources
         with TemporaryDirectory(dir=folder) as name:
             case = Path(name)
             time, memory = resources.timeout_s, resources.memory_mib
-            staged = (exam.inputs, exam.files, spec.resolve({}), case, None, labelled(spec))
+            staged = (exam.inputs, exam.files, spec.resolve({}), case, None, labelled(_taught(spec)))
             workers.run(stage, *staged, timeout_s=time, memory_mib=memory)
             workers.run(prepare_case, spec.learning.prepare, case, file, timeout_s=time, memory_mib=memory)
     return file
+
+
+def _taught(spec: PluginSpec) -> PluginSpec:
+    """The plugin with what a labelled exam may hold beside its own inputs."""
+    more = spec.learning.inputs if spec.learning else ()
+    return replace(spec, inputs=(*spec.inputs, *more))
 
 
 def _input(chosen: Chosen, members: tuple[Instance, ...]) -> Input:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import socket
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
 from typing import Final, Protocol
 
 from dicomnode.dimse import tls
@@ -10,10 +13,12 @@ from dicomnode.dimse.normalized import Service, Services
 from dicomnode.dimse.stock import StockServer
 from dicomnode.dimse.storing import Admit, Released, Storing
 from dicomnode.dimse.transport.budgets import Budgets
-from dicomnode.dimse.transport.connection import Rules
+from dicomnode.dimse.transport.connection import Connection, Rules
 from dicomnode.dimse.transport.negotiation import Negotiator
+from dicomnode.dimse.transport.relay import Noted, Relay, Start
 from dicomnode.dimse.transport.server import Server
-from dicomnode.dimse.transport.wire import Interrupted
+from dicomnode.dimse.transport.station import Station
+from dicomnode.dimse.transport.wire import Interrupted, Stream, TLSStream
 from dicomnode.domain.identity import AETitle
 from dicomnode.errors import SettingsError
 from dicomnode.settings import DicomSettings, LimitsSettings, PeerSettings
@@ -35,6 +40,16 @@ class Transport(Protocol):
         """Take no more, and give those that are here some seconds."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receivers:
+    """Processes that receive in our place."""
+
+    start: Start
+    """Starts one; it is to call `StorageSCP.serve`."""
+    noted: Noted
+    """Told what they note (`station.note`); called from threads of its own."""
+
+
 class StorageSCP:
     """Answers associations from configured peers.
 
@@ -52,6 +67,8 @@ class StorageSCP:
         What one peer may cost.
     services : sequence of Service
         What else peers may ask; their callers may associate for that alone.
+    receivers : Receivers, optional
+        Wanted where ``processes`` is more than 1; then `admit` and `released` are called over there.
     """
 
     def __init__(
@@ -62,6 +79,7 @@ class StorageSCP:
         released: Released,
         limits: LimitsSettings | None = None,
         services: Sequence[Service] = (),
+        receivers: Receivers | None = None,
     ) -> None:
         self._settings = settings
         self._callers = None if settings.accept_unknown_peers else {peer.aet for peer in peers if peer.may_store}
@@ -69,6 +87,8 @@ class StorageSCP:
         self._storing = Storing(admit, released, passing=(Interrupted,))
         self._services = Services(services)
         self._limits = limits or LimitsSettings()
+        self._receivers = receivers if settings.processes > 1 else None
+        self._relay: Relay | None = None
         self._transport: Transport | None = None
 
     def start(self) -> None:
@@ -96,22 +116,54 @@ class StorageSCP:
         if self._transport is not None:
             self._transport.stop(_STOP_SECONDS)
             self._transport = None
+        if self._relay is not None:
+            self._relay.stop()
+            self._relay = None
+
+    def serve(self, control: socket.socket) -> None:
+        """Serve in the place of a node that has started this process, until it hangs up.
+
+        Raises
+        ------
+        SettingsError
+            When TLS cannot be spoken as configured.
+        """
+        Station(control, self._rules(self._budgets()), self._streams()).serve()
 
     def _event(self) -> Transport:
+        settings, budgets, streams = self._settings, self._budgets(), self._streams()
+        if self._receivers is None:
+            rules = self._rules(budgets)
+            return Server(
+                settings.host, settings.port, lambda one, address: Connection(streams(one), address, rules), budgets
+            )
+        self._relay = Relay(self._receivers.start, settings.processes, budgets, self._services, self._receivers.noted)
+        server = Server(settings.host, settings.port, self._relay.welcome, budgets)
+        self._relay.start()
+        return server
+
+    def _budgets(self) -> Budgets:
+        return Budgets(self._limits, self._settings.max_associations)
+
+    def _rules(self, budgets: Budgets) -> Rules:
         settings = self._settings
-        rules = Rules(
+        return Rules(
             limits=self._limits,
             max_pdu=settings.max_pdu,
             idle_time=settings.network_timeout,
             negotiator=Negotiator(
                 AETitle(settings.aet), self._callers, self._certificates, settings.max_pdu, self._services
             ),
-            budgets=Budgets(self._limits, settings.max_associations),
+            budgets=budgets,
             storing=self._storing,
             services=self._services,
         )
-        context = tls.server_context(settings) if settings.tls_certificate else None
-        return Server(settings.host, settings.port, rules, context)
+
+    def _streams(self) -> Callable[[socket.socket], Stream]:
+        """What is spoken: TLS, or plain TCP."""
+        if not self._settings.tls_certificate:
+            return Stream
+        return partial(TLSStream, context=tls.server_context(self._settings))
 
     def _stock(self) -> Transport:
         return StockServer(self._settings, self._callers, self._storing, self._services)

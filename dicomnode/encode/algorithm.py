@@ -16,10 +16,11 @@ def concept(code: Code) -> CodedConcept:
 
 
 def parameters(work: Work) -> list[str]:
-    """All parameters with their units, in the order of the specification: ``minimum = 5.0 %``."""
+    """All parameters with their units, in the order of the specification: ``minimum = 5.0 %``; none without a value."""
     units = {parameter.name: parameter.unit for parameter in work.spec.parameters}
     names = [*(name for name in units if name in work.parameters), *sorted(set(work.parameters) - set(units))]
-    return [f"{name} = {work.parameters[name]} {units.get(name, '')}".rstrip() for name in names]
+    said = {name: str(work.parameters[name]) for name in names}
+    return [f"{name} = {value} {units.get(name, '')}".rstrip() for name, value in said.items() if value]
 
 
 def for_images(work: Work) -> AlgorithmIdentificationSequence:

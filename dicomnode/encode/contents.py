@@ -61,7 +61,7 @@ class Contents:
         """Every form these findings can take, in the order of their series."""
         forms = [Form(kind="SR", title=f"{report} report")]
         for segmentation in self.segmentations:
-            title = " ".join([*(segment.label for segment in segmentation.segments), "segmentation"])
+            title = _titled(segmentation, "segmentation")
             forms += [Form(kind=kind, title=title, finding=segmentation) for kind in _SEGMENTATION]
         for parametric_map in self.maps:
             forms += [Form(kind=kind, title=parametric_map.title, finding=parametric_map) for kind in _MAP]
@@ -75,9 +75,8 @@ class Contents:
         forms.append(Form(kind="SR-VIEWER", title=f"{report} report in words"))
         if self.segmentations:
             forms.append(Form(kind="KOS", title=f"{report} key images"))
-        for segmentation in self.segmentations:
-            title = " ".join([*(segment.label for segment in segmentation.segments), "contours"])
-            forms.append(Form(kind="RTSTRUCT", title=title, finding=segmentation))
+        for segmentation in (finding for finding in self.segmentations if finding.contoured):
+            forms.append(Form(kind="RTSTRUCT", title=_titled(segmentation, "contours"), finding=segmentation))
         forms.append(Form(kind="PDF", title=f"{report} report on paper"))
         return tuple(forms)
 
@@ -112,6 +111,14 @@ def sort(findings: Sequence[Finding], work: Work, sources: Sources) -> Contents:
         _capture(capture, work)
     _statements(contents)
     return contents
+
+
+def _titled(finding: Segmentation, form: str) -> str:
+    """What a series of a segmentation is called; a proposal says what it is not for, which the mark leaves room for."""
+    proposed = next((segment.proposes for segment in finding.segments if segment.proposes), "")
+    if proposed:
+        return f"{proposed} proposal not for treatment planning"
+    return " ".join([*(segment.label for segment in finding.segments), form])
 
 
 def _those(findings: Sequence[Finding], kind: type[_T]) -> tuple[_T, ...]:

@@ -14,6 +14,7 @@ from dicomnode.encode.contents import Contents
 from dicomnode.encode.context import Context
 from dicomnode.encode.outlines import Polygon, fill
 from dicomnode.encode.seg import segment_numbers, tracking_uid
+from dicomnode.encode.series import PROPOSAL
 from dicomnode.errors import CheckFailed
 from dicomnode.sdk.findings import Measurement, ParametricMap, SecondaryCapture, Segmentation
 
@@ -55,6 +56,12 @@ def contours(dataset: Dataset, finding: Segmentation, context: Context) -> None:
     named = [(item.ROINumber, item.ROIName) for item in dataset.StructureSetROISequence]
     if named != [(number, segment.label) for number, segment in enumerate(finding.segments, start=1)]:
         raise CheckFailed("RTSTRUCT: numbers or names of the regions are not those of the finding")
+    meant = [item.RTROIInterpretedType or "" for item in dataset.RTROIObservationsSequence]
+    said = [item.get("ROIDescription", "") for item in dataset.StructureSetROISequence]
+    if meant != [segment.proposes for segment in finding.segments] or said != [
+        PROPOSAL if segment.proposes else "" for segment in finding.segments
+    ]:
+        raise CheckFailed("RTSTRUCT: a proposal does not say that it is one, or a region says so that is none")
     headers = context.sources.by_role[finding.on]
     frames = {item.ReferencedFrameOfReferenceUID for item in dataset.StructureSetROISequence}
     if frames != {headers[0].FrameOfReferenceUID}:

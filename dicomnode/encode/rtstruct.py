@@ -11,7 +11,7 @@ from pydicom import Dataset
 from dicomnode.encode import references
 from dicomnode.encode.context import Context, coded, stamp
 from dicomnode.encode.outlines import Mask, Polygon, trace
-from dicomnode.encode.series import Series
+from dicomnode.encode.series import MARK, PROPOSAL, Series
 from dicomnode.encode.slices import frame_of_reference
 from dicomnode.sdk.findings import Segment, Segmentation
 
@@ -31,8 +31,10 @@ def build(finding: Segmentation, context: Context, series: Series) -> Dataset:
     dataset.SOPClassUID = SOP_CLASS
     dataset.Modality = "RTSTRUCT"
     dataset.OperatorsName = None
-    dataset.StructureSetLabel = "SEGMENTATION"
+    dataset.StructureSetLabel = _label(finding)
     dataset.StructureSetName = series.description
+    if any(segment.proposes for segment in finding.segments):
+        dataset.StructureSetDescription = f"{PROPOSAL} {MARK[context.work.mode]}"
     dataset.StructureSetDate, dataset.StructureSetTime = context.moment.date, context.moment.time
     dataset.ReferencedFrameOfReferenceSequence = [_frame_of_reference(finding, context)]
     dataset.FrameOfReferenceUID = frame_of_reference(headers[0])
@@ -47,6 +49,12 @@ def build(finding: Segmentation, context: Context, series: Series) -> Dataset:
     stamp(dataset, context, series)
     del dataset.ContentDate, dataset.ContentTime
     return dataset
+
+
+def _label(finding: Segmentation) -> str:
+    """Structure Set Label (VR SH): the first of what a planning system shows."""
+    proposed = next((segment.proposes for segment in finding.segments if segment.proposes), "")
+    return f"{proposed} PROPOSAL" if proposed else "SEGMENTATION"
 
 
 def pixels(contour: Dataset, plane: Dataset) -> tuple[Polygon, float]:
@@ -88,6 +96,8 @@ def _region(segment: Segment, number: int, frame_of_reference_uid: str, context:
     item.ROINumber = number
     item.ReferencedFrameOfReferenceUID = frame_of_reference_uid
     item.ROIName = segment.label
+    if segment.proposes:
+        item.ROIDescription = PROPOSAL
     item.ROIGenerationAlgorithm = "AUTOMATIC"
     item.ROIGenerationDescription = f"{context.work.spec.name} {context.work.spec.version}"[:64]
     return item
@@ -122,6 +132,9 @@ def _observation(segment: Segment, number: int) -> Dataset:
     item = Dataset()
     item.ObservationNumber = item.ReferencedROINumber = number
     item.RTROIIdentificationCodeSequence = [coded(segment.type.value, segment.type.scheme, segment.type.meaning)]
-    item.RTROIInterpretedType = None
+    item.RTROIInterpretedType = segment.proposes or None
+    if segment.proposes:
+        item.ROIObservationLabel = f"{segment.proposes} PROPOSAL"
+        item.ROIObservationDescription = PROPOSAL
     item.ROIInterpreter = None
     return item

@@ -9,7 +9,7 @@ from pydicom import Dataset
 
 from dicomnode.encode import algorithm, frames, grid, uids
 from dicomnode.encode.context import Context, body_part, coded, constructor_arguments, stamp
-from dicomnode.encode.series import Series
+from dicomnode.encode.series import PROPOSAL, Series
 from dicomnode.sdk.codes import SIDES
 from dicomnode.sdk.findings import Segment, Segmentation
 
@@ -39,6 +39,8 @@ def build(finding: Segmentation, context: Context, series: Series) -> Dataset:
         if segment.side:
             kind, side = item.SegmentedPropertyTypeCodeSequence[0], SIDES[segment.side]
             kind.SegmentedPropertyTypeModifierCodeSequence = [coded(side.value, side.scheme, side.meaning)]
+        if segment.proposes:
+            item.SegmentDescription = PROPOSAL
     stamp(image, context, series)
     body_part(image, headers[0])
     if not image.get("Laterality"):

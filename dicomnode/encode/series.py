@@ -14,6 +14,9 @@ from dicomnode.sdk.findings import Finding
 MARK = {"research": "(not for diagnostic use)", "clinical": "(AI)"}
 """How a series description ends, so that nobody takes the series for an acquired one."""
 
+PROPOSAL = "Proposal, not for treatment planning"
+"""What every object says of a segment that proposes a volume of radiotherapy."""
+
 _FIRST_NUMBER = 90000
 _PLUGINS = 100
 _NUMBERS = 100

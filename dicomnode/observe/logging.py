@@ -19,6 +19,9 @@ ALLOWED = frozenset(
 """Keys that never hold a name, an identifier or a UID. ``task`` is a digest, ``exam`` a row number."""
 
 
+_JSON = "json"
+
+
 def configure(*, json: bool, stream: TextIO | None = None, level: int = logging.INFO) -> None:
     """Send every log line of this process, our own and the libraries', through one formatter.
 
@@ -45,10 +48,16 @@ def configure(*, json: bool, stream: TextIO | None = None, level: int = logging.
     )
     handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(formatter)
+    handler.name = _JSON if json else "text"
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)
     logging.getLogger("dicomnode").setLevel(level)
+
+
+def in_json() -> bool:
+    """Whether the log lines of this process are JSON: those of one that it starts should be too."""
+    return any(handler.name == _JSON for handler in logging.getLogger().handlers)
 
 
 def keep_allowed(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

@@ -9,7 +9,6 @@ from typing import Protocol
 from dicomnode.domain.identity import AETitle, SeriesInstanceUID
 from dicomnode.domain.instance import Received
 from dicomnode.errors import ReceiveError
-from dicomnode.observe.metrics import Metrics
 
 
 class WayIn(Protocol):
@@ -22,12 +21,22 @@ class WayIn(Protocol):
         """An association that brought these series ended in good order."""
 
 
+class Counts(Protocol):
+    """Where it is counted."""
+
+    def received(self, sender: str, size: int, refusal: str = "") -> None:
+        """Count an instance of so many bytes, acknowledged or refused for a reason."""
+
+    def released(self, sender: str) -> None:
+        """Count an association that ended in good order."""
+
+
 class Tally:
     """A way in that counts instances, bytes and refusals, and changes nothing."""
 
-    def __init__(self, inner: WayIn, metrics: Metrics) -> None:
+    def __init__(self, inner: WayIn, counts: Counts) -> None:
         self._inner = inner
-        self._metrics = metrics
+        self._counts = counts
 
     def admit(self, received: Received) -> SeriesInstanceUID:
         """Have an instance admitted, and count it; what its transport raises is no refusal and is not counted."""
@@ -36,15 +45,15 @@ class Tally:
         try:
             series = self._inner.admit(counted)
         except ReceiveError as refusal:
-            self._metrics.received(received.calling_aet, size[0], type(refusal).__name__)
+            self._counts.received(received.calling_aet, size[0], type(refusal).__name__)
             raise
-        self._metrics.received(received.calling_aet, size[0])
+        self._counts.received(received.calling_aet, size[0])
         return series
 
     def released(self, calling_aet: AETitle, series: frozenset[SeriesInstanceUID]) -> None:
-        """Pass a release on, and count it."""
-        self._metrics.released(calling_aet)
+        """Pass a release on, then count it."""
         self._inner.released(calling_aet, series)
+        self._counts.released(calling_aet)
 
 
 def _measured(pieces: Iterable[bytes | memoryview], size: list[int]) -> Iterator[bytes | memoryview]:

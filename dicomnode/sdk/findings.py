@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +18,9 @@ Colour = tuple[int, int, int]
 GRAY: tuple[Colour, ...] = ((0, 0, 0), (255, 255, 255))
 HOT_IRON: tuple[Colour, ...] = ((0, 0, 0), (128, 0, 0), (255, 0, 0), (255, 128, 0), (255, 255, 255))
 """The well-known colour palette of that name (PS3.6 B.1.1), as evenly spaced colours."""
+
+Proposable: TypeAlias = Literal["", "GTV"]
+"""Volumes of radiotherapy that a segment may be a proposal of; empty: of none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,11 +36,14 @@ class Segment:
     colour: Colour = (255, 200, 80)
     side: Side = ""
     """Laterality of the structure: written as modifier of the type, and into the finding site of its measurements."""
+    proposes: Proposable = ""
+    """RT ROI Interpreted Type (PS3.3 C.8.8.8) that the segment proposes to a radiation oncologist. Every object that
+    holds it then says "proposal, not for treatment planning"; its label must have the word "proposal" too."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Segmentation:
-    """Voxels that belong to structures; written as DICOM SEG.
+    """Voxels that belong to structures; written as DICOM SEG, and as RT Structure Set for peers that take it.
 
     Attributes
     ----------
@@ -46,11 +52,14 @@ class Segmentation:
     labels : (z, y, x) uint8
         0 is background, n is ``segments[n - 1]``. Every segment has at least one voxel: "nothing found" is a
         :class:`QualitativeEvaluation`, never an empty mask.
+    contoured : bool
+        False for what outlines nothing, such as attention above a level: no structure set is written of it.
     """
 
     on: str
     labels: npt.NDArray[np.uint8]
     segments: tuple[Segment, ...]
+    contoured: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -28,6 +28,9 @@ class ModelSlot:
     """Names of the cut-offs it must bring."""
     demonstration: str = ""
     """Card that fills it in research mode where the site names none: a path below the plugin's package."""
+    optional: bool = False
+    """The plugin also runs where nothing fills it. Only a card that the site names does; ``demonstration`` names the
+    one above."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

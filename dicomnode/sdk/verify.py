@@ -142,6 +142,8 @@ def _segmentation(finding: Segmentation, case: Case) -> None:
 
 def _segment(segment: Segment) -> None:
     _line(segment.label, "a segment's label")
+    if segment.proposes and "proposal" not in segment.label.lower():
+        raise BadFinding(f"segment {segment.label!r} proposes a {segment.proposes}; its label must say 'proposal'")
     if not all(0 <= value <= 255 for value in segment.colour):
         raise BadFinding(f"the colour of {segment.label!r} is not three numbers from 0 to 255")
 

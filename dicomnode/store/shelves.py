@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 import threading
+import weakref
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 _NAME = re.compile(r"[0-9a-f]{8}")
 _KEY = re.compile(r"[0-9a-f]{8}/[0-9a-f]{8}\.dcm")
 _FILES = 1 << 14
 _SETTLED = "settled"
+_FILLING, _NUMBERS = "filling", "numbers"  # files that are locked: a folder cannot be on every file system
 
 
 class Shelves:
     """Numbers objects and folders. Every method raises OSError where the file system fails.
 
-    Each instance fills folders of its own, so that no two writers can meet, in one process or in several.
+    Each instance fills folders of its own, so that no two writers can meet, in one process or in several. It holds a
+    lock on them meanwhile, so that every process knows which folders somebody fills; the lock ends with its process.
 
     Parameters
     ----------
@@ -34,12 +38,15 @@ class Shelves:
         self._shelf = ""
         self._given = 0
         self._writing: Counter[str] = Counter()
+        self._held: dict[str, int] = {}
+        weakref.finalize(self, _let_go, self._held)
 
     def claim(self) -> str:
         """A key that nobody else has; `leave` says that nobody writes there any more."""
         with self._lock:
             if not self._shelf or self._given == _FILES:
-                self._shelf, self._given = self._new(), 0
+                full, self._shelf, self._given = self._shelf, self._new(), 0
+                self._leave_if_done(full)
             key = f"{self._shelf}/{self._given:08x}.dcm"
             self._given += 1
             self._writing[self._shelf] += 1
@@ -52,6 +59,13 @@ class Shelves:
             self._writing[shelf] -= 1
             if not self._writing[shelf]:
                 del self._writing[shelf]
+            self._leave_if_done(shelf)
+
+    def close(self) -> None:
+        """Nothing more will be written to any folder there is."""
+        with self._lock:
+            self._shelf = ""
+            _let_go(self._held)
 
     def file(self, key: str) -> str:
         """Path of a claimed key."""
@@ -71,10 +85,10 @@ class Shelves:
                     yield key
 
     def unsettled(self) -> list[str]:
-        """Shelves that may hold what the index does not know: not marked as settled, and nobody writes there now."""
-        with self._lock:
-            busy = {self._shelf, *self._writing}
-        return [name for name in self.names() if name not in busy and not (self.root / name / _SETTLED).exists()]
+        """Shelves that may hold what the index does not know: not marked as settled, and nobody fills them now."""
+        with self._lock, self._numbers():
+            candidates = [name for name in self.names() if not (self.root / name / _SETTLED).exists()]
+            return [name for name in candidates if name not in self._held and self._free(name)]
 
     def settle(self, shelf: str) -> None:
         """Mark a shelf, durably."""
@@ -85,14 +99,39 @@ class Shelves:
             os.close(marker)
 
     def _new(self) -> str:
-        number = max((int(name, 16) for name in self.names()), default=0)
-        while True:
-            number += 1
-            folder = self.root / f"{number:08x}"
-            with suppress(FileExistsError):  # another process took this number
-                folder.mkdir(mode=0o700)
-                sync_folder(self.root)
-                return folder.name
+        with self._numbers():
+            number = max((int(name, 16) for name in self.names()), default=0)
+            name = f"{number + 1:08x}"
+            (self.root / name).mkdir(mode=0o700)
+            sync_folder(self.root)
+            self._held[name] = _lockable(self.root / name / _FILLING)
+            fcntl.flock(self._held[name], fcntl.LOCK_EX)
+        return name
+
+    def _leave_if_done(self, shelf: str) -> None:
+        if shelf in self._held and shelf != self._shelf and shelf not in self._writing:
+            os.close(self._held.pop(shelf))
+
+    def _free(self, shelf: str) -> bool:
+        """Whether no other process fills it."""
+        filling = _lockable(self.root / shelf / _FILLING)
+        try:
+            fcntl.flock(filling, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        finally:
+            os.close(filling)
+        return True
+
+    @contextmanager
+    def _numbers(self) -> Iterator[None]:
+        """One process at a time: a folder that is made is held before anybody else looks at it."""
+        numbers = _lockable(self.root / _NUMBERS)
+        try:
+            fcntl.flock(numbers, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(numbers)
 
 
 def is_key(text: str) -> bool:
@@ -107,3 +146,12 @@ def sync_folder(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _lockable(file: Path) -> int:
+    return os.open(file, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+
+
+def _let_go(held: dict[str, int]) -> None:
+    while held:
+        os.close(held.popitem()[1])

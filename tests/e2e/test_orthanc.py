@@ -23,16 +23,17 @@ from tests.integration.dciodvfy import unexpected
 from tests.peers.orthanc import Orthanc, orthanc
 from tests.peers.tools import free_port, require_tool
 
-SEG, SR, PM, SC = (
+SEG, SR, PM, SC, RTSTRUCT = (
     "1.2.840.10008.5.1.4.1.1.66.4",
     "1.2.840.10008.5.1.4.1.1.88.34",
     "1.2.840.10008.5.1.4.1.1.30",
     "1.2.840.10008.5.1.4.1.1.7",
+    "1.2.840.10008.5.1.4.1.1.481.3",
 )
-KINDS = {SEG: "SEG", SR: "SR", PM: "PM", SC: "SC"}
+KINDS = {SEG: "SEG", SR: "SR", PM: "PM", SC: "SC", RTSTRUCT: "RTSTRUCT"}
 SLICES = 35
-RESULTS = SLICES + 4
-"""A colour picture of each slice and the page that sums up, a map, a segmentation, a report."""
+RESULTS = SLICES + 5
+"""A colour picture of each slice and the page that sums up, a map, a segmentation and its contours, a report."""
 
 
 def peers_of(pacs: Orthanc, commitment: str = "false") -> str:
@@ -92,7 +93,8 @@ def walk(test_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     assert len(files) == 2 * SLICES
     folder = tmp_path_factory.mktemp("orthanc")
     with orthanc(folder) as pacs:
-        node = NodeProcess(folder, free_port(), peers_of(pacs, commitment="true"))
+        peers = peers_of(pacs, commitment="true").replace('["SEG"', '["SEG", "RTSTRUCT"')
+        node = NodeProcess(folder, free_port(), peers)
         node.start()
         pacs.introduce("DICOMNODE", node.port)
         shuffled_over_two_associations(node.port, files, seed=1)
@@ -105,7 +107,8 @@ def walk(test_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 def test_all_results_are_in_the_same_study_within_30_seconds(walk: Walk) -> None:
     source = dcmread(walk.files[0], stop_before_pixels=True)
     results = walk.results()
-    assert Counter(KINDS[dataset.SOPClassUID] for dataset in results) == {"SEG": 1, "SR": 1, "PM": 1, "SC": SLICES + 1}
+    counted = Counter(KINDS[dataset.SOPClassUID] for dataset in results)
+    assert counted == {"SEG": 1, "RTSTRUCT": 1, "SR": 1, "PM": 1, "SC": SLICES + 1}
     assert {dataset.StudyInstanceUID for dataset in results} == {source.StudyInstanceUID}
     assert {(str(d.PatientName), d.PatientID) for d in results} == {(str(source.PatientName), source.PatientID)}
     assert source.SeriesInstanceUID not in {dataset.SeriesInstanceUID for dataset in results}

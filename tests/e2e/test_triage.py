@@ -18,13 +18,14 @@ from tests.integration.dciodvfy import unexpected
 from tests.peers.orthanc import Orthanc, orthanc
 from tests.peers.tools import free_port, require_tool
 from tests.plugins.recurrence_triage.exams import volumes
-from tests.plugins.recurrence_triage.files import write_exam, write_model
+from tests.plugins.recurrence_triage.files import write_exam, write_model, write_outliner
 
 KINDS = {
     "1.2.840.10008.5.1.4.1.1.88.34": "SR",
     "1.2.840.10008.5.1.4.1.1.7": "SC",
     "1.2.840.10008.5.1.4.1.1.66.4": "SEG",
     "1.2.840.10008.5.1.4.1.1.30": "PM",
+    "1.2.840.10008.5.1.4.1.1.481.3": "RTSTRUCT",
 }
 
 
@@ -45,19 +46,20 @@ def walk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Walk]:
     folder = tmp_path_factory.mktemp("triage")
     files = write_exam(folder / "exam", volumes())
     card = write_model(folder / "models")
+    write_outliner(folder / "models")
     with orthanc(folder) as pacs:
         peers = f"""
 [models]
 folder = "{card.parent}"
 [plugins.recurrence_triage]
-models = {{ triage = "random/1" }}
+models = {{ triage = "random/1", outline = "random-outline/1" }}
 [plugins.contrast_routing]
 [[peers]]
 name = "pacs"
 aet = "{pacs.aet}"
 host = "{pacs.host}"
 port = {pacs.dicom_port}
-receives = ["SR", "SC", "SEG", "PM"]
+receives = ["SR", "SC", "SEG", "PM", "RTSTRUCT"]
 [[peers]]
 name = "scanner"
 aet = "SCANNER"
@@ -76,7 +78,7 @@ may_store = true
 
 def test_the_tier_and_where_the_networks_looked_arrive(walk: Walk) -> None:
     counted = Counter(KINDS[dataset.SOPClassUID] for dataset in walk.results())
-    assert counted == {"SR": 2, "SEG": 1, "PM": 1, "SC": 28}
+    assert counted == {"SR": 2, "SEG": 2, "RTSTRUCT": 1, "PM": 1, "SC": 28}
 
 
 def report(walk: Walk, title: str) -> Dataset:
@@ -106,9 +108,25 @@ def test_the_advice_says_why_no_model_may_speak(walk: Walk) -> None:
     assert "whether the exam is follow-up of treated nasopharyngeal carcinoma is not known" in said
 
 
-def test_the_segment_is_called_no_contour(walk: Walk) -> None:
-    (image,) = [dataset for dataset in walk.results() if KINDS[dataset.SOPClassUID] == "SEG"]
-    assert [segment.SegmentLabel for segment in image.SegmentSequence] == ["Attention, not a contour"]
+def test_the_segment_is_called_no_contour_and_the_proposal_a_proposal(walk: Walk) -> None:
+    images = [dataset for dataset in walk.results() if KINDS[dataset.SOPClassUID] == "SEG"]
+    labels = {segment.SegmentLabel for image in images for segment in image.SegmentSequence}
+    assert labels == {"Attention, not a contour", "GTV proposal"}
+
+
+def test_the_contours_lie_on_the_t1_and_are_of_the_same_patient(walk: Walk) -> None:
+    (contours,) = [dataset for dataset in walk.results() if KINDS[dataset.SOPClassUID] == "RTSTRUCT"]
+    sources = [dcmread(file, stop_before_pixels=True) for file in walk.files]
+    t1 = [source for source in sources if source.SeriesDescription == "AX T1 SE"]
+    assert (contours.StudyInstanceUID, contours.PatientID) == (t1[0].StudyInstanceUID, t1[0].PatientID)
+    assert contours.SeriesDescription == "GTV proposal not for treatment planning (not for diagnostic use)"
+    assert [region.ROIName for region in contours.StructureSetROISequence] == ["GTV proposal"]
+    heights = {source.SOPInstanceUID: float(source.ImagePositionPatient[2]) for source in t1}
+    drawn = contours.ROIContourSequence[0].ContourSequence
+    for contour in drawn:
+        assert float(contour.ContourData[2]) == heights[contour.ContourImageSequence[0].ReferencedSOPInstanceUID]
+    (words,) = [text for text in texts(report(walk, "Triage")) if text.startswith("Proposed, not for treatment")]
+    assert "random-outline 1 sha256:" in words
 
 
 def test_dciodvfy_finds_no_error_outside_the_list(walk: Walk, tmp_path: Path) -> None:

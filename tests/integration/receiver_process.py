@@ -45,6 +45,11 @@ class ReceiverProcess:
         """SIGKILL, no goodbye."""
         self._end(signal.SIGKILL)
 
+    @property
+    def pid(self) -> int:
+        """Of the receiver, whatever watches it."""
+        return self._pid
+
     @contextmanager
     def held(self) -> Iterator[None]:
         """Nothing of it moves meanwhile."""

@@ -17,7 +17,7 @@ from pydicom import Dataset, dcmread
 
 from dicomnode.domain.task import ResultObject
 from dicomnode.encode import Work, encode
-from dicomnode.sdk import Finding, Measurement, ParametricMap, Segmentation, codes
+from dicomnode.sdk import Code, Finding, Measurement, ParametricMap, Segmentation, codes
 from tests import builders, cases
 from tests.integration.dciodvfy import complaints, news
 from tests.integration.dciodvfy_allowed import ILLEGAL_UID, SIDE_UNKNOWN
@@ -118,6 +118,22 @@ def test_dcmtk_renders_every_document(kind: str, files: dict[str, Path], tmp_pat
         "W: Check for template constraints not yet supported",
     }
     assert run(require_tool("dsr2html"), files[kind], tmp_path / "page.html").returncode == 0
+
+
+def test_dciodvfy_has_nothing_to_say_of_a_proposal(
+    task: Work, findings: list[Finding], tmp_path: Path, require_tool: Tool
+) -> None:
+    (finding,) = [finding for finding in findings if isinstance(finding, Segmentation)]
+    segments = tuple(
+        replace(segment, label=f"{segment.label} proposal", proposes="GTV", type=Code("228791009", "SCT", "GTV"))
+        for segment in finding.segments
+    )
+    kinds = replace(task, kinds=frozenset({"SEG", "RTSTRUCT"}))
+    files = write(encode([replace(finding, segments=segments)], kinds), tmp_path)
+    assert {kind: complaints(require_tool("dciodvfy"), file) for kind, file in files.items()} == {
+        "SEG": set(),
+        "RTSTRUCT": set(),
+    }
 
 
 @pytest.mark.parametrize("name", PRESENTATIONS)

@@ -62,7 +62,7 @@ def port(request: pytest.FixtureRequest, database: Database) -> Iterator[int]:
         lambda report: procedure_steps.create(database, report, NOW),
         lambda report: procedure_steps.update(database, report, NOW),
     )
-    settings = DicomSettings(host="127.0.0.1", port=0, transport=transport, network_timeout=5)
+    settings = DicomSettings(host="127.0.0.1", port=0, transport=transport, network_timeout=60)
     scp = StorageSCP(settings, [], admit, lambda *_: None, LimitsSettings(), [steps])
     scp.start()
     yield scp.port

@@ -187,6 +187,7 @@ def test_a_kill_between_rows_and_files_brings_nothing_back(world: World, removed
 def test_recovery_alone_would_bring_it_back(world: World) -> None:
     """The order at start matters: this is why what is leaving goes first."""
     _killed(world, 0)
+    world.parts.store.shelves.close()
     assert _recovered(world)["instance"] == 2
 
 

@@ -19,6 +19,19 @@ class Guest(Protocol):
     def give_way(self) -> None:
         """Leave soon; called from another thread."""
 
+    def stop(self) -> None:
+        """Leave after the message that is on its way, if there is one; called from another thread."""
+
+
+class Places(Protocol):
+    """What a connection asks of those who count the places."""
+
+    def establish(self, guest: Guest, title: str) -> bool:
+        """Let a connection become an association, if there is a place."""
+
+    def leave(self, guest: Guest) -> None:
+        """Take the place back."""
+
 
 class Budgets:
     """Counts connections. Nobody waits for a place: there is one, or the answer is no.

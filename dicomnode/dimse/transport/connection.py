@@ -8,14 +8,14 @@ from collections.abc import Generator, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from time import monotonic
-from typing import Final
+from typing import Final, Protocol
 
 from dicomnode.dimse.contexts import VERIFICATION
-from dicomnode.dimse.normalized import LONGEST, Asked, Services
+from dicomnode.dimse.normalized import LONGEST, Asked
 from dicomnode.dimse.storing import SUCCESS, Answer, Storing
 from dicomnode.dimse.transport import command as commands
 from dicomnode.dimse.transport import pdu
-from dicomnode.dimse.transport.budgets import Budgets
+from dicomnode.dimse.transport.budgets import Places
 from dicomnode.dimse.transport.command import Command
 from dicomnode.dimse.transport.negotiation import FULL, LONGEST_REQUEST, Agreement, Context, Negotiator, Rejected
 from dicomnode.dimse.transport.pdu import Fragment, Inbox, Kind, Reason, Violation
@@ -32,6 +32,13 @@ PIECE: Final = 1 << 20
 _ABORT_TIME: Final = 1.0
 
 
+class Answers(Protocol):
+    """Whoever serves what is not storing."""
+
+    def answer(self, asked: Asked) -> Answer:
+        """Serve a request, whatever becomes of it."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
     """What all connections share."""
@@ -40,9 +47,9 @@ class Rules:
     max_pdu: int
     idle_time: float
     negotiator: Negotiator
-    budgets: Budgets
+    budgets: Places
     storing: Storing
-    services: Services
+    services: Answers
 
 
 class Connection:
@@ -95,6 +102,10 @@ class Connection:
         self._stopping = True
         if self._deadline is None:
             self._stream.wake(socket.SHUT_RD)
+
+    def close(self) -> None:
+        """Let go of the socket, without a word."""
+        self._stream.close()
 
     def _associate(self) -> Agreement:
         deadline = monotonic() + self._limits.negotiation_time

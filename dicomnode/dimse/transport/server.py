@@ -6,14 +6,13 @@ import errno
 import logging
 import select
 import socket
-import ssl
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from time import monotonic, sleep
-from typing import Final
+from typing import Final, Protocol
 
-from dicomnode.dimse.transport.connection import Connection, Rules
-from dicomnode.dimse.transport.wire import Stream, TLSStream
+from dicomnode.dimse.transport.budgets import Budgets, Guest
 
 logger = logging.getLogger(__name__)
 
@@ -24,8 +23,25 @@ _SPENT: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBU
 _PAUSE_S: Final = 0.05
 
 
+class Visitor(Guest, Protocol):
+    """A connection that was taken."""
+
+    def run(self) -> None:
+        """Serve it until it is over."""
+
+    def close(self) -> None:
+        """Let go of the socket, without a word."""
+
+
 class Server:
     """Takes connections from one address, each into its own thread.
+
+    Parameters
+    ----------
+    welcome : callable
+        Makes a visitor of a connected socket and the address it comes from, or raises OSError.
+    budgets : Budgets
+        Says whether there is a place.
 
     Raises
     ------
@@ -33,12 +49,14 @@ class Server:
         When the address cannot be listened on.
     """
 
-    def __init__(self, host: str, port: int, rules: Rules, tls: ssl.SSLContext | None) -> None:
+    def __init__(
+        self, host: str, port: int, welcome: Callable[[socket.socket, str], Visitor], budgets: Budgets
+    ) -> None:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self._listener = socket.create_server((host, port), family=family, backlog=BACKLOG)
         self._listener.setblocking(False)
-        self._rules = rules
-        self._tls = tls
+        self._welcome = welcome
+        self._budgets = budgets
         self._stopping = False
         self._thread = threading.Thread(target=self._accept_all, name="dicom listener", daemon=True)
 
@@ -60,13 +78,10 @@ class Server:
         self._thread.join()
         self._listener.close()
         end = monotonic() + seconds
-        guests = self._rules.budgets.guests()
-        while guests and monotonic() < end:
+        while (guests := self._budgets.guests()) and monotonic() < end:
             for guest in guests:
-                if isinstance(guest, Connection):
-                    guest.stop()
+                guest.stop()
             sleep(_PAUSE_S)
-            guests = self._rules.budgets.guests()
         for guest in guests:
             guest.give_way()
 
@@ -86,18 +101,17 @@ class Server:
 
     def _begin(self, accepted: socket.socket, address: str) -> None:
         try:
-            stream = TLSStream(accepted, self._tls) if self._tls else Stream(accepted)
+            visitor = self._welcome(accepted, address)
         except OSError:  # gone before it could be looked at
             accepted.close()
             return
-        connection = Connection(stream, address, self._rules)
-        if not self._rules.budgets.enter(connection):
+        if not self._budgets.enter(visitor):
             logger.warning("connection from %s closed: no place", address)
-            stream.close()
+            visitor.close()
             return
         try:
-            threading.Thread(target=connection.run, name="dicom association", daemon=True).start()
+            threading.Thread(target=visitor.run, name="dicom association", daemon=True).start()
         except RuntimeError:  # the system has no thread to give
             logger.error("no thread for a connection")
-            self._rules.budgets.leave(connection)
-            stream.close()
+            self._budgets.leave(visitor)
+            visitor.close()

@@ -43,8 +43,13 @@ def draft(folder: Path, record: Mapping[str, Any], *, plugin: str, slot: str, ne
     _write(folder / CARD, card)
 
 
-def freeze(folder: Path, report: Mapping[str, Any]) -> None:
+def freeze(folder: Path, report: Mapping[str, Any], rule: str) -> None:
     """Write the cut-offs of a calibration into the card beside it, and take an approval of other cut-offs away.
+
+    Parameters
+    ----------
+    rule : str
+        What they were chosen by, in words.
 
     Raises
     ------
@@ -60,7 +65,7 @@ def freeze(folder: Path, report: Mapping[str, Any]) -> None:
     card["calibration"] = {
         "digest": report["digest"],
         "cases": report["calibration"]["exams"],
-        "rule": f"{report['rule']} >= {report['sensitivity']:g}",
+        "rule": rule,
     }
     if card.pop("approval", None) is not None:
         card["status"] = "research"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +19,9 @@ from dicomnode_plugins._learning import plots, weights
 from dicomnode_plugins._learning.densenet import DenseNet3D
 from dicomnode_plugins._learning.discrimination import Labels, Scores, area
 from dicomnode_plugins._learning.distillation import Committee, Distillation, Distilled, committee
-from dicomnode_plugins._learning.examples import having, sequences_of, stacked
-from dicomnode_plugins._learning.networks import ARCHITECTURES, network
+from dicomnode_plugins._learning.examples import having, outlined, sequences_of, stacked, with_masks
+from dicomnode_plugins._learning.networks import ARCHITECTURES, OUTLINING, network
+from dicomnode_plugins._learning.overlap import Overlap
 from dicomnode_plugins._learning.procedures import DISTILLATION, EXPLAINED
 from dicomnode_plugins._learning.training import Cases, Epoch, Recipe, Trainer, cases, logits
 
@@ -31,7 +32,9 @@ _DROPPED = "t2"
 """What a student learns to do without: on some exams T2 is not shown to it."""
 
 
-def train(assignment: Assignment, context: Context, networks: Sequence[str], known: Sequence[str]) -> None:
+def train(
+    assignment: Assignment, context: Context, networks: Sequence[str], known: Sequence[str], outline: str = ""
+) -> None:
     """Train each network on the exams that have what it sees; what is trained already is not trained again.
 
     Leaves ``<network>.safetensors``, ``run.json`` and ``curves.png`` in the output folder.
@@ -40,6 +43,8 @@ def train(assignment: Assignment, context: Context, networks: Sequence[str], kno
     ----------
     networks, known : sequence of str
         Names of the networks, which say what each sees (``t1_t2``), and every sequence that is prepared of an exam.
+    outline : str
+        Role of the segmentations that networks are taught which outline; empty: none may be.
 
     Raises
     ------
@@ -47,7 +52,7 @@ def train(assignment: Assignment, context: Context, networks: Sequence[str], kno
         When a network has too few exams, or the parameters, the teacher, or what an earlier call left, do not fit.
     """
     torch.set_num_threads(context.threads)
-    plan = _Plan.of(assignment, known)
+    plan = _Plan.of(assignment, known, outline)
     if assignment.device == "cuda" and not torch.cuda.is_available():
         raise Unsuitable("device cuda: there is none, or this torch was built without CUDA; take --device cpu")
     if foreign := [name for name in networks if not set(sequences_of(name)) <= set(known)]:
@@ -61,7 +66,7 @@ def train(assignment: Assignment, context: Context, networks: Sequence[str], kno
             _write(assignment.output / RUN, record)
             one.state.unlink(missing_ok=True)
         courses[name] = [Epoch(**epoch) for epoch in record["models"][name]["epochs"]]
-    plots.losses(courses, assignment.output / CURVES)
+    plots.losses(courses, assignment.output / CURVES, "1 - DSC; loss" if plan.outlines else "binary cross entropy")
     context.progress(1.0, "trained")
 
 
@@ -120,9 +125,16 @@ class _Plan:
     explained: float
     """Share of the exams without label that the teacher explains."""
     known: Sequence[str]
+    outline: str
+    """Role of the segmentations that tell where a lesion is."""
+
+    @property
+    def outlines(self) -> bool:
+        """Whether the networks say something of every voxel."""
+        return self.architecture in OUTLINING
 
     @classmethod
-    def of(cls, assignment: Assignment, known: Sequence[str]) -> _Plan:
+    def of(cls, assignment: Assignment, known: Sequence[str], outline: str) -> _Plan:
         given = dict(assignment.parameters)
         defaults = {parameter.name: parameter.default for parameter in DISTILLATION}
         teaching = {name: given.pop(name) for name in defaults if name in given}
@@ -130,12 +142,16 @@ class _Plan:
             raise Unsuitable(f"without a teacher {', '.join(idle)} means nothing; give --teacher")
         explained = float(teaching.pop(EXPLAINED, 1.0))
         recipe, architecture = _recipe(given, assignment.seed)
+        if architecture in OUTLINING and (not outline or assignment.teacher is not None):
+            why = "takes no teacher" if outline else "is not what this plugin's models are made of"
+            raise Unsuitable(f"a {architecture} outlines, and {why}")
         return cls(
             recipe=recipe,
             architecture=architecture,
             distillation=Distillation(**teaching),  # type: ignore[arg-type]
             explained=explained,
             known=known,
+            outline=outline,
         )
 
 
@@ -158,7 +174,7 @@ class _Course:
         parts = {"training": self._taken("training", shown), "validation": self._taken("validation", seen)}
         training = self._loaded(parts["training"], "training", shown)
         validation = self._loaded(parts["validation"], "validation", seen)
-        objective = self._objective(net, teacher, seen) if teacher else None
+        objective = self._objective(net, teacher, seen)
         trainer = Trainer(net, self._plan.recipe, training, validation, self._assignment.device, objective)
         if self._assignment.resume and self.state.exists():
             try:
@@ -171,14 +187,13 @@ class _Course:
         net.to("cpu")
         file = self._assignment.output / f"{self._name}.safetensors"
         sha256 = weights.save(net, file)
-        found = area(validation.positive.numpy() > 0, logits(net, validation.volumes))
         return {
             "file": file.name,
             "sha256": sha256,
             "parameters": sum(parameter.numel() for parameter in net.parameters()),
             "exams": {part: counts(members) for part, members in parts.items()},
             "input": [len(seen), *training.volumes.shape[2:]],
-            "validation_area": asdict(found),
+            **self._judged(net, validation),
             "epochs": [asdict(epoch) for epoch in trainer.epochs_done],
         }
 
@@ -187,7 +202,19 @@ class _Course:
         model = self._assignment.teacher
         return committee(model, self._plan.architecture, seen, self._plan.known) if model else (None, seen)
 
-    def _objective(self, net: torch.nn.Module, teacher: Committee, seen: Sequence[str]) -> Distilled:
+    def _judged(self, net: torch.nn.Module, validation: Cases) -> dict[str, Any]:
+        """What the best weights make of the validation exams, by which they were chosen."""
+        if self._plan.outlines:
+            return {"validation_dice": 1 - Overlap().judge(net, validation)}
+        return {"validation_area": asdict(area(validation.positive.numpy() > 0, logits(net, validation.volumes)))}
+
+    def _objective(
+        self, net: torch.nn.Module, teacher: Committee | None, seen: Sequence[str]
+    ) -> Distilled | Overlap | None:
+        if self._plan.outlines:
+            return Overlap()
+        if teacher is None:
+            return None
         if not isinstance(net, DenseNet3D):
             raise Unsuitable(f"a {self._plan.architecture} shows no features to be taught: take a densenet")
         dropped = seen.index(_DROPPED) if _DROPPED in seen and len(seen) > 1 else None
@@ -196,6 +223,8 @@ class _Course:
     def _taken(self, part: Part, sequences: Sequence[str]) -> list[Example]:
         """The exams of a part that have all of the sequences; of those without label the share that is explained."""
         complete = having(self._assignment.of(part), self._plan.architecture, sequences)
+        if self._plan.outlines:
+            return outlined(complete, self._plan.architecture, self._plan.outline)
         unknown = [example.digest for example in complete if example.positive is None]
         unknown.sort(key=lambda one: hashlib.sha256(f"{self._plan.recipe.seed} {one}".encode()).digest())
         idle = set(unknown[round(self._plan.explained * len(unknown)) :])
@@ -206,8 +235,12 @@ class _Course:
         if min((classes == 1).sum(), (classes == 0).sum()) < _FEWEST:
             raise Unsuitable(
                 f"{self._name}: the {part} set has {(classes == 1).sum()} positive and {(classes == 0).sum()} "
-                f"negative exams with {', '.join(sequences)}; at least {_FEWEST} of each are needed"
+                f"negative exams with {', '.join(sequences)}{' and an outline' if self._plan.outlines else ''}; at "
+                f"least {_FEWEST} of each are needed"
             )
+        if self._plan.outlines:
+            masked = with_masks(examples, self._plan.architecture, sequences, self._plan.outline)
+            return replace(cases(masked, classes), masks=1)
         return cases(stacked(examples, self._plan.architecture, sequences), classes)
 
     def _say(self, epoch: Epoch) -> None:
@@ -236,7 +269,7 @@ def trained(folder: Path, record: Mapping[str, Any], name: str) -> torch.nn.Modu
 
 
 def scored(folder: Path, record: Mapping[str, Any], name: str, examples: Sequence[Example]) -> Scores:
-    """Logits of the examples by one network: (n,) float64."""
+    """Logits of the examples by one network: (n,), of one that outlines (n, z, y, x) float64."""
     net, architecture = trained(folder, record, name), record["architecture"]
     parts = [examples[at : at + 64] for at in range(0, len(examples), 64)]
     seen = sequences_of(name)

@@ -15,6 +15,7 @@ from dicomnode_plugins._learning.densenet import DenseNet3D
 from dicomnode_plugins._learning.examples import sequences_of
 from dicomnode_plugins._learning.networks import CROPS
 from dicomnode_plugins._learning.scoring import UnknownArchitecture, loaded
+from dicomnode_plugins._learning.training import Cases, cross_entropy
 from dicomnode_plugins._learning.weights import WeightsRefused
 
 
@@ -111,6 +112,10 @@ class Distilled(nn.Module):
         scores = network.class_layers(features).squeeze(1)
         said, taught = self.teacher(volumes)
         return loss(scores, positive, said, self.project(features), taught, self.settings)
+
+    def judge(self, network: nn.Module, cases: Cases) -> float:
+        """By the classes alone, whatever the teacher says."""
+        return cross_entropy(network, cases)
 
     def _shown(self, volumes: Tensor, random: torch.Generator) -> Tensor:
         if self._dropped is None or not self.settings.dropout:

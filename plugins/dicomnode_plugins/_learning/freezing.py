@@ -50,7 +50,7 @@ def calibrate(assignment: Assignment, context: Context, networks: Sequence[str])
         raise Unsuitable(f"the training has not ended: there is no network for {', '.join(missing)}")
     sequences = sorted({sequence for name in networks for sequence in sequences_of(name)})
     complete = having(assignment.examples, record["architecture"], sequences)
-    _unseen(complete, record)
+    refuse_seen(complete, record)
     chosen = [example for example in complete if example.part == "calibration"]
     positive = labels(chosen)
     _enough(positive)
@@ -74,11 +74,18 @@ def calibrate(assignment: Assignment, context: Context, networks: Sequence[str])
         report["test"] = {"digest": digest(unseen), **_judged(unseen, found, cutoffs)}
         _pictures(assignment.output, "test", labels(unseen), found)
     (assignment.output / CALIBRATION).write_text(json.dumps(report, indent=1), encoding="utf-8")
-    cards.freeze(assignment.output, report)
+    cards.freeze(assignment.output, report, f"{report['rule']} >= {report['sensitivity']:g}")
     context.progress(1.0, "calibrated")
 
 
-def _unseen(examples: Sequence[Example], record: Mapping[str, Any]) -> None:
+def refuse_seen(examples: Sequence[Example], record: Mapping[str, Any]) -> None:
+    """Refuse exams that a training used.
+
+    Raises
+    ------
+    Unsuitable
+        When it used one of them.
+    """
     seen = set(record["data"]["exams"])
     if known := sum(example.digest in seen for example in examples):
         raise Unsuitable(
@@ -144,19 +151,19 @@ def _judged(examples: Sequence[Example], found: Mapping[str, Scores], cutoffs: C
             for name, called in layers.items()
             if called is not alone
         },
-        "contrast spared": _shares(scores < cutoffs.second),
+        "contrast spared": shares(scores < cutoffs.second),
     }
 
 
 def _called(positive: Labels, called: Labels) -> dict[str, Any]:
     return {
-        "sensitivity": _shares(called[positive]),
-        "specificity": _shares(~called[~positive]),
-        "accuracy": _shares(called == positive),
+        "sensitivity": shares(called[positive]),
+        "specificity": shares(~called[~positive]),
+        "accuracy": shares(called == positive),
     }
 
 
-def _shares(hits: Labels) -> dict[str, Any]:
+def shares(hits: Labels) -> dict[str, Any]:
     """A proportion with each of the intervals that are in use for it."""
     count, cases = int(hits.sum()), len(hits)
     intervals = {"wilson": wilson, "wilson with continuity": wilson_continuity, "wald": wald}

@@ -26,6 +26,7 @@ LEAST_INFORMATION = 1.09
 """Normalised mutual information with the reference; where it is less, the two may not show the same place, and a whole
 registration must tell. Phantom pairs that lie on each other have 1.10 and more, other patients and lost ones 1.07."""
 _LEAST_COVERED = 0.9
+_HALF = 0.5
 
 
 class NotPrepared(ValueError):
@@ -109,6 +110,12 @@ def prepare(sequences: Mapping[str, Volume], crop: Crop) -> Prepared:
                 registered.append(name)
         volumes[name] = _cropped(name, volume, affine, crop, matrix)
     return Prepared(volumes=volumes, affine=affine, motion=motion, registered=tuple(registered))
+
+
+def on_crop(mask: Volume, affine: Array, crop: Crop) -> npt.NDArray[np.float32]:
+    """A mask of 0 and 1 on a crop: 1 where at least half of a voxel is of it, (z, y, x)."""
+    inside: npt.NDArray[np.float32] = (resampled(mask, affine, crop.shape, np.eye(4)) >= _HALF).astype(np.float32)
+    return inside
 
 
 def _believed(name: str, reference: Volume, volume: Volume) -> Array:

@@ -18,9 +18,9 @@ from dicomnode_plugins._learning.training import Epoch
 _BINS = 10
 
 
-def losses(courses: Mapping[str, Sequence[Epoch]], file: Path) -> None:
+def losses(courses: Mapping[str, Sequence[Epoch]], file: Path, up: str = "binary cross entropy") -> None:
     """Training and validation loss of each network by epoch; a dot where the weights were kept."""
-    with _figure(file, "epoch", "binary cross entropy") as axes:
+    with _figure(file, "epoch", up) as axes:
         for number, (name, epochs) in enumerate(courses.items()):
             at, colour = [epoch.number for epoch in epochs], f"C{number}"
             axes.plot(at, [epoch.training_loss for epoch in epochs], ":", color=colour, label=f"{name}, training")

@@ -6,7 +6,9 @@ from dicomnode.sdk import InputRole, Learning, Parameter, Procedure
 
 TRAINING = (
     Parameter(
-        name="architecture", default="densenet121", description="densenet121, densenet-small or resnet34 (all in 3D)."
+        name="architecture",
+        default="densenet121",
+        description="densenet121, densenet-small or resnet34; unet or unet-small, where outlines are taught (all 3D).",
     ),
     Parameter(name="epochs", default=100, description="Passes over the training exams.", minimum=1),
     Parameter(name="batch", default=12, description="Exams a step.", minimum=2),

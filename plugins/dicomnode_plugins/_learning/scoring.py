@@ -17,6 +17,7 @@ from dicomnode_plugins._learning import networks, weights
 from dicomnode_plugins._learning.attention import explained
 from dicomnode_plugins._learning.densenet import DenseNet3D
 from dicomnode_plugins._learning.nasopharynx import CROPS, Crop
+from dicomnode_plugins._learning.unet import UNet3D
 
 _GAIN, _OFFSET = 1.05, 0.05
 _VIEWS = 7
@@ -76,6 +77,25 @@ def network_with(architecture: str, entry: Weights, inputs: int = 1) -> DenseNet
         raise UnknownArchitecture(f"{architecture} cannot show where it looks: take a densenet")
     weights.load(network, entry.path, entry.sha256)
     return network.eval()
+
+
+def outline(model: Model, name: str, volumes: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """For every voxel of a prepared exam (sequences, z, y, x) the probability that it is of the lesion, (z, y, x).
+
+    Raises
+    ------
+    UnknownArchitecture, dicomnode_plugins._learning.weights.WeightsRefused
+        As :func:`loaded`.
+    """
+    crop_of(model)
+    with torch.device("meta"):
+        network = networks.network(model.architecture, len(volumes))
+    if not isinstance(network, UNet3D):
+        raise UnknownArchitecture(f"{model.architecture} outlines nothing: take a unet")
+    weights.load(network, model.files[name].path, model.files[name].sha256)
+    with torch.inference_mode():
+        found: npt.NDArray[np.float32] = torch.sigmoid(network.eval()(torch.from_numpy(volumes)[None]))[0].numpy()
+    return found
 
 
 def score(network: DenseNet3D, volume: npt.NDArray[np.float32]) -> Score:

@@ -54,6 +54,8 @@ class Cases:
 
     volumes: Tensor
     positive: Tensor
+    masks: int = 0
+    """How many of the last channels of the volumes are masks of what is looked for, 0 or 1."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +66,7 @@ class Epoch:
     training_loss: float
     """Mean of the objective."""
     validation_loss: float
-    """Mean binary cross entropy with the classes."""
+    """What the objective judges by: mean binary cross entropy with the classes; for outlines 1 less the mean DSC."""
     kept: bool
     """The weights after this epoch are the best so far."""
     rate: float
@@ -81,6 +83,10 @@ class Objective(Protocol):
 
     def __call__(self, network: nn.Module, volumes: Tensor, positive: Tensor, random: torch.Generator, /) -> Tensor:
         """The loss of one step."""
+        ...
+
+    def judge(self, network: nn.Module, cases: Cases, /) -> float:
+        """How far the network is from what is wanted on validation cases: the weights with the least are kept."""
         ...
 
     def named_parameters(self) -> Iterator[tuple[str, nn.Parameter]]:
@@ -103,6 +109,10 @@ class CrossEntropy(nn.Module):
     def forward(self, network: nn.Module, volumes: Tensor, positive: Tensor, _random: torch.Generator) -> Tensor:
         """The loss of one step."""
         return functional.binary_cross_entropy_with_logits(network(volumes), positive)
+
+    def judge(self, network: nn.Module, cases: Cases) -> float:
+        """As :func:`cross_entropy`."""
+        return cross_entropy(network, cases)
 
 
 class Trainer:
@@ -140,10 +150,7 @@ class Trainer:
         with _reproducible(self._device):
             while self._done < self._recipe.epochs:
                 training_loss = self._pass()
-                scores = torch.from_numpy(logits(self._network, self._validation.volumes))
-                validation_loss = float(
-                    functional.binary_cross_entropy_with_logits(scores, self._validation.positive.double())
-                )
+                validation_loss = self._objective.judge(self._network, self._validation)
                 if isinstance(self._schedule, torch.optim.lr_scheduler.ReduceLROnPlateau):
                     self._schedule.step(validation_loss)
                 kept = validation_loss < self._least
@@ -170,7 +177,7 @@ class Trainer:
         for chosen in torch.split(torch.randperm(cases, generator=self._order), self._recipe.batch):
             if len(chosen) < 2:  # batch normalisation has no spread of one case
                 continue
-            volumes = augment(self._training.volumes[chosen].to(self._device), self._random)
+            volumes = augment(self._training.volumes[chosen].to(self._device), self._random, self._training.masks)
             positive = self._training.positive[chosen].to(self._device)
             loss = self._objective(self._network, volumes, positive, self._random)
             self._optimiser.zero_grad()
@@ -236,13 +243,24 @@ class Trainer:
 
 
 def logits(network: nn.Module, volumes: Tensor) -> Scores:
-    """Scores of prepared volumes (n, sequences, z, y, x): (n,) float64, before the logistic function."""
+    """Scores of prepared volumes (n, sequences, z, y, x), before the logistic function.
+
+    Returns
+    -------
+    (n,) or, of a network that outlines, (n, z, y, x) float64
+    """
     network.eval()
     device = next(network.parameters()).device
     with torch.inference_mode():
         parts = [network(part.to(device)) for part in torch.split(volumes, _AT_ONCE)]
     scores: Scores = torch.cat(parts).double().cpu().numpy()
     return scores
+
+
+def cross_entropy(network: nn.Module, cases: Cases) -> float:
+    """Mean binary cross entropy of a network's scores with the classes."""
+    scores = torch.from_numpy(logits(network, cases.volumes))
+    return float(functional.binary_cross_entropy_with_logits(scores, cases.positive.double()))
 
 
 def cases(volumes: np.ndarray, positive: npt.NDArray[np.bool_] | npt.NDArray[np.float32]) -> Cases:

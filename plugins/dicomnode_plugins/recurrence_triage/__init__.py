@@ -5,8 +5,15 @@ from __future__ import annotations
 from dicomnode.sdk import InputRole, Match, ModelSlot, Parameter, PluginSpec, Resources
 from dicomnode.sdk.codes import ARTIFICIAL_INTELLIGENCE
 from dicomnode_plugins._learning.procedures import learning
+from dicomnode_plugins.recurrence_triage.codes import OUTLINED
 
 SLOT = "triage"
+OUTLINE = "outline"
+"""Slot of the model that proposes a gross tumour volume."""
+NETWORK = "t1_t2"
+"""Its one network, which sees both."""
+DRAWN = "gtv"
+"""Role of an expert's outline of the tumour, which only labelled exams have."""
 
 SPEC = PluginSpec(
     name="recurrence_triage",
@@ -57,7 +64,30 @@ SPEC = PluginSpec(
             cutoffs=("first", "second", "second_reader"),
             demonstration="demonstration/card.toml",
         ),
+        ModelSlot(
+            name=OUTLINE,
+            description="a network for T1 and T2 together that proposes a gross tumour volume",
+            files=(NETWORK,),
+            cutoffs=("level",),
+            optional=True,
+        ),
     ),
-    learning=learning("dicomnode_plugins.recurrence_triage.learning"),
+    learning=learning(
+        "dicomnode_plugins.recurrence_triage.learning",
+        inputs=(
+            InputRole(
+                role=DRAWN,
+                match=(
+                    Match(
+                        keyword="SegmentTypes",
+                        op="contains",
+                        value=tuple(f"{code.value}^{code.scheme}" for code in OUTLINED),
+                    ),
+                ),
+                required=False,
+                segments_of="t1",
+            ),
+        ),
+    ),
     preload=("torch", "scipy.ndimage", "scipy.optimize", "safetensors.torch"),
 )

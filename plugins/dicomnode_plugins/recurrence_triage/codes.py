@@ -15,6 +15,15 @@ SECOND_READER = Code("CUTOFF_T1C", PRIVATE_SCHEME, "Cut-off of the model for T1+
 MOTION = Code("TRIAGE_MOTION", PRIVATE_SCHEME, "Distance of the series from T1 before alignment")
 OFF_TARGET = Code("ATTENTION_OFF", PRIVATE_SCHEME, "Part of the attention outside the middle 60 mm")
 ATTENTION = Code("ATTENTION", PRIVATE_SCHEME, "Attention of a network, not a contour")
+PROPOSAL = Code("GTV_PROPOSAL", PRIVATE_SCHEME, "Proposal of a gross tumour volume")
+LEVEL = Code("GTV_LEVEL", PRIVATE_SCHEME, "Level of the network that proposes the volume")
+GTV = Code("228791009", "SCT", "GTV")
+ABNORMAL = Code("49755003", "SCT", "Morphologically Abnormal Structure")
+NEOPLASM = Code("108369006", "SCT", "Neoplasm")
+PRIMARY_NEOPLASM = Code("372087000", "SCT", "Neoplasm, Primary")
+PRIMARY_GTV = Code("130052", "DCM", "GTV Primary")
+OUTLINED = (GTV, PRIMARY_GTV, NEOPLASM, PRIMARY_NEOPLASM)
+"""What a received outline of the tumour may be coded as."""
 SPATIAL = Code("309825002", "SCT", "Spatial and Relational Concept")
 
 PROBABILITIES = {

@@ -70,7 +70,7 @@ def findings(found: Values, roles: tuple[str, ...], t1: Volume, model: Model, le
     region = (np.nan_to_num(found) >= level).astype(np.uint8)
     if region.any():
         segment = Segment(label="Attention, not a contour", category=codes.SPATIAL, type=codes.ATTENTION)
-        said.append(Segmentation(on="t1", labels=region, segments=(segment,)))
+        said.append(Segmentation(on="t1", labels=region, segments=(segment,), contoured=False))
     return said
 
 

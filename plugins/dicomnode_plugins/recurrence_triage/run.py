@@ -10,7 +10,7 @@ from dicomnode_plugins._learning.landmark import NotFound
 from dicomnode_plugins._learning.nasopharynx import NotPrepared, Prepared, prepare
 from dicomnode_plugins._learning.scoring import UnknownArchitecture, crop_of
 from dicomnode_plugins._learning.weights import WeightsRefused
-from dicomnode_plugins.recurrence_triage import SLOT, picture, report
+from dicomnode_plugins.recurrence_triage import SLOT, picture, proposal, report
 from dicomnode_plugins.recurrence_triage.verdict import ENHANCED, UNENHANCED, Verdict, judge
 
 
@@ -82,4 +82,5 @@ def _findings(case: Case, model: Model, prepared: Prepared, verdict: Verdict) ->
     off_target = picture.off_target(seen, crop_of(model).spacing)
     level = float(case.parameters["attention_level"])
     pictures = picture.findings(picture.on_t1(seen, prepared, t1), tuple(prepared.volumes), t1, model, level)
-    return [*pictures, *report.statements(verdict, model, prepared, off_target)]
+    proposed = proposal.findings(case, prepared, verdict)
+    return [*pictures, *report.statements(verdict, model, prepared, off_target), *proposed]

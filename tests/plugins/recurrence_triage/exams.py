@@ -12,7 +12,8 @@ from benchmarks.triage.scans import COARSE, Grid, exam
 from dicomnode.sdk import Case, Domain, Model, Volume, Weights
 from dicomnode_plugins._learning import weights
 from dicomnode_plugins._learning.densenet import SMALL, DenseNet3D
-from dicomnode_plugins.recurrence_triage import SLOT, SPEC
+from dicomnode_plugins._learning.networks import network
+from dicomnode_plugins.recurrence_triage import OUTLINE, SLOT, SPEC
 
 FACTS: dict[str, dict[str, Any]] = {
     "t1": {"EchoTime": 9.4, "RepetitionTime": 580.0, "ContrastBolusAgent": "no"},
@@ -60,6 +61,16 @@ def a_model(folder: Path, **changes: Any) -> Model:
     return Model(**said)
 
 
-def a_case(given: dict[str, Volume], model: Model, **parameters: Any) -> Case:
+def an_outliner(folder: Path, **changes: Any) -> Model:
+    """A model of random weights for the proposal of a volume; its level lies within what it says."""
+    torch.manual_seed(3)
+    path = folder / "outline.safetensors"
+    files = {"t1_t2": Weights(path=path, sha256=weights.save(network("unet-small", 2).eval(), path))}
+    said = {"architecture": "unet-small", "digest": "0" * 64, "files": files, "cutoffs": {"level": 0.02}}
+    return replace(a_model(folder), **{**said, **changes})
+
+
+def a_case(given: dict[str, Volume], model: Model, outliner: Model | None = None, **parameters: Any) -> Case:
     """A case with the plugin's defaults."""
-    return Case(volumes=given, parameters=SPEC.resolve(parameters), models={SLOT: model})
+    models = {SLOT: model, **({OUTLINE: outliner} if outliner else {})}
+    return Case(volumes=given, parameters=SPEC.resolve(parameters), models=models)

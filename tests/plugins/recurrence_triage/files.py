@@ -8,9 +8,9 @@ from typing import Any
 
 from pydicom import dcmwrite
 
-from dicomnode.sdk import Volume
+from dicomnode.sdk import Model, Volume
 from tests.plugins.fusion.files import ROOT, image_of
-from tests.plugins.recurrence_triage.exams import FACTS, a_model
+from tests.plugins.recurrence_triage.exams import FACTS, a_model, an_outliner
 
 _COMMON: dict[str, Any] = {
     "Manufacturer": "SIEMENS",
@@ -44,14 +44,22 @@ def write_exam(folder: Path, volumes: Mapping[str, Volume], study: int = 1, **ch
 def write_model(folder: Path, status: str = "research") -> Path:
     """A card and random weights beside it; below its second cut-off lies no score."""
     folder.mkdir(parents=True, exist_ok=True)
-    model = a_model(folder)
-    lines = ['id = "random"', 'version = "1"', 'plugin = "recurrence_triage"', 'slot = "triage"']
-    lines += ['architecture = "densenet-small"', f'status = "{status}"', 'statement = "nothing: random weights"']
+    return _write_card(folder / "card.toml", a_model(folder), "triage", status)
+
+
+def write_outliner(folder: Path) -> Path:
+    """Another card, of random weights that propose a volume."""
+    folder.mkdir(parents=True, exist_ok=True)
+    return _write_card(folder / "outline.toml", an_outliner(folder, id="random-outline"), "outline", "research")
+
+
+def _write_card(card: Path, model: Model, slot: str, status: str) -> Path:
+    lines = [f'id = "{model.id}"', 'version = "1"', 'plugin = "recurrence_triage"', f'slot = "{slot}"']
+    lines += [f'architecture = "{model.architecture}"', f'status = "{status}"', 'statement = "nothing: random weights"']
     for name, entry in model.files.items():
         lines += [f"[weights.{name}]", f'file = "{entry.path.name}"', f'sha256 = "{entry.sha256}"']
     lines += ["[cutoffs]", *(f"{name} = {value}" for name, value in model.cutoffs.items())]
     lines += ["[domain]", "pixel_spacing = 2.0", "field_strength = [1.0, 2.0]", 'body_parts = ["NECK"]']
     lines += ["fat_saturated = { t1 = false, t2 = false }"]
-    card = folder / "card.toml"
     card.write_text("\n".join(lines))
     return card

@@ -241,3 +241,32 @@ def test_a_teacher_is_a_card_of_the_site_or_a_folder_and_of_a_plugin_that_may_te
     (file.parent / "t1.safetensors").write_bytes(pickle.dumps({"w": 1}))
     with pytest.raises(ModelRefused, match=r"teacher npc/1 .* a pickle is never opened"):
         teacher("npc", settings, ("zoo",), TODAY)
+
+
+def optional(tmp_path: Path, models: dict[str, str], mode: Any = "research") -> Filled:
+    """A plugin whose slot may stay empty."""
+    more = replace(SLOT, name="more", demonstration="more/card.toml", optional=True)
+    settings = Settings(node=NodeSettings(mode=mode), models=ModelsSettings(folder=str(tmp_path / "site")))
+    site = PluginSettings(models=models)
+    return fill(replace(ZOO, models=(more,)), tmp_path / "package", site, settings, TODAY)
+
+
+def test_an_optional_slot_stays_empty_where_the_site_names_nothing(tmp_path: Path) -> None:
+    a_card(tmp_path / "package" / "more", slot="more", status="demonstration")
+    for mode in ("research", "clinical"):
+        found = optional(tmp_path, {}, mode)
+        assert (found.models, found.refused) == ({}, ())
+        assert for_task(found, {PARAMETER + "more": ""}, TODAY) == ({}, {})
+
+
+def test_the_plugins_own_demonstration_is_named_demonstration(tmp_path: Path) -> None:
+    a_card(tmp_path / "package" / "more", slot="more", status="demonstration")
+    assert optional(tmp_path, {"more": "demonstration"}).models["more"].card.status == "demonstration"
+    (reason,) = optional(tmp_path, {"more": "demonstration"}, "clinical").refused
+    assert "its status is 'demonstration'; clinical mode runs validated models only" in reason
+
+
+def test_a_model_that_is_named_for_an_optional_slot_must_be_sound(tmp_path: Path) -> None:
+    a_card(tmp_path / "site" / "npc", slot="more", sha256="0" * 64)
+    (reason,) = optional(tmp_path, {"more": "npc"}).refused
+    assert "has the SHA-256" in reason

@@ -21,6 +21,7 @@ def exam(line: int, patient: object, positive: bool | None, part: Part | None = 
         label=Label(line=line, by="study", value=f"1.{line}", positive=positive, part=part),
         patient=digest_of([str(patient)]),
         digest=digest_of([str(images or line)]),
+        contents=digest_of([str(images or line)]),
         inputs=(),
         files={},
     )

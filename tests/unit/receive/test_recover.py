@@ -30,6 +30,7 @@ def arrived(data_set: bytes, sender: str = "SENDER") -> tuple[bytes, bytes]:
 
 def recovered(store: FileStore, index: FakeIndex, quarantine: FileStore) -> Recovery:
     """What the next start finds: a store object of its own."""
+    store.shelves.close()
     return recover(FileStore(store.shelves.root), index, quarantine, lambda: NOON)
 
 
@@ -147,4 +148,5 @@ def test_a_running_node_settles_what_is_full_and_agrees(
     on_its_way, _ = store.put(arrived(mr("1.2.3.5")))
     store.put(arrived(mr("1.2.3.6")))
     settle(store, index)
+    store.shelves.close()
     assert FileStore(store.shelves.root).shelves.unsettled() == [on_its_way[:8], "00000003"]

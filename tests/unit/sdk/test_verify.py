@@ -43,6 +43,7 @@ def test_good_findings_pass() -> None:
         (SEGMENTATION, {"segments": ()}, "segments must be there"),
         (SEGMENTATION, {"segments": _segment() * 2}, "different labels"),
         (SEGMENTATION, {"segments": _segment(label="")}, "label has 1 to 64"),
+        (SEGMENTATION, {"segments": _segment(proposes="GTV")}, "proposes a GTV; its label must say 'proposal'"),
         (SEGMENTATION, {"segments": _segment(colour=(0, 0, 256))}, "colour of 'Liver'"),
         (MAP, {"array": np.full(SHAPE, np.inf, np.float32)}, "infinite"),
         (MAP, {"array": np.full(SHAPE, np.nan, np.float32)}, "no value at all"),

@@ -22,7 +22,7 @@ def store(tmp_path: Path) -> FileStore:
 
 
 def files(store: FileStore) -> list[Path]:
-    return [path for path in store.path(FIRST).parents[1].rglob("*") if path.is_file()]
+    return list(store.path(FIRST).parents[1].rglob("*.dcm"))
 
 
 def test_parts_are_stored_one_after_the_other(store: FileStore) -> None:

@@ -49,7 +49,24 @@ def test_a_shelf_counts_as_unsettled_once_nobody_writes_there(tmp_path: Path, mo
     assert own.unsettled() == [first[:8]]
     own.settle(first[:8])
     assert own.unsettled() == []
+    assert Shelves(tmp_path).unsettled() == [], "somebody else fills it"
+    own.close()
     assert Shelves(tmp_path).unsettled() == ["00000002"], "the one that was being filled when the process ended"
+
+
+def test_a_folder_is_held_until_nobody_writes_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shelves, "_FILES", 1)
+    own, other = Shelves(tmp_path), Shelves(tmp_path)
+    keys = [own.claim() for _ in range(3)]
+    assert other.unsettled() == []
+    own.leave(keys[1])
+    assert other.unsettled() == [keys[1][:8]]
+    own.leave(keys[2])
+    assert other.unsettled() == [keys[1][:8]], "the last is still being filled"
+    own.leave(keys[0])
+    assert other.unsettled() == [keys[0][:8], keys[1][:8]]
+    del own
+    assert other.unsettled() == [key[:8] for key in keys], "who is gone holds nothing"
 
 
 def test_foreign_files_are_no_keys(tmp_path: Path) -> None:

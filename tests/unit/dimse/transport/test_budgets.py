@@ -16,6 +16,9 @@ class Somebody:
     def give_way(self) -> None:
         self.gone = True
 
+    def stop(self) -> None:
+        self.gone = True
+
 
 def budgets(associations: int = 3, **limits: int) -> Budgets:
     generous = {"sockets": 10, "unnegotiated": 10, "per_address": 10, "per_peer": 10}
