@@ -13,7 +13,7 @@ from dicomnode_plugins._imaging.registration import Alignment
 
 FOLLOWED = (
     "Look at the neck: the resampled CE-MRN and the pictures are deformed, they follow a bend of the neck of {:.0f} mm "
-    "at most; the Spatial Registration holds the motion of the head alone."
+    "at most; a Spatial Registration, where one is written, holds the motion of the head alone."
 )
 _KEPT = "The neck was not followed, the motion of the whole stands: {}."
 

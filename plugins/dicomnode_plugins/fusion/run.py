@@ -28,6 +28,7 @@ METHOD = (
     "{kind} registration by normalised mutual information and local correlation; the CE-MRN is resampled once, "
     "linearly, onto the CE-T1."
 )
+BENT = " Below the head it follows a bend of the neck: rigid motions that change along the patient's axis."
 RESAMPLED = "CE-MRN on the grid of CE-T1"
 DEFORMED = f"{RESAMPLED}, deformed"
 
@@ -62,7 +63,12 @@ def run(case: Case, context: Context) -> list[Finding]:
     pictures = _refused(base, overlay) if failed else _fused(base, overlay, moved, alignment, deformed=deformed)
     measured = ratios.findings(case)
     return [
-        *_said(failed, [*doubts, *_nameless(base, overlay)], "Affine" if alignment.affine else "Rigid"),
+        *_said(
+            failed,
+            [*doubts, *_nameless(base, overlay)],
+            "Affine" if alignment.affine else "Rigid",
+            BENT if deformed else "",
+        ),
         *pictures,
         *measured,
         *readings.measurements(figures),
@@ -81,12 +87,12 @@ def _nameless(base: Volume, overlay: Volume) -> list[str]:
     return []
 
 
-def _said(failed: Sequence[str], doubtful: Sequence[str], kind: str) -> list[Finding]:
+def _said(failed: Sequence[str], doubtful: Sequence[str], kind: str, more: str = "") -> list[Finding]:
     outcome = "Refused, shown side by side: " + "; ".join(failed) if failed else "Fused; a person must confirm the fit."
     return [
         QualitativeEvaluation(name=codes.OUTCOME, value=outcome),
         *(QualitativeEvaluation(name=codes.CAUTION, value=doubt) for doubt in doubtful if not failed),
-        QualitativeEvaluation(name=codes.METHOD, value=METHOD.format(kind=kind)),
+        QualitativeEvaluation(name=codes.METHOD, value=METHOD.format(kind=kind) + more),
     ]
 
 

@@ -72,7 +72,9 @@ def test_a_bend_that_can_be_believed_is_in_the_series_and_said(monkeypatch: pyte
     (state,) = (finding for finding in made if isinstance(finding, Presentation))
     assert state.overlay is not None
     assert state.overlay.image == image.title
-    assert "they follow a bend of the neck of 12 mm at most; the Spatial Registration holds" in said(made)
+    assert "Rigid registration by" in said(made)
+    assert run.BENT in said(made)
+    assert "a bend of the neck of 12 mm at most; a Spatial Registration, where one is written, holds the" in said(made)
     (registration,) = (finding for finding in made if isinstance(finding, Registration))
     assert np.allclose(registration.matrix, np.linalg.inv(given.truth))
     measured = {name: value for name, value in numbers(made).items() if name.startswith("BEND_")}
