@@ -2,7 +2,7 @@
 
 Every run uses a fresh node on SQLite at its default settings and a stand-in PACS on this machine. A small exam goes
 before the one that is measured: after its start a node loads its libraries for seconds. Seconds depend on the machine;
-the shares are what to compare.
+the shares are what to compare. Last come the stages of the plugin alone, in seconds of processor time on one thread.
 
     python benchmarks/walk.py [--runs 5] [--slices 35]
 """
@@ -17,13 +17,19 @@ from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import numpy as np
+
 from dicomnode.demo.pacs import AET, StandInPACS
-from dicomnode.demo.phantom import Exam, write_liver_exam
+from dicomnode.demo.phantom import Exam, acquire, write_liver_exam
 from dicomnode.dimse import scu
 from dicomnode.index import views
 from dicomnode.node import Node
+from dicomnode.sdk import Case, Volume
 from dicomnode.settings import DicomSettings, NodeSettings, PeerSettings, Settings
+from dicomnode_plugins.fat_fraction import SPEC
+from dicomnode_plugins.fat_fraction.run import run as fat_fraction
 
+PHYSICS = {"MagneticFieldStrength": 1.5, "RepetitionTime": 150.0, "FlipAngle": 70.0}
 STAGES = ("receive", "decide and start", "plugin and encoding", "delivery")
 
 
@@ -83,6 +89,37 @@ def _wait(node: Node, count: int) -> tuple[views.Record, float]:
     raise SystemExit("no result within 120 s")
 
 
+class Stages:
+    """A context of one thread that notes the processor time at each step."""
+
+    def __init__(self) -> None:
+        self.threads = 1
+        self.marks: list[tuple[float, str, float]] = []
+
+    def progress(self, fraction: float, step: str) -> None:
+        """Note a step."""
+        self.marks.append((fraction, step, time.process_time()))
+
+    def seconds(self) -> dict[str, float]:
+        """Of each step, up to now."""
+        marks = [*self.marks, (1.0, "", time.process_time())]
+        return {step: later - earlier for (_, step, earlier), (_, _, later) in pairwise(marks)}
+
+
+def plugin(seed: int, slices: int) -> dict[str, float]:
+    """Processor seconds of each step of the plugin on the exam of :func:`walk`, without node or files."""
+    exam = Exam(seed=seed, shape=(slices, 256, 256))
+    signals, truth = acquire(exam)
+    affine = np.array(truth.geometry.affine())
+    opposed, in_phase = (
+        Volume(array=array, affine=affine, acquisition={**PHYSICS, "EchoTime": echo})
+        for array, echo in zip((signals.opposed, signals.in_phase), exam.echo_times, strict=True)
+    )
+    stages = Stages()
+    fat_fraction(Case(volumes={"in_phase": in_phase, "opposed_phase": opposed}, parameters=SPEC.resolve({})), stages)
+    return stages.seconds()
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=5)
@@ -96,6 +133,10 @@ def main() -> None:
         print(f"  {stage:<20} {seconds:6.2f} s  {100 * seconds / total:5.1f} %")
     after = statistics.median(sum(run[stage] for stage in STAGES[1:]) for run in runs)
     print(f"  last image to last result: {after:.2f} s")
+    plugin(options.runs, 12)
+    alone = [plugin(seed, options.slices) for seed in range(options.runs)]
+    steps = ", ".join(f"{step} {statistics.median(run[step] for run in alone):.2f}" for step in alone[0])
+    print(f"  the plugin alone, CPU seconds: {steps}")
 
 
 if __name__ == "__main__":

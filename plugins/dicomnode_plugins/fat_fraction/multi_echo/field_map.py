@@ -10,6 +10,7 @@ minima. A field that is off by the fat shift exchanges water and fat: the swap t
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial, reduce
 
 import numpy as np
 import torch
@@ -17,6 +18,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from dicomnode_plugins.fat_fraction.multi_echo.six_peaks import Times, fat_shift, field_period, phasor
+from dicomnode_plugins.fat_fraction.multi_echo.threads import Threads
 
 R2_STAR = (20.0, 60.0, 120.0, 200.0)
 """1/s; the residual of a field is that of the best of these."""
@@ -30,9 +32,6 @@ _JUMP = 9.0  # what any larger difference costs at most
 _GUIDE = 0.28  # distance from the coarser level that costs half a unit, in fat shifts
 _MOST = (60.0, 6.0)  # largest cost of a residual and of leaving the coarser level
 _ACROSS_SLICES = 0.5  # trust between slices against that in the plane
-_CHUNK = 65536
-_WAYS = ((-3, 1), (-3, -1), (-2, 1), (-2, -1), (-1, 1), (-1, -1))
-"""Axis of (z, y, x) and direction in which a message travels; neighbours in the list are opposite."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,21 +53,21 @@ class Echoes:
         return full.view(*values.shape[:-1], *self.shape)
 
 
-def field_map(echoes: Echoes) -> Tensor:
+def field_map(echoes: Echoes, threads: Threads) -> Tensor:
     """Field of the voxels, Hz, (voxels,) float32; up to its period where the echoes are evenly spaced."""
     lags, grid, shift = _lags(echoes.times)[2], _grid(echoes.times, echoes.tesla), fat_shift(echoes.tesla)
-    polynomials = torch.stack([_polynomial(echoes, decay) for decay in R2_STAR])
-    energy = (echoes.signal.abs() ** 2).sum(0)
-    noise = _noise(polynomials, energy, lags, grid, len(echoes.times))
+    polynomials, energy = _polynomials(echoes, threads)
+    noise = _noise(polynomials, energy, lags, grid, len(echoes.times), threads)
     period = field_period(echoes.times)
-    whole, strength = echoes.on_grid(polynomials), echoes.on_grid(energy)
+    strength, pooled = echoes.on_grid(energy), _pooled(echoes, polynomials, threads)
     guide: Tensor | None = None
     for edge, rounds in BLOCKS:
         if edge == 1:
-            weight, (field, cost) = strength, map(echoes.on_grid, _minima(polynomials, lags, grid))
+            weight, (field, cost) = strength, map(echoes.on_grid, _minima(polynomials, lags, grid, threads))
         else:
-            weight, pooled = _pooled(strength[None, None], edge)[0, 0], _pooled(whole, edge)
-            field, cost = (part.view(-1, *weight.shape) for part in _minima(pooled.flatten(2), lags, grid))
+            weight = _blocks(strength[None], edge)[0]
+            found = _minima(pooled[edge].flatten(2), lags, grid, threads)
+            field, cost = (part.view(-1, *weight.shape) for part in found)
         gain = min(edge * edge, 16) / (2 * noise)
         price = 0.25 * ((cost - cost.amin(0)) * gain).clamp_(max=_MOST[0])
         if guide is not None:
@@ -77,7 +76,7 @@ def field_map(echoes: Echoes) -> Tensor:
             price += 0.5 * (away**2).clamp_(max=_MOST[1])
         trust = (weight / weight[weight > weight[weight > 0].mean()].median()).clamp(max=1)
         scale = _SMOOTH * shift * (1 + edge / 4)
-        guide = _agreed(field, price, trust, rounds, scale, period)
+        guide = _agreed(field, price, trust, rounds, scale, period, threads)
     assert guide is not None
     return guide.flatten()[echoes.where]
 
@@ -89,23 +88,40 @@ def _lags(times: Times) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
     return first, second, between, which
 
 
-def _polynomial(echoes: Echoes, decay: float) -> Tensor:
-    """Coefficients of the residual, (1 + 2 lags, voxels): constant, cosines and sines of 2 pi psi lag.
+def _polynomials(echoes: Echoes, threads: Threads) -> tuple[Tensor, Tensor]:
+    """Coefficients of the residual for each R2*, (decays, 1 + 2 lags, voxels), and the energy of the voxels.
 
-    Residual = s^H P s for the projector P off the columns of water and fat, with the field turned out of s.
+    The coefficients are a constant, cosines and sines of 2 pi psi lag: residual = s^H P s for the projector P off the
+    columns of water and fat, with the field turned out of s.
     """
     times = echoes.times
-    columns = np.stack([np.ones(len(times)), phasor(times, echoes.tesla)], 1) * np.exp(-decay * times)[:, None]
-    projector = np.eye(len(times)) - columns @ np.linalg.pinv(columns)
     first, second, between, which = _lags(times)
-    found = torch.zeros(1 + 2 * len(between), echoes.signal.shape[1])
-    for echo, signal in enumerate(echoes.signal):
-        found[0] += float(projector[echo, echo].real) * signal.abs() ** 2
-    for one, other, lag in zip(first, second, which, strict=True):
-        product = echoes.signal[one].conj() * echoes.signal[other] * complex(2 * projector[one, other])
-        found[1 + lag] += product.real
-        found[1 + len(between) + lag] += product.imag
-    return found
+    fat = phasor(times, echoes.tesla)
+    projectors = []
+    for decay in R2_STAR:
+        columns = np.stack([np.ones(len(times)), fat], 1) * np.exp(-decay * times)[:, None]
+        projectors.append(np.eye(len(times)) - columns @ np.linalg.pinv(columns))
+    voxels = echoes.signal.shape[1]
+    found = torch.zeros(len(R2_STAR), 1 + 2 * len(between), voxels)
+    energy = torch.empty(voxels)
+
+    def work(part: slice) -> None:
+        signal, own = echoes.signal[:, part], found[:, :, part]
+        sizes = signal.real**2 + signal.imag**2
+        torch.sum(sizes, 0, out=energy[part])
+        for coefficients, projector in zip(own, projectors, strict=True):
+            torch.sum(
+                sizes * torch.from_numpy(projector.real.diagonal().astype(np.float32))[:, None], 0, out=coefficients[0]
+            )
+        for one, other, lag in zip(first, second, which, strict=True):
+            product = signal[one].conj() * signal[other]
+            for coefficients, projector in zip(own, projectors, strict=True):
+                turned = product * complex(2 * projector[one, other])
+                coefficients[1 + lag] += turned.real
+                coefficients[1 + len(between) + lag] += turned.imag
+
+    threads.each(work, voxels)
+    return found, energy
 
 
 def _grid(times: Times, tesla: float) -> Tensor:
@@ -116,70 +132,116 @@ def _grid(times: Times, tesla: float) -> Tensor:
     return torch.arange(-count, count + 1, dtype=torch.float32) * _STEP * shift
 
 
-def _minima(polynomials: Tensor, lags: np.ndarray, grid: Tensor, kept: int = CANDIDATES) -> tuple[Tensor, Tensor]:
+def _minima(
+    polynomials: Tensor, lags: np.ndarray, grid: Tensor, threads: Threads, kept: int = CANDIDATES
+) -> tuple[Tensor, Tensor]:
     """The deepest minima along the field: Hz and residuals, (kept, voxels) each.
 
     ``polynomials`` are (decays, coefficients, voxels).
     """
     turns = 2 * np.pi * grid[:, None] * torch.from_numpy(lags.astype(np.float32))
     basis = torch.cat([torch.ones(len(grid), 1), torch.cos(turns), torch.sin(turns)], 1)
-    found = []
-    for part in torch.split(polynomials, _CHUNK, dim=2):
-        cost = basis @ part[0]
-        for other in part[1:]:
+
+    def work(part: slice) -> tuple[Tensor, Tensor]:
+        cost = basis @ polynomials[0, :, part]
+        for other in polynomials[1:, :, part]:
             torch.minimum(cost, basis @ other, out=cost)
         inner = (cost[1:-1] <= cost[:-2]) & (cost[1:-1] <= cost[2:])
         depth, index = torch.topk(torch.where(inner, cost[1:-1], torch.inf), kept, dim=0, largest=False)
         best = cost.argmin(0)
         lost = torch.isinf(depth)
         field = torch.where(lost, grid[best], grid[1:-1][index])
-        found.append((field, torch.where(lost, cost.gather(0, best[None]), depth)))
+        return field, torch.where(lost, cost.gather(0, best[None]), depth)
+
+    found = threads.each(work, polynomials.shape[2])
     return torch.cat([field for field, _ in found], 1), torch.cat([depth for _, depth in found], 1)
 
 
-def _noise(polynomials: Tensor, energy: Tensor, lags: np.ndarray, grid: Tensor, echoes: int) -> Tensor:
+def _noise(
+    polynomials: Tensor, energy: Tensor, lags: np.ndarray, grid: Tensor, echoes: int, threads: Threads
+) -> Tensor:
     """Variance of one channel, from what remains of strong voxels at their best field."""
     strong = torch.nonzero(energy > energy.mean())[:, 0]
     strong = strong[:: max(1, len(strong) // 2000)]
-    left = _minima(polynomials[:, :, strong], lags, grid, 1)[1][0]
+    left = _minima(polynomials[:, :, strong], lags, grid, threads, 1)[1][0]
     return left.median().clamp_min(1e-12) / max(2 * echoes - 6, 1)
 
 
-def _pooled(values: Tensor, edge: int) -> Tensor:
-    """Mean over blocks in the plane of (a, b, z, y, x)."""
-    flat = values.flatten(0, 2)[:, None]
+def _pooled(echoes: Echoes, polynomials: Tensor, threads: Threads) -> dict[int, Tensor]:
+    """Mean polynomials of blocks by their edge, (decays, coefficients, z, y, x)."""
+    edges = [edge for edge, _ in BLOCKS if edge > 1]
+
+    def work(polynomial: Tensor) -> list[Tensor]:
+        whole = echoes.on_grid(polynomial)
+        return [_blocks(whole, edge) for edge in edges]
+
+    found = threads.pool.map(work, polynomials)
+    return dict(zip(edges, map(torch.stack, zip(*found, strict=True)), strict=True))
+
+
+def _blocks(values: Tensor, edge: int) -> Tensor:
+    """Mean over blocks in the plane of (a, z, y, x)."""
+    flat = values.flatten(0, 1)[:, None]
     small = functional.avg_pool2d(flat, edge, ceil_mode=True, count_include_pad=False)
-    return small.view(*values.shape[:3], *small.shape[-2:])
+    return small.view(*values.shape[:2], *small.shape[-2:])
 
 
-def _agreed(field: Tensor, price: Tensor, trust: Tensor, rounds: int, scale: float, period: float) -> Tensor:
-    """Min-sum over six neighbours: field (z, y, x) out of candidates (labels, z, y, x) and their price."""
-    messages = [torch.zeros_like(field) for _ in _WAYS]
-    steps = []
-    for axis, way in _WAYS:
-        far = _moved(field, axis, way)
-        link = torch.minimum(_moved(trust, axis, way), trust) * (_ACROSS_SLICES if axis == -3 else 1.0)
-        apart = _wrapped(field[:, None] - far[None], period) / scale
-        steps.append((apart**2).clamp_(max=_JUMP) * link)
+def _agreed(
+    field: Tensor, price: Tensor, trust: Tensor, rounds: int, scale: float, period: float, threads: Threads
+) -> Tensor:
+    """Min-sum over six neighbours: field (z, y, x) out of candidates (labels, z, y, x) and their price.
+
+    The grid is walked as one line, on which a neighbour lies a fixed stride ahead or back.
+    """
+    labels, (_, rows, columns) = len(field), field.shape[1:]
+    fields, prices = field.reshape(labels, -1), price.reshape(labels, -1)
+    strides = (rows * columns, columns, 1)
+    steps = [_steps(fields, _links(trust, axis), strides[axis], scale, period, threads) for axis in range(3)]
+    messages, total = torch.zeros(3, 2, *fields.shape), torch.empty_like(fields)
+
+    def gather(part: slice) -> None:
+        torch.sum(messages[:, :, :, part], (0, 1), out=total[:, part]).add_(prices[:, part])
+
+    def exchange(stride: int, step: Tensor, ahead: Tensor, back: Tensor, near: slice) -> None:
+        far = slice(near.start + stride, near.stop + stride)
+        leaving, returning = total[:, near] - back[:, near], total[:, far] - ahead[:, far]
+        _send(leaving, step[:, :, near], ahead[:, far])
+        _send(returning, step[:, :, near].transpose(0, 1), back[:, near])
+
     for _ in range(rounds):
-        total = price + sum(messages)
-        sent = []
-        for number, ((axis, way), step) in enumerate(zip(_WAYS, steps, strict=True)):
-            arriving = _moved(total - messages[number ^ 1], axis, way)
-            best = (step + arriving[None]).amin(1)
-            best -= best.amin(0)
-            sent.append(0.5 * (best + messages[number]))
-        messages = sent
-    choice = (price + sum(messages)).argmin(0, keepdim=True)
-    return field.gather(0, choice)[0]
+        threads.each(gather, fields.shape[1])
+        for stride, step, (ahead, back) in zip(strides, steps, messages, strict=True):
+            threads.each(partial(exchange, stride, step, ahead, back), fields.shape[1] - stride)
+    threads.each(gather, fields.shape[1])
+    return fields.gather(0, total.argmin(0, keepdim=True)).view(field.shape[1:])
 
 
-def _moved(values: Tensor, axis: int, way: int) -> Tensor:
-    """Each voxel's value given to its neighbour along an axis, zero where there is none."""
-    size = values.shape[axis]
-    out = torch.zeros_like(values)
-    out.narrow(axis, max(way, 0), size - 1).copy_(values.narrow(axis, max(-way, 0), size - 1))
-    return out
+def _links(trust: Tensor, axis: int) -> Tensor:
+    """Trust between each voxel and the next along an axis, flat; none where there is no next."""
+    link, count = torch.zeros_like(trust), trust.shape[axis] - 1
+    torch.minimum(trust.narrow(axis, 0, count), trust.narrow(axis, 1, count), out=link.narrow(axis, 0, count))
+    return link.flatten() * (_ACROSS_SLICES if axis == 0 else 1.0)
+
+
+def _steps(fields: Tensor, link: Tensor, stride: int, scale: float, period: float, threads: Threads) -> Tensor:
+    """What it costs to go from each candidate to each of the voxel a stride ahead, (labels, labels, voxels)."""
+    labels, count = fields.shape
+    cost = torch.empty(labels, labels, count - stride)
+
+    def work(near: slice) -> None:
+        far = slice(near.start + stride, near.stop + stride)
+        apart = _wrapped(fields[:, None, near] - fields[None, :, far], period).div_(scale)
+        torch.mul(apart.square_().clamp_(max=_JUMP), link[near], out=cost[:, :, near])
+
+    threads.each(work, count - stride)
+    return cost
+
+
+def _send(leaving: Tensor, step: Tensor, message: Tensor) -> None:
+    """Halfway from the old message to the cheapest ways from every candidate, at least 0, in place."""
+    best = reduce(torch.minimum, step + leaving[:, None])
+    best -= reduce(torch.minimum, best)
+    message.add_(best).mul_(0.5)
 
 
 def _wrapped(difference: Tensor, period: float) -> Tensor:

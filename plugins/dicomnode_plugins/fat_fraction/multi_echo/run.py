@@ -23,10 +23,12 @@ METHOD = (
     "{tesla:.3g} T): several fat peaks ({spectrum}), one R2*, field map, chosen because real and imaginary images of "
     "six or more echoes are there. Precession: {sense}."
 )
+OWN_FAT = "as {count} voxels of the patient's own fat tell them"
+LIVER_FAT = "liver fat, Hamilton 2011, since there is too little fat to tell them"
 CAUTION = (
     "T1 is not corrected: a flip angle above 5 degrees weights fat up ({angle}). Fat in the liver "
-    "with another spectrum than that of the model shifts values: on phantoms by up to 0.8 points up to 50 % and up to "
-    "2.0 above where the patient's own fat told the spectrum, by up to 2.3 and 3.3 where it could not. Swaps of water "
+    "with another spectrum than that of the model shifts values: on phantoms by up to 0.5 points up to 50 % and up to "
+    "0.9 above where the patient's own fat told the spectrum, by up to 3.3 and 4.2 where it could not. Swaps of water "
     "and fat remain possible where the signal is lost, at lungs and gas and at the edge of the field of view."
 )
 _ON = "real.1"
@@ -64,7 +66,7 @@ def run(case: Case, context: Context) -> list[Finding]:
     gate, limit = float(case.parameters["noise_gate"]), float(case.parameters["display_limit"])
     seen = water_fat.look(_ON, from_all, replace(echoes.grid, array=water), fat, found.percent, gate)
     maps, numbers = _decay(found, seen)
-    said = [*numbers, *_said(echoes, sense, found.spectrum)]
+    said = [*numbers, *_said(echoes, sense, found.told_by)]
     return [*water_fat.findings(seen, "Proton density fat fraction", "PDFF", limit, said), *maps]
 
 
@@ -144,7 +146,7 @@ def _decay(found: Separated, seen: WaterFat) -> tuple[list[Finding], list[Findin
     ]
 
 
-def _said(echoes: Echoes, sense: str, spectrum: six_peaks.Weights) -> list[Finding]:
+def _said(echoes: Echoes, sense: str, told_by: int) -> list[Finding]:
     angle = protocol.number(echoes.grid, "FlipAngle")
     flip = f"this one is {angle:g}" if angle else "this one is unknown"
     first, last = 1000 * echoes.times[0], 1000 * echoes.times[-1]
@@ -154,7 +156,7 @@ def _said(echoes: Echoes, sense: str, spectrum: six_peaks.Weights) -> list[Findi
         last=last,
         tesla=echoes.tesla,
         sense=sense,
-        spectrum=six_peaks.in_words(spectrum),
+        spectrum=(OWN_FAT if told_by else LIVER_FAT).format(count=told_by),
     )
     return [
         QualitativeEvaluation(name=codes.METHOD, value=method),

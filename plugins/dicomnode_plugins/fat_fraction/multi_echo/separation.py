@@ -1,4 +1,4 @@
-"""Proton density fat fraction and R2* of complex echoes: field, then fat's spectrum, then every voxel's fit."""
+"""Proton density fat fraction and R2* of complex echoes: field, then what fat sounds like, then every voxel's fit."""
 
 from __future__ import annotations
 
@@ -11,23 +11,22 @@ import torch
 from torch import Tensor
 
 from dicomnode_plugins.fat_fraction.dual_echo import FloatArray
+from dicomnode_plugins.fat_fraction.multi_echo.fat_spectrum import Phasor, human_fat, told
 from dicomnode_plugins.fat_fraction.multi_echo.field_map import Echoes, field_map
-from dicomnode_plugins.fat_fraction.multi_echo.six_peaks import LIVER, Times, Weights, mixtures, phasor
+from dicomnode_plugins.fat_fraction.multi_echo.six_peaks import Times
+from dicomnode_plugins.fat_fraction.multi_echo.threads import Threads, threads
+from dicomnode_plugins.fat_fraction.multi_echo.voxel_fit import energy, fitted, percent
 
 GATE = 0.08
 """Of the 98th percentile of the first echo; voxels that are darker in every echo have no values."""
-FAT = 70.0
-"""%; what has more is fat that tells its spectrum."""
+FAT = (10.0, 70.0)
+"""%; what has more than the first is asked about its fat, and what has more than the second is nearly all fat."""
 LEAST_FAT = 200
-"""Voxels of fat that are asked for before their spectrum is believed."""
-MIXTURES = mixtures()
-_ENOUGH_FAT = 2000
+"""Voxels of nearly all fat without which nothing is believed: artefacts look like a little fat."""
+_MOST_FAT = 115.0  # %; noise alone lifts pure fat above 100
+_ASKED = 4000  # of either kind
+_SAMPLE = 40_000  # voxels that are looked through for fat
 _STRONG = 0.3  # of the 98th percentile of the first echo
-_STEPS = 5
-_START = 40.0  # 1/s
-_LARGEST_STEP = (40.0, 30.0)  # Hz, and 1/s over 2 pi
-_DECAYS = (-20.0, 900.0)  # 1/s
-_CHUNK = 65536
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -45,17 +44,17 @@ class Separated:
     """Hz."""
     residual: FloatArray
     """Part of the signal's energy that the model does not explain, 0 to 1."""
-    spectrum: Weights
-    """The mixture of fat spectra that was fitted."""
+    phasor: Phasor
+    """One unit of fat against water at each echo, as fitted."""
+    told_by: int
+    """Voxels that told it; 0 where there was too little fat and it is that of the literature, or was given."""
 
 
-def separate(
-    signal: npt.NDArray[np.complex64], times: Times, tesla: float, spectrum: Weights | None = None
-) -> Separated:
+def separate(signal: npt.NDArray[np.complex64], times: Times, tesla: float, phasor: Phasor | None = None) -> Separated:
     """Fit water, fat, field and R2* to complex echoes.
 
-    The spectrum of fat is that mixture of published ones which leaves the least of this patient's own fat unexplained
-    (self-calibration, Yu et al., MRM 2008); where there is too little fat, it is that of the liver.
+    What fat sounds like is told by this patient's own fat, within what human fat may sound like; where there is too
+    little, it is that of the liver in the literature.
 
     Parameters
     ----------
@@ -65,18 +64,25 @@ def separate(
         Ascending, s; six or more.
     tesla : float
         Field strength.
-    spectrum : Weights, optional
+    phasor : (echoes,) complex, optional
         Fits this one, whatever the patient's fat says.
     """
     unit = _brightness(signal[0])
     size = np.abs(signal).max(0)
     box = tuple(_extent((size > GATE * unit).any(others)) for others in ((1, 2), (0, 2), (0, 1)))
     maps = np.full((6, *size.shape), np.nan, np.float32)
-    maps[:, *box], fitted = _maps(signal[:, *box] / np.float32(unit), times, tesla, spectrum)
+    maps[:, *box], chosen, asked = _maps(signal[:, *box] / np.float32(unit), times, tesla, phasor)
     maps[1:3] *= np.float32(unit)
-    percent, water, fat, r2_star, field, residual = maps
+    share, water, fat, r2_star, field, residual = maps
     return Separated(
-        percent=percent, water=water, fat=fat, r2_star=r2_star, field=field, residual=residual, spectrum=fitted
+        percent=share,
+        water=water,
+        fat=fat,
+        r2_star=r2_star,
+        field=field,
+        residual=residual,
+        phasor=chosen,
+        told_by=asked,
     )
 
 
@@ -89,7 +95,8 @@ def separate_either(
     """
     middle = signal.shape[1] // 2
     few = signal[:, max(middle - 1, 0) : middle + 1]
-    given, turned = (_unexplained(separate(part, times, tesla, LIVER)) for part in (few, few.conj()))
+    fat = human_fat(times, tesla).mean
+    given, turned = (_unexplained(separate(part, times, tesla, fat)) for part in (few, few.conj()))
     if turned < given:
         return separate(signal.conj(), times, tesla), "reversed"
     return separate(signal, times, tesla), "as given"
@@ -101,41 +108,57 @@ def _unexplained(found: Separated) -> float:
 
 
 def _maps(
-    signal: npt.NDArray[np.complex64], times: Times, tesla: float, spectrum: Weights | None
-) -> tuple[FloatArray, Weights]:
-    """The six maps of :class:`Separated`, (6, z, y, x), of a signal of size 1, and the spectrum."""
+    signal: npt.NDArray[np.complex64], times: Times, tesla: float, phasor: Phasor | None
+) -> tuple[FloatArray, Phasor, int]:
+    """The six maps of :class:`Separated`, (6, z, y, x), of a signal of size 1, the phasor, and how many told it."""
     shape = signal.shape[1:]
     flat = torch.from_numpy(np.ascontiguousarray(signal.reshape(len(times), -1)))
     where = torch.nonzero(flat.abs().amax(0) > GATE)[:, 0]
-    maps, chosen = torch.full((6, flat.shape[1]), torch.nan), spectrum or LIVER
+    maps, asked = torch.full((6, flat.shape[1]), torch.nan), 0
     if len(where):
         echoes = Echoes(signal=flat[:, where], where=where, shape=shape, times=times, tesla=tesla)
-        field = field_map(echoes)
-        maps[:, where] = found = _all_fitted(echoes, field, chosen)
-        if spectrum is None and (chosen := _spectrum(echoes, found)) != LIVER:
-            maps[:, where] = _all_fitted(echoes, field, chosen)
+        with threads() as several:
+            field = field_map(echoes, several)
+            if phasor is None:
+                phasor, asked = _phasor(echoes, field)
+            maps[:, where] = _all_fitted(echoes, field, phasor, several)
+    elif phasor is None:
+        phasor = human_fat(times, tesla).mean
     whole: FloatArray = maps.view(6, *shape).numpy()
-    return whole, chosen
+    return whole, phasor, asked
 
 
-def _all_fitted(echoes: Echoes, field: Tensor, spectrum: Weights) -> Tensor:
-    fat = phasor(echoes.times, echoes.tesla, spectrum)
-    parts = torch.split(torch.arange(echoes.signal.shape[1]), _CHUNK)
-    return torch.cat([_fitted(echoes.signal[:, part], field[part], echoes.times, fat) for part in parts], 1)
-
-
-def _spectrum(echoes: Echoes, found: Tensor) -> Weights:
-    """The mixture that leaves the least of what is nearly all fat."""
-    rich = torch.nonzero((found[0] > FAT) & (found[0] <= 100) & (found[2] > _STRONG))[:, 0]
+def _phasor(echoes: Echoes, field: Tensor) -> tuple[Phasor, int]:
+    """What fat sounds like here, and how many voxels told it."""
+    known = human_fat(echoes.times, echoes.tesla)
+    strong = _thinned(torch.nonzero(echoes.signal[0].abs() > _STRONG)[:, 0], _SAMPLE)
+    found = fitted(echoes.signal[:, strong], echoes.times, torch.from_numpy(known.mean), field[strong])
+    share = percent(found.water, found.fat)
+    rich = torch.nonzero((share > FAT[1]) & (share < _MOST_FAT))[:, 0]
+    mixed = torch.nonzero((share > FAT[0]) & (share <= FAT[1]))[:, 0]
     if len(rich) < LEAST_FAT:
-        return LIVER
-    rich = rich[:: max(1, len(rich) // _ENOUGH_FAT)]
-    signal, field = echoes.signal[:, rich], found[4, rich]
-    left = [
-        _fitted(signal, field, echoes.times, phasor(echoes.times, echoes.tesla, mixture))[5].median()
-        for mixture in MIXTURES
-    ]
-    return MIXTURES[int(torch.stack(left).argmin())]
+        return known.mean, 0
+    asked = torch.cat([_thinned(rich, _ASKED), _thinned(mixed, _ASKED)])
+    signal, field, decay = echoes.signal[:, strong[asked]], found.field[asked], found.decay[asked]
+    return told(signal, echoes.times, known, field, decay), len(asked)
+
+
+def _thinned(places: Tensor, most: int) -> Tensor:
+    return places[:: -(-len(places) // most) or 1]
+
+
+def _all_fitted(echoes: Echoes, field: Tensor, phasor: Phasor, several: Threads) -> Tensor:
+    """The six maps of the voxels, (6, voxels)."""
+    fat = torch.from_numpy(phasor)
+
+    def work(part: slice) -> Tensor:
+        signal = echoes.signal[:, part]
+        found = fitted(signal, echoes.times, fat, field[part])
+        residual = energy(found.left) / energy(signal).clamp_min(1e-12)
+        sizes = (percent(found.water, found.fat), found.water.abs(), found.fat.abs())
+        return torch.stack([*sizes, found.decay, found.field, residual])
+
+    return torch.cat(several.each(work, len(field)), 1)
 
 
 def _brightness(first: npt.NDArray[np.complex64]) -> float:
@@ -146,56 +169,3 @@ def _brightness(first: npt.NDArray[np.complex64]) -> float:
 def _extent(any_signal: npt.NDArray[np.bool_]) -> slice:
     found = np.flatnonzero(any_signal)
     return slice(int(found[0]), int(found[-1]) + 1) if len(found) else slice(0, 1)
-
-
-def _fitted(signal: Tensor, field: Tensor, times: Times, turning: npt.NDArray[np.complex128]) -> Tensor:
-    """Gauss-Newton on water, fat and the complex field psi + i R2* / 2 pi; the six maps of some voxels.
-
-    ``turning`` is the phasor of fat.
-    """
-    fat_phasor = torch.from_numpy(turning.astype(np.complex64))[:, None]
-    t = torch.from_numpy(times.astype(np.float32))[:, None]
-    decay = torch.full_like(field, _START)
-    for _ in range(_STEPS):
-        water_column, fat_column = _columns(field, decay, t, fat_phasor)
-        water, fat = _solved(signal, water_column, fat_column)
-        model = water * water_column + fat * fat_column
-        change = _field_step(signal - model, water_column, fat_column, 2j * np.pi * t * model)
-        field = field + change.real.clamp(-_LARGEST_STEP[0], _LARGEST_STEP[0])
-        decay = decay + 2 * np.pi * change.imag.clamp(-_LARGEST_STEP[1], _LARGEST_STEP[1])
-        decay = decay.clamp(*_DECAYS)
-    water_column, fat_column = _columns(field, decay, t, fat_phasor)
-    water, fat = _solved(signal, water_column, fat_column)
-    left = signal - water * water_column - fat * fat_column
-    residual = _energy(left) / _energy(signal).clamp_min(1e-12)
-    return torch.stack([_percent(water, fat), water.abs(), fat.abs(), decay, field, residual])
-
-
-def _columns(field: Tensor, decay: Tensor, t: Tensor, fat_phasor: Tensor) -> tuple[Tensor, Tensor]:
-    water = torch.exp(torch.complex(-decay * t, 2 * np.pi * field * t))
-    return water, water * fat_phasor
-
-
-def _solved(signal: Tensor, one: Tensor, other: Tensor) -> tuple[Tensor, Tensor]:
-    """Least squares on two columns for each voxel."""
-    a, d, b = _energy(one), _energy(other), (one.conj() * other).sum(0)
-    p, q = (one.conj() * signal).sum(0), (other.conj() * signal).sum(0)
-    determinant = (a * d - b.abs() ** 2).clamp_min(1e-12)
-    return (d * p - b * q) / determinant, (a * q - b.conj() * p) / determinant
-
-
-def _field_step(left: Tensor, one: Tensor, other: Tensor, slope: Tensor) -> Tensor:
-    """Least squares of what is left on the part of the field's slope that the two columns do not span."""
-    water, fat = _solved(slope, one, other)
-    free = slope - water * one - fat * other
-    return (free.conj() * left).sum(0) / _energy(free).clamp_min(1e-12)
-
-
-def _energy(column: Tensor) -> Tensor:
-    return (column.real**2 + column.imag**2).sum(0)
-
-
-def _percent(water: Tensor, fat: Tensor) -> Tensor:
-    """The smaller part is read from the difference, so that noise does not lift 0 % (Liu et al., MRM 2007)."""
-    total = (water + fat).abs().clamp_min(1e-12)
-    return 100 * torch.where(fat.abs() > water.abs(), fat.abs() / total, 1 - water.abs() / total)
