@@ -108,8 +108,8 @@ def train(
             resume=resume,
             teacher=teacher,
         )
-        _run(workers, learning.train, assignment, quiet=as_json)
-    _tell(out, cohort, as_json=as_json)
+        said = _run(workers, learning.train, assignment, quiet=as_json)
+    _tell(out, cohort, said, as_json=as_json)
 
 
 def calibrate(
@@ -144,8 +144,8 @@ def calibrate(
             device="cpu",
             resume=False,
         )
-        _run(workers, learning.calibrate, assignment, quiet=as_json)
-    _tell(models, cohort, as_json=as_json)
+        said = _run(workers, learning.calibrate, assignment, quiet=as_json)
+    _tell(models, cohort, said, as_json=as_json)
 
 
 def _learning(name: str) -> tuple[PluginSpec, Learning]:
@@ -220,8 +220,11 @@ def _workers(spec: PluginSpec, learning: Learning) -> Iterator[Workers]:
         workers.stop()
 
 
-def _run(workers: Workers, procedure: Procedure, assignment: Assignment, *, quiet: bool) -> None:
-    """Run a procedure in a process of its own and show how far it is; when this process goes, that one goes too."""
+def _run(workers: Workers, procedure: Procedure, assignment: Assignment, *, quiet: bool) -> str:
+    """Run a procedure in a process of its own and show how far it is; when this process goes, that one goes too.
+
+    Returns what it said last.
+    """
     memory_mib = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // _MIB
     said = assignment.output / PROGRESS
     said.unlink(missing_ok=True)
@@ -233,6 +236,7 @@ def _run(workers: Workers, procedure: Procedure, assignment: Assignment, *, quie
                 bar.look(said)
             bar.look(said)
             running.result()
+            return bar.last
         except KeyboardInterrupt:
             workers.stop()
             raise
@@ -247,6 +251,8 @@ class _Bar:
         columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TimeRemainingColumn())
         self._progress = Progress(*columns, console=Console(stderr=True), disable=quiet)
         self._task = self._progress.add_task("starting", total=1.0)
+        self.last = ""
+        """What a running procedure said last of itself."""
 
     def __enter__(self) -> Self:
         self._progress.start()
@@ -264,9 +270,10 @@ class _Bar:
         with suppress(OSError):
             latest = json.loads(said.read_text(encoding="utf-8"))
             self._progress.update(self._task, completed=latest["fraction"], description=latest["step"])
+            self.last = str(latest["step"])
 
 
-def _tell(folder: Path, cohort: gather.Gathered, *, as_json: bool) -> None:
+def _tell(folder: Path, cohort: gather.Gathered, said: str, *, as_json: bool) -> None:
     sets: list[show.Record] = []
     for part in PARTS:
         if members := [example for example in cohort.examples if example.part == part]:
@@ -276,11 +283,12 @@ def _tell(folder: Path, cohort: gather.Gathered, *, as_json: bool) -> None:
     left_out: list[show.Record] = [asdict(one) for one in cohort.left_out]
     files = sorted(path.name for path in folder.iterdir() if path.is_file())
     if as_json:
-        report = {"folder": str(folder), "sets": sets, "left_out": left_out, "files": files}
+        report = {"folder": str(folder), "sets": sets, "left_out": left_out, "files": files, "said": said}
         show.records([report], {}, as_json=True, empty="")
         return
     columns = {"set": "Set", "exams": "Exams", "positive": "Positive", "patients": "Patients", "unlabelled": "No label"}
     show.records(sets, columns, as_json=False, empty="")
     columns = {"line": "Line", "reason": "Left out because"}
     show.records(left_out, columns, as_json=False, empty="No line was left out.")
+    typer.echo(said)
     typer.echo(f"{folder}: {', '.join(files)}")

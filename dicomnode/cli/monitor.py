@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import json
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -13,8 +14,10 @@ import typer
 from dicomnode.catalog import plugins as catalog
 from dicomnode.cli import show
 from dicomnode.cli.options import ConfigOption, JsonOption, SetOption, open_index, read_settings
+from dicomnode.dicom import reported
 from dicomnode.domain.advice import Hindsight
 from dicomnode.domain.decision import Freeze, LedgerEntry, Model
+from dicomnode.domain.identity import StudyInstanceUID
 from dicomnode.errors import BadOutcomes, SettingsError
 from dicomnode.index import advice, references
 from dicomnode.index import alarms as found_alarms
@@ -242,22 +245,22 @@ def rebase(
 @outcomes_app.command("import")
 def import_(
     plugin: Plugin,
-    table: Annotated[Path, typer.Argument(help="CSV with the columns study and outcome.", exists=True, dir_okay=False)],
+    table: Annotated[
+        Path, typer.Argument(help="CSV with the columns study and outcome; or, with --finding, SR files.", exists=True)
+    ],
+    finding: Annotated[
+        str,
+        typer.Option("--finding", help="Concept name whose coded answer is the outcome in reports: CODE^SCHEME."),
+    ] = "",
     config: ConfigOption = None,
     overrides: SetOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Import what turned out to be true of studies, by Study Instance UID or Accession Number."""
     settings = read_settings(config, overrides)
-    try:
-        text = table.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadOutcomes(f"{table}: cannot be read as UTF-8 text") from error
     with open_index(settings) as database, database.write() as session:
-        try:
-            found = judged.read(text, decisions.studies(session, plugin))
-        except BadOutcomes as error:
-            raise BadOutcomes(f"{table}: {error}") from error
+        known = decisions.studies(session, plugin)
+        found = _in_reports(table, finding, known) if finding else _in_a_table(table, known)
         now, before = datetime.now(UTC), decisions.outcomes(session, plugin)
         decisions.write_outcomes(session, plugin, found.outcomes, table.name, now)
         fresh = {study: positive for study, positive in found.outcomes.items() if before.get(study) is not positive}
@@ -275,7 +278,33 @@ def import_(
     columns = {
         "plugin": "Plugin",
         "imported": "Imported",
-        "unknown_lines": "Lines about studies it did not decide on",
+        "unknown_lines": "Lines or reports on studies it did not decide on",
         "advice": "Advice scored anew",
     }
     show.records(rows, columns, as_json=as_json, empty="")
+
+
+def _in_a_table(table: Path, known: Mapping[str, Collection[StudyInstanceUID]]) -> judged.Table:
+    try:
+        return judged.read(table.read_text(encoding="utf-8"), known)
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadOutcomes(f"{table}: cannot be read as UTF-8 text") from error
+    except BadOutcomes as error:
+        raise BadOutcomes(f"{table}: {error}") from error
+
+
+def _in_reports(place: Path, finding: str, known: Mapping[str, Collection[StudyInstanceUID]]) -> judged.Table:
+    value, _, scheme = finding.partition("^")
+    if not (value and scheme):
+        raise SettingsError(f"--finding {finding}: write it as CODE^SCHEME")
+    answers = []
+    for path in sorted(place.rglob("*")) if place.is_dir() else [place]:
+        try:
+            answer = reported.read(path, (value, scheme)) if path.is_file() else None
+        except BadOutcomes as error:
+            raise BadOutcomes(f"{path}: {error}") from error
+        answers += [answer] if answer else []
+    if not answers:
+        raise BadOutcomes(f"{place}: no complete report of somebody else answers {finding}")
+    answers.sort(key=lambda answer: answer.moment)
+    return judged.of_reports([(answer.study, answer.positive) for answer in answers], known)

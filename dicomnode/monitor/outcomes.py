@@ -25,7 +25,7 @@ class Table:
 
     outcomes: Mapping[StudyInstanceUID, bool]
     unknown: tuple[int, ...]
-    """Lines about studies the plugin has not decided on."""
+    """Lines, or reports in the order of their moments, about studies the plugin has not decided on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +87,21 @@ def read(text: str, known: Mapping[str, Collection[StudyInstanceUID]]) -> Table:
         return _table(rows, known)
     except csv.Error as error:
         raise BadOutcomes(f"line {rows.reader.line_num}: {error}") from error
+
+
+def of_reports(said: Sequence[tuple[str, bool]], known: Mapping[str, Collection[StudyInstanceUID]]) -> Table:
+    """Outcomes that reports state.
+
+    Parameters
+    ----------
+    said : sequence of (Study Instance UID, positive)
+        In the order of the reports' moments: what a later one says of a study counts.
+    known : mapping
+        As :func:`read`.
+    """
+    outcomes = {study: positive for name, positive in said for study in known.get(name, ())}
+    unknown = tuple(number for number, (name, _) in enumerate(said, start=1) if not known.get(name))
+    return Table(outcomes=outcomes, unknown=unknown)
 
 
 def _table(rows: csv.DictReader[str], known: Mapping[str, Collection[StudyInstanceUID]]) -> Table:

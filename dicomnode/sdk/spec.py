@@ -150,7 +150,8 @@ class Learning:
     train: Procedure
     calibrate: Procedure
     inputs: tuple[InputRole, ...] = ()
-    """Inputs that labelled exams have beside those of the plugin itself: what a teacher may see of them."""
+    """Inputs that labelled exams have beside those of the plugin itself: what a teacher may see of them, or what an
+    expert has outlined in them (a role with ``segments_of``)."""
     teachers: tuple[str, ...] = ()
     """Plugins whose models may teach those of this one (``dicomnode models train --teacher``)."""
 

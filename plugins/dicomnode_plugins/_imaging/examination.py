@@ -27,8 +27,11 @@ GAIN = "local correlation gained over the headers' own pose"
 TURN = "rotation against the headers, degrees"
 SHIFT = "displacement against the headers, mm"
 STRETCH = "largest stretch or shear of the affine motion"
+SEARCHES = "coarse searches made"
 AFFINE_GAIN = "local correlation gained by the affine motion"
 
+TOGETHER = 3.0
+"""mm; two ends of the coarse search that lie nearer to each other are one."""
 _AWAY = 4.0
 _BLOCK = 30.0
 _FEWEST = 20
@@ -86,7 +89,7 @@ def agreement(tries: Sequence[Array], pivot: Array, spots: Array) -> dict[str, f
     """How far the starts of the search ended from the best one, which comes first."""
     best = in_patient(tries[0], pivot)
     away = [distance(in_patient(pose, pivot), best, spots) for pose in tries]
-    return {AGREEMENT: float(np.mean(np.array(away) < 3.0)), SPREAD: float(np.median(away))}
+    return {AGREEMENT: float(np.mean(np.array(away) < TOGETHER)), SPREAD: float(np.median(away))}
 
 
 SOUND: Mapping[str, tuple[float, float]] = MappingProxyType(
@@ -100,6 +103,10 @@ SOUND: Mapping[str, tuple[float, float]] = MappingProxyType(
     }
 )
 """Least and largest value of the figures of a registration that may be believed."""
+SOUND_AGAIN: Mapping[str, tuple[float, float]] = MappingProxyType(
+    {**SOUND, SCORE: (0.40, 1.0), FALL: (0.38, 1.0), MIRROR: (0.0, 0.80)}
+)
+"""The same of one that was found by a second, wider search: who looks in more places finds more by chance."""
 
 
 def outside(figures: Mapping[str, float], limits: Mapping[str, tuple[float, float]]) -> tuple[str, ...]:

@@ -108,7 +108,16 @@ class LocalCorrelation:
 
     def squares(self, pose: Array) -> Array:
         """Squared correlation of every patch, NaN where it leaves the outer image."""
-        value, _, within = self._outer(matrix(pose), self._points)
+        return self.squares_at(matrix(pose), self._points)
+
+    @property
+    def points(self) -> Values:
+        """Of the patches, homogeneous, (4, n), mm from the pivot."""
+        return self._points
+
+    def squares_at(self, motion: Array, points: Values) -> Array:
+        """The same where each of the :attr:`points` has moved on its own before the motion (3, 4)."""
+        value, _, within = self._outer(motion, points)
         value = _centred(value.reshape(self._shape))
         square = (self._own * value).sum(1) ** 2 / ((value * value).sum(1) + self._floor)
         return np.where(within.reshape(self._shape).all(1), square, np.nan).astype(np.float64)

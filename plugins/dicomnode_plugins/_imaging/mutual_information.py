@@ -54,10 +54,35 @@ class MutualInformation:
 
     def __call__(self, motion: Array) -> tuple[float, Array, float]:
         """Value, gradient by the 3 x 4 matrix, and the share of points inside the outer image."""
-        value, gradient, within = self._outer(motion, self._points)
+        nmi, forces, share = self.forces(motion, self._points)
+        return nmi, np.asarray(forces @ self._points.T, np.float64), share
+
+    @property
+    def points(self) -> Values:
+        """Homogeneous, (4, n), mm from the pivot."""
+        return self._points
+
+    def forces(self, motion: Array, points: Values) -> tuple[float, npt.NDArray[np.floating], float]:
+        """Value where each point has moved on its own before the motion, and its derivative by the places it ends at.
+
+        Parameters
+        ----------
+        motion : (3, 4)
+        points : (4, n)
+            Homogeneous, in the order of :attr:`points`.
+
+        Returns
+        -------
+        value : float
+        forces : (3, n)
+            Per mm, in the outer image's patient coordinates; 0 of points outside it.
+        share : float
+            Of the points that are inside.
+        """
+        value, gradient, within = self._outer(motion, points)
         count = int(np.count_nonzero(within))
         if count < _FEWEST:
-            return 0.0, np.zeros((3, 4)), 0.0
+            return 0.0, np.zeros_like(gradient), 0.0
         floor = np.floor(value)
         at = self._rows + floor.astype(np.intp) - 1
         weights, changes = _parzen(value - floor)
@@ -68,7 +93,7 @@ class MutualInformation:
         flat = pull.ravel().astype(np.float32)
         force = sum(flat.take(at + step) * change for step, change in enumerate(changes))
         force = np.where(within, force, 0) / np.float32(count)
-        return nmi, np.asarray((gradient * force) @ self._points.T, np.float64), count / len(within)
+        return nmi, gradient * force, count / len(within)
 
     def climb(self, pose: Array, steps: int) -> Array:
         """The pose of the nearest maximum, by L-BFGS."""

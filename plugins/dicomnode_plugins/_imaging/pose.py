@@ -31,6 +31,41 @@ def matrix(pose: Array) -> Array:
     return np.column_stack([linear, pose[3:6]])
 
 
+def matrices(poses: Array) -> Array:
+    """:func:`matrix` of many rigid poses (n, 6) at once: (n, 3, 4)."""
+    turns = poses[:, :3] / RADIUS
+    angles = np.linalg.norm(turns, axis=1)[:, None, None] + 1e-30
+    cross = _crosses(turns) / angles
+    linear = np.eye(3) + np.sin(angles) * cross + (1 - np.cos(angles)) * cross @ cross
+    return np.concatenate([linear, poses[:, 3:6, None]], 2)
+
+
+def turning(poses: Array, arms: Array, forces: Array) -> Array:
+    """What forces at the ends of turned arms do to each pose's rotation: (n, 3), by its numbers.
+
+    Parameters
+    ----------
+    poses : (n, 6)
+    arms, forces : (n, 3)
+        The arms as they lie after the turn.
+    """
+    turns = poses[:, :3] / RADIUS
+    angles = np.linalg.norm(turns, axis=1)[:, None] + 1e-12
+    axes, moments = turns / angles, np.cross(arms, forces)
+    # The transposed left Jacobian of the rotation group (Chirikjian 2012, section 10.6).
+    along = (axes * moments).sum(1, keepdims=True) * axes
+    across = np.sin(angles) / angles * moments - (1 - np.cos(angles)) / angles * np.cross(axes, moments)
+    moments = across + (1 - np.sin(angles) / angles) * along
+    return np.asarray(moments / RADIUS, np.float64)
+
+
+def _crosses(vectors: Array) -> Array:
+    """(n, 3, 3) matrices of the cross product with each of (n, 3) vectors."""
+    x, y, z = vectors.T
+    zero = np.zeros_like(x)
+    return np.stack([zero, -z, y, z, zero, -x, -y, x, zero], 1).reshape(-1, 3, 3)
+
+
 def slopes(pose: Array, step: float = 1e-4) -> Array:
     """Derivative of :func:`matrix` by each number, (12, 6) or (12, 12), by central differences."""
     ways = step * np.eye(len(pose))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +16,7 @@ from dicomnode_plugins._imaging.pose import (
     AFFINE,
     RADIUS,
     RIGID,
+    distance,
     in_patient,
     matrix,
     mirror,
@@ -33,7 +34,7 @@ at the skin, and the two edges pull each other."""
 _PATCHES = 4000
 _DARK_PATCHES = 1500
 _TURN = np.deg2rad(18.0) * RADIUS
-_CLIMBED = 5
+_CLIMBED, _CLIMBED_AGAIN = 5, 8
 _LEAST_OVERLAP = 0.3
 _LEAST_AFFINE_GAIN = 0.003
 """Of the local correlation: rigid pairs gain at most half of it by being stretched."""
@@ -74,21 +75,37 @@ def register(fixed: Volume, moving: Volume, *, affine: bool = False) -> Alignmen
     An affine motion is kept when it raises the local correlation more than it does that of pairs that are rigid, and
     stretches by no more than a scanner's gradients can. Contrast, grid, field of view and frame of reference of the two
     may differ. The volume with the smaller field of view gives the points: those of the larger one would mostly miss
-    it. No random number differs between two runs.
+    it. Where the motion found deserves no belief, and only there, a wider search looks for another one, which must
+    deserve more than is asked of the first. No random number differs between two runs.
     """
     images = Image.of(fixed), Image.of(moving)
     forward = images[1].extent <= images[0].extent
-    found = _Search(*(images[::-1] if forward else images), affine=affine)
-    motion = in_patient(found.pose, found.pivot)
+    search = _Search(*(images[::-1] if forward else images), affine=affine)
+    found, searches = search.found(), 1
+    if examination.outside(found.figures, examination.SOUND):
+        found, searches = search.again(found), 2
+    motion = in_patient(found.pose, search.pivot)
     # Of a point of the inner volume, the place of its mirror image in the outer one, and back from the outer one.
-    mirrored = in_patient(found.mirror_pose, found.pivot) @ mirror(found.pivot)
-    back = _inverse(in_patient(found.rigid, found.pivot))
+    mirrored = in_patient(found.mirror_pose, search.pivot) @ mirror(search.pivot)
+    back = _inverse(in_patient(found.rigid, search.pivot))
     return Alignment(
         matrix=_inverse(motion) if forward else motion,
         contralateral=mirrored @ back if forward else back @ mirrored,
-        figures=found.figures(),
+        figures={**found.figures, examination.SEARCHES: float(searches)},
         affine=len(found.pose) == AFFINE,
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Found:
+    """A pose, the rigid one it came from, that of the mirror image, and all that speaks for and against the first."""
+
+    pose: Array
+    rigid: Array
+    mirror_pose: Array
+    figures: Mapping[str, float]
+    ends: Sequence[Array]
+    """Of the coarse level, that of the pose first."""
 
 
 class _Search:
@@ -102,15 +119,33 @@ class _Search:
         self.spots = np.random.default_rng(1).uniform(-50, 50, (3, 64)) + self.pivot[:, None]
         self.local = LocalCorrelation(*self.fine, self.pivot, inside(self.fine[0], DEPTH), _PATCHES)
         self.wide = self._information(self.coarse, 12000, air=True)
-        self.tries = self._tries(outer.centre - self.pivot)
-        pose = self._information(self.middle, 30000).climb(self.tries[0][0], 20)
         self.information = self._information(self.fine, 60000)
-        self.informed = self.information.climb(pose, 12)
-        self.pose = self.rigid = self.local.climb(self.informed, 12)
-        self.mirror_pose, self.mirror_score = self._mirrored()
-        self.affine: dict[str, float] = {}
-        if affine:
-            self._stretch()
+        self.middles = np.zeros(RIGID), np.concatenate([np.zeros(3), outer.centre - self.pivot])
+        self.affine = affine
+
+    def found(self) -> _Found:
+        """What the first search gives.
+
+        Its starts are the headers' own pose, that of the middles laid on each other, and the best three of both turned
+        by 18 degrees either way about each axis; the end of most information is refined.
+        """
+        climbed = self._climbed([*self.middles, *self._turned((_TURN,))[: _CLIMBED - 2]])
+        return self._settled(sorted(climbed, key=lambda pose: -self.wide(matrix(pose))[0]))
+
+    def again(self, first: _Found) -> _Found:
+        """Another basin that deserves belief, else what was found first.
+
+        Mutual information may be larger where two volumes hardly overlap than where they belong: of the ends of the
+        first search and of eight further starts, turned by up to 36 degrees, the local correlation chooses.
+        """
+        further = self._turned((_TURN, 2 * _TURN))[_CLIMBED - 2 :]
+        ends = [*first.ends, *self._climbed(further[:_CLIMBED_AGAIN])]
+        ends.sort(key=lambda pose: -self.local.score(pose))
+        best, before = (in_patient(pose, self.pivot) for pose in (ends[0], first.ends[0]))
+        if distance(best, before, self.spots) < examination.TOGETHER:
+            return first
+        other = self._settled(ends)
+        return first if examination.outside(other.figures, examination.SOUND_AGAIN) else other
 
     def _information(
         self, level: tuple[Image, Image], count: int, *, air: bool = False, mirrored: bool = False
@@ -118,21 +153,28 @@ class _Search:
         among = np.ones(level[0].values.shape, bool) if air else foreground(level[0])
         return MutualInformation(*level, self.pivot, among, count, mirrored=mirrored)
 
-    def _tries(self, shift: Array) -> list[tuple[Array, float]]:
-        """Poses after the coarse level with their information, the best first.
+    def _turned(self, angles: Sequence[float]) -> list[Array]:
+        """Both first starts turned either way about each axis, the one of most information first."""
+        turns = [sign * angle * way for angle in angles for way in np.eye(RIGID)[:3] for sign in (1, -1)]
+        return sorted(
+            (start + turn for turn in turns for start in self.middles), key=lambda pose: -self.wide(matrix(pose))[0]
+        )
 
-        The headers' own pose and that of the middles laid on each other are always climbed, and the best three of
-        both turned by 18 degrees either way about each axis.
-        """
-        middles = [np.zeros(RIGID), np.concatenate([np.zeros(3), shift])]
-        turns = [sign * _TURN * way for way in np.eye(RIGID)[:3] for sign in (1, -1)]
-        turned = sorted((start + turn for turn in turns for start in middles), key=lambda p: -self.wide(matrix(p))[0])
-        climbed = [self.wide.climb(start, 30) for start in [*middles, *turned[: _CLIMBED - 2]]]
-        tries = [(pose, *self.wide(matrix(pose))[::2]) for pose in climbed]
-        covered = [entry for entry in tries if entry[2] > _LEAST_OVERLAP] or tries
-        return [(pose, nmi) for pose, nmi, _ in sorted(covered, key=lambda entry: -entry[1])]
+    def _climbed(self, starts: Sequence[Array]) -> list[Array]:
+        """Where starts end at the coarse level; those that hardly overlap are left out where others do not."""
+        ends = [self.wide.climb(start, 30) for start in starts]
+        return [pose for pose in ends if self.wide(matrix(pose))[2] > _LEAST_OVERLAP] or ends
 
-    def _mirrored(self) -> tuple[Array, float]:
+    def _settled(self, ends: Sequence[Array]) -> _Found:
+        """The first of some ends refined, and examined."""
+        pose = self._information(self.middle, 30000).climb(ends[0], 20)
+        rigid = self.local.climb(self.information.climb(pose, 12), 12)
+        mirror_pose, mirror_score = self._mirrored(rigid)
+        pose, stretched = self._stretched(rigid) if self.affine else (rigid, {})
+        figures = {**self._figures(pose, ends, mirror_score), **stretched}
+        return _Found(pose=pose, rigid=rigid, mirror_pose=mirror_pose, figures=figures, ends=ends)
+
+    def _mirrored(self, pose: Array) -> tuple[Array, float]:
         """The best motion of the inner image with left and right exchanged, and its local correlation.
 
         A head is nearly its own mirror image: one written with its left and right exchanged also aligns, but less
@@ -141,22 +183,21 @@ class _Search:
         wide = self._information(self.coarse, 12000, air=True, mirrored=True)
         middle = self._information(self.middle, 15000, mirrored=True)
         local = LocalCorrelation(*self.fine, self.pivot, inside(self.fine[0], DEPTH), 1500, mirrored=True)
-        climbed = [wide.climb(start, 20) for start in (self.pose, reflected(self.pose))]
+        climbed = [wide.climb(start, 20) for start in (pose, reflected(pose))]
         best = max(climbed, key=lambda pose: wide(matrix(pose))[0])
-        pose = local.climb(middle.climb(best, 15), 2)
-        return pose, local.score(pose)
+        mirror_pose = local.climb(middle.climb(best, 15), 2)
+        return mirror_pose, local.score(mirror_pose)
 
-    def _stretch(self) -> None:
-        """Take the affine motion near the rigid one, if it deserves it; its figures are kept either way."""
-        stretched = self.local.climb(np.concatenate([self.pose, np.zeros(AFFINE - RIGID)]), 12)
-        gains = self.local.squares(stretched) - self.local.squares(self.pose)
+    def _stretched(self, rigid: Array) -> tuple[Array, dict[str, float]]:
+        """The affine motion near the rigid one, if it deserves it; its figures either way."""
+        stretched = self.local.climb(np.concatenate([rigid, np.zeros(AFFINE - RIGID)]), 12)
+        gains = self.local.squares(stretched) - self.local.squares(rigid)
         known = gains[np.isfinite(gains)]
         gain, most = float(known.mean()) if known.size else 0.0, stretch(stretched)
-        self.affine = {examination.AFFINE_GAIN: gain, examination.STRETCH: most}
-        if gain >= _LEAST_AFFINE_GAIN and most <= _MOST_STRETCH:
-            self.pose = stretched
+        deserved = gain >= _LEAST_AFFINE_GAIN and most <= _MOST_STRETCH
+        return stretched if deserved else rigid, {examination.AFFINE_GAIN: gain, examination.STRETCH: most}
 
-    def _dark(self) -> Mask:
+    def _dark(self, pose: Array) -> Mask:
         """What is deep in the outer image's body and not in the inner one's.
 
         Suppression and a long echo time leave muscle hardly brighter than air: the neck of a neurogram is no
@@ -164,28 +205,27 @@ class _Search:
         """
         inner, outer = self.fine
         body = Volume(array=inside(outer, DEPTH).astype(np.float32), affine=outer.affine)
-        moved = resampled(body, inner.affine, inner.values.shape, in_patient(self.pose, self.pivot))
+        moved = resampled(body, inner.affine, inner.values.shape, in_patient(pose, self.pivot))
         return (moved > 0.5) & ~inside(inner, DEPTH)
 
-    def figures(self) -> dict[str, float]:
-        """All that speaks for and against the pose."""
-        fit = self.local.fit(self.pose)
-        nmi, _, overlap = self.information(matrix(self.pose))
+    def _figures(self, pose: Array, ends: Sequence[Array], mirror_score: float) -> dict[str, float]:
+        """All that speaks for and against a pose."""
+        fit = self.local.fit(pose)
+        nmi, _, overlap = self.information(matrix(pose))
         reverse = LocalCorrelation(*self.fine[::-1], self.pivot, inside(self.fine[1], DEPTH), 1500)
-        dark = LocalCorrelation(*self.fine, self.pivot, self._dark(), _DARK_PATCHES)
-        turn, shift = turn_and_shift(in_patient(self.pose, self.pivot), self.pivot)
+        dark = LocalCorrelation(*self.fine, self.pivot, self._dark(pose), _DARK_PATCHES)
+        turn, shift = turn_and_shift(in_patient(pose, self.pivot), self.pivot)
         return {
-            **examination.peak(self.local, self.pose, fit),
-            **examination.parts(self.local, self.pose, fit, self.pivot, self.spots),
-            **examination.elsewhere(dark, self.pose, self.pivot),
-            **examination.both_ways(reverse, self.pose, self.pivot, self.spots),
-            **examination.agreement([pose for pose, _ in self.tries], self.pivot, self.spots),
-            examination.MIRROR: self.mirror_score / max(fit.score, 1e-6),
+            **examination.peak(self.local, pose, fit),
+            **examination.parts(self.local, pose, fit, self.pivot, self.spots),
+            **examination.elsewhere(dark, pose, self.pivot),
+            **examination.both_ways(reverse, pose, self.pivot, self.spots),
+            **examination.agreement(ends, self.pivot, self.spots),
+            examination.MIRROR: mirror_score / max(fit.score, 1e-6),
             examination.INFORMATION: nmi,
             examination.OVERLAP: overlap,
             examination.TURN: turn,
             examination.SHIFT: shift,
-            **self.affine,
         }
 
 

@@ -136,9 +136,10 @@ def words(said: Mapping[str, Any], part: str) -> str:
     figures = [f"DSC {_interval(said['dice'], 3)}"]
     for name, key in (("ASSD", "mean_distance"), ("HD95", "far_distance")):
         figures += [f"{name} {_interval(said[key], 1)} mm"] if said[key] else []
-    silent = said["silent"]
+    met, silent = said["met"], said["silent"]
+    figures += [f"met {met['hits']}"]
     figures += [f"silent on {silent['hits']} of {silent['cases']} without"] if silent else []
-    return f"on {said['met']['cases']} {part} exams with an outline: {', '.join(figures)}"
+    return f"on {met['cases']} {part} exams with an outline: {', '.join(figures)}"
 
 
 def _interval(found: Mapping[str, float], digits: int) -> str:

@@ -7,7 +7,7 @@ from dicomnode_plugins.fusion.codes import MULTISPECTRAL_PROCESSING, MUSCLES, NE
 
 SPEC = PluginSpec(
     name="fusion",
-    version="0.2.0",
+    version="0.3.0",
     title="Fusion of CE-MRN and CE-T1",
     intended_use=(
         "Research: registers contrast-enhanced MR neurography to a contrast-enhanced T1-weighted series of the same "
@@ -47,6 +47,11 @@ SPEC = PluginSpec(
             name="affine",
             default=False,
             description="also try a motion that stretches, kept where it fits clearly better than a rigid one",
+        ),
+        Parameter(
+            name="deformable",
+            default=False,
+            description="also follow a neck that was bent between the two series, where that fits clearly better",
         ),
         Parameter(
             name="reader_template",

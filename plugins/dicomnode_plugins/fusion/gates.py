@@ -22,8 +22,12 @@ SAME_FRAME: Mapping[str, tuple[float, float]] = {examination.TURN: (0.0, 20.0), 
 """Further, where both series share a frame of reference: a patient does not move more between two series."""
 UNUSUAL: Mapping[str, tuple[float, float]] = {examination.TURN: (0.0, 10.0), examination.SHIFT: (0.0, 15.0)}
 """Outside these, with a shared frame of reference, a person must look."""
-WARNINGS: Mapping[str, tuple[float, float]] = {examination.PULL: (0.0, 0.15), examination.ELSEWHERE: (0.0, 1.0)}
-"""One part of some 25 may fit better elsewhere by chance; a bent neck is several."""
+WARNINGS: Mapping[str, tuple[float, float]] = {
+    examination.PULL: (0.0, 0.15),
+    examination.ELSEWHERE: (0.0, 1.0),
+    examination.SEARCHES: (1.0, 1.0),
+}
+"""One part of some 25 may fit better elsewhere by chance, a bent neck is several; second searches seldom find a fit."""
 
 _FEWEST_SLICES = 8
 _LEAST_EXTENT = 60.0  # mm

@@ -10,6 +10,7 @@ from dicomnode_plugins._imaging.grids import Image, Values, foreground
 from dicomnode_plugins._imaging.hot_iron import colours, draw_bar
 from dicomnode_plugins._imaging.lettering import WIDTH, Pixels, write
 
+NAME = "CE-T1 + CE-MRN"
 OPACITY = 0.4
 _GRAY = (1.0, 99.0)
 """Percentiles of the base's body shown black and white."""
@@ -60,11 +61,11 @@ def fused(base: Values, gray: Window, overlay: Values, hot: Window) -> Pixels:
     return pixels
 
 
-def fused_slices(base: Volume, gray: Window, overlay: Values, hot: Window) -> Pixels:
+def fused_slices(base: Volume, gray: Window, overlay: Values, hot: Window, name: str = NAME) -> Pixels:
     """Every slice of the base with the overlay on it, named, with a colour bar; (z, y, x, 3) uint8."""
     pictures = np.stack([fused(plane, gray, above, hot) for plane, above in zip(base.array, overlay, strict=True)])
     for picture in pictures:
-        _name(picture, "CE-T1 + CE-MRN")
+        _name(picture, name)
         draw_bar(picture, f"{hot[0]:.0f}", f"{hot[1]:.0f}", _dot(picture))
     return pictures
 

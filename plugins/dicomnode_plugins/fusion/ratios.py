@@ -73,6 +73,11 @@ def findings(case: Case) -> list[Finding]:
     return [*found, *_sideless(received), *_compared(received, ratios), *_source(labels)]
 
 
+def compared(found: Sequence[Finding]) -> float | None:
+    """The ratio of both sides among findings, where it was measured."""
+    return next((one.value for one in found if isinstance(one, Measurement) and one.name == BOTH_RATIO), None)
+
+
 def _regions(received: Labels, side: _Side) -> _Regions:
     nerve, muscle = (
         _together(received, [one for one in received.of_type(types) if one.side == side])

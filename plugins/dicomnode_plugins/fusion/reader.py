@@ -7,6 +7,7 @@ from dicomnode_plugins.fusion.codes import private
 
 OPEN = "Open, for the reader"
 _PRESENT = "present or absent"
+SIGNAL = private("NERVE_SIGNAL", "Nerve signal")
 _CONFIDENCE = (
     "0 relation of lesion and nerve cannot be determined, 1 low (uncertain), 2 moderate (probable), "
     "3 high (nerve clear, relation explicit)"
@@ -25,7 +26,7 @@ ITEMS = (
     (private("NERVE_EFFACING", "Nerve effacing sign"), _PRESENT),
     (private("NERVE_COMPRESS", "Nerve compressing sign"), _PRESENT),
     (private("NERVE_TAIL_SIGN", "Nerve tail sign"), _PRESENT),
-    (private("NERVE_SIGNAL", "Nerve signal"), "increased, unchanged or decreased"),
+    (SIGNAL, "increased, unchanged or decreased"),
     (private("NERVE_CALIBRE", "Nerve calibre"), "hypertrophy, normal or atrophy"),
     (private("CONFIDENCE", "Diagnostic confidence, 0 to 3"), _CONFIDENCE),
     (private("CONSPICUITY", "Lesion conspicuity, 0 to 3"), _CONSPICUITY),
@@ -33,6 +34,15 @@ ITEMS = (
 """Concept and what may be answered (Liu et al., CE-MRN and CE-T1WI fusion, Methods and Tables 2 to 4)."""
 
 
-def template() -> list[Finding]:
-    """One open statement for each item."""
-    return [QualitativeEvaluation(name=name, value=f"{OPEN}: {answers}") for name, answers in ITEMS]
+def template(ratio: float | None = None) -> list[Finding]:
+    """One open statement for each item; beside the nerve's signal stands what was measured of it.
+
+    Parameters
+    ----------
+    ratio : float or None
+        SI nerve / SI muscle, affected over other side.
+    """
+    measured = {} if ratio is None else {SIGNAL: f"; measured, affected over other side: {ratio:.3f}"}
+    return [
+        QualitativeEvaluation(name=name, value=f"{OPEN}: {answers}{measured.get(name, '')}") for name, answers in ITEMS
+    ]

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from dicomnode.sdk import Finding, Measurement, QualitativeEvaluation
 from dicomnode.sdk.codes import MILLIMETER, NO_UNITS, RATIO
-from dicomnode_plugins._imaging import examination
+from dicomnode_plugins._imaging import bending, examination
 from dicomnode_plugins.fusion import contrast
 from dicomnode_plugins.fusion.codes import CAUTION, DEGREE, private
 
@@ -26,8 +26,15 @@ FIGURES = {
     examination.GAIN: (private("REG_GAIN", "Local correlation gained over the headers' pose"), NO_UNITS),
     examination.TURN: (private("REG_TURN", "Rotation against the headers"), DEGREE),
     examination.SHIFT: (private("REG_SHIFT", "Displacement against the headers"), MILLIMETER),
+    examination.SEARCHES: (private("REG_SEARCHES", "Coarse searches made"), NO_UNITS),
     examination.AFFINE_GAIN: (private("REG_AFF_GAIN", "Local correlation gained by an affine motion"), NO_UNITS),
     examination.STRETCH: (private("REG_STRETCH", "Largest stretch or shear of the affine motion"), RATIO),
+    bending.GAIN: (private("BEND_GAIN", "Local correlation of the neck gained by the bend"), NO_UNITS),
+    bending.SURENESS: (private("BEND_SURENESS", "That gain over its standard error"), RATIO),
+    bending.INFORMATION: (private("BEND_NMI", "Mutual information of the neck gained by the bend"), NO_UNITS),
+    bending.LARGEST: (private("BEND_LARGEST", "Largest motion by the bend"), MILLIMETER),
+    bending.SHRUNK: (private("BEND_SHRUNK", "Least Jacobian determinant of the bend"), RATIO),
+    bending.GROWN: (private("BEND_GROWN", "Largest Jacobian determinant of the bend"), RATIO),
     contrast.FLUID: (private("REG_FLUID", "Base signal where the overlay is brightest, over the body's"), RATIO),
     contrast.FAT: (private("REG_FAT", "Overlay signal where the base is brightest, over fluid's"), RATIO),
 }

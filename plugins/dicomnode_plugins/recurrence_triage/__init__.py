@@ -69,6 +69,7 @@ SPEC = PluginSpec(
             description="a network for T1 and T2 together that proposes a gross tumour volume",
             files=(NETWORK,),
             cutoffs=("level",),
+            demonstration="demonstration/outline.toml",
             optional=True,
         ),
     ),

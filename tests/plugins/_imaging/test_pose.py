@@ -15,12 +15,14 @@ from dicomnode_plugins._imaging.pose import (
     distance,
     in_patient,
     inverted,
+    matrices,
     matrix,
     mirror,
     reflected,
     slopes,
     stretch,
     turn_and_shift,
+    turning,
 )
 
 poses = arrays(np.float64, RIGID, elements=st.floats(-60, 60))
@@ -79,3 +81,22 @@ def test_the_distance_between_motions_is_the_mean_over_the_points() -> None:
     moved = np.eye(4)
     moved[0, 3] = 2.0
     assert distance(moved, np.eye(4), np.zeros((3, 5))) == pytest.approx(2)
+
+
+def test_many_poses_at_once_are_the_same_motions() -> None:
+    poses = np.random.default_rng(0).normal(0, 20, (5, 6))
+    poses[0] = 0
+    assert np.allclose(matrices(poses), [matrix(one) for one in poses], atol=1e-12)
+
+
+def test_forces_at_turned_arms_are_the_derivative_of_their_work() -> None:
+    random = np.random.default_rng(1)
+    poses, arms, forces = random.normal(0, 30, (4, 6)), random.normal(0, 50, (4, 3)), random.normal(size=(4, 3))
+
+    def work(poses: np.ndarray) -> np.ndarray:
+        return ((matrices(poses)[:, :, :3] @ arms[:, :, None])[:, :, 0] * forces).sum(1)
+
+    turned = (matrices(poses)[:, :, :3] @ arms[:, :, None])[:, :, 0]
+    ways = 1e-4 * np.eye(6)[:3]
+    expected = np.stack([(work(poses + way) - work(poses - way)) / 2e-4 for way in ways], 1)
+    assert np.allclose(turning(poses, turned, forces), expected, atol=1e-6)

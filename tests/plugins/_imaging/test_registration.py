@@ -7,16 +7,16 @@ from functools import cache
 
 import numpy as np
 import pytest
-from scipy import ndimage
 
 from benchmarks.fusion import pairs
 from benchmarks.fusion.pairs import Pair
 from dicomnode.sdk import Volume
-from dicomnode_plugins._imaging import examination
+from dicomnode_plugins._imaging import examination, registration
 from dicomnode_plugins._imaging.grids import Image
-from dicomnode_plugins._imaging.pose import distance
-from dicomnode_plugins._imaging.registration import Alignment, register
+from dicomnode_plugins._imaging.pose import RADIUS, distance
+from dicomnode_plugins._imaging.registration import Alignment, _Found, _Search, register
 from dicomnode_plugins._imaging.resampling import onto
+from tests.plugins._imaging.necks import flexed
 
 
 @cache
@@ -32,6 +32,23 @@ def test_the_pose_is_found(maker: str, seed: int) -> None:
     assert pair.errors(np.eye(4)).mean() > 10
     assert pair.errors(alignment.matrix).mean() < 0.35
     assert pair.errors(alignment.matrix).max() < 0.7
+
+
+def test_a_second_search_finds_what_the_first_one_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    pair, alignment = found("siemens", 302)
+    lost = np.array([0, 0, 0.5 * np.pi * RADIUS, 40, 0, 0])
+    first = _Found(pose=lost, rigid=lost, mirror_pose=lost, figures=dict.fromkeys(examination.SOUND, 0.0), ends=[lost])
+    settled, kept = _Search._settled, []
+    monkeypatch.setattr(_Search, "found", lambda _: first)
+    monkeypatch.setattr(registration, "_CLIMBED_AGAIN", 2)  # enough for this pair, and quicker
+    monkeypatch.setattr(_Search, "_settled", lambda *given: kept.append(settled(*given)) or kept[-1])
+    again = register(pair.t1, pair.mrn)
+    assert (alignment.figures[examination.SEARCHES], again.figures[examination.SEARCHES]) == (1, 2)
+    assert pair.errors(again.matrix).mean() < 0.35
+    monkeypatch.setattr(_Search, "_settled", lambda *_: kept[0])
+    monkeypatch.setattr(_Search, "_climbed", lambda *_: kept[0].ends)
+    monkeypatch.setattr(examination, "SOUND_AGAIN", {examination.SCORE: (0.99, 1.0)})
+    assert register(pair.t1, pair.mrn).figures == {**first.figures, examination.SEARCHES: 2}
 
 
 def test_no_rigid_pair_is_stretched() -> None:
@@ -90,18 +107,6 @@ def test_a_zero_filled_matrix_of_0_4_mm_does_not_move_the_pose() -> None:
     again = register(pair.t1, finer)
     assert pair.errors(again.matrix).mean() < 0.35
     assert distance(again.matrix, alignment.matrix, pairs.TARGETS.T) < 0.15
-
-
-def flexed(volume: Volume, degrees: float) -> Volume:
-    """The neck nods forward below z = -30 mm, growing with the square to ``degrees`` at -120 mm, about y = 40 mm."""
-    x, y, z = Image.of(volume).places(np.indices(volume.array.shape)[::-1].reshape(3, -1).astype(float))
-    turn = np.deg2rad(degrees) * np.clip((-30 - z) / 90, 0, 1) ** 2
-    y, z = y - 40, z + 30
-    places = np.stack([x, 40 + np.cos(turn) * y - np.sin(turn) * z, -30 + np.sin(turn) * y + np.cos(turn) * z])
-    inverse = np.linalg.inv(volume.affine)
-    voxels = inverse[:3, :3] @ places + inverse[:3, 3:]
-    values = ndimage.map_coordinates(volume.array, voxels[::-1], order=1)
-    return replace(volume, array=values.reshape(volume.array.shape).astype(np.float32))
 
 
 def test_a_neck_that_was_bent_is_noticed() -> None:

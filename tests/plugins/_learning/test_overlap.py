@@ -35,7 +35,8 @@ def masks() -> Tensor:
 
 
 def lowered(logits: Tensor) -> float:
-    return float(Overlap()(Saying(), shown(logits, masks()), torch.zeros(2), torch.Generator()))
+    loss: Tensor = Overlap()(Saying(), shown(logits, masks()), torch.zeros(2), torch.Generator())
+    return float(loss.detach())
 
 
 def test_what_is_right_and_certain_costs_nothing_and_its_opposite_the_most() -> None:

@@ -17,6 +17,7 @@ SOUND = {
     **{name: (low + min(high, 2 * low + 0.1)) / 2 for name, (low, high) in gates.LIMITS.items()},
     examination.PULL: 0.05,
     examination.ELSEWHERE: 0.0,
+    examination.SEARCHES: 1.0,
     examination.TURN: 3.0,
     examination.SHIFT: 4.0,
 }
@@ -49,6 +50,14 @@ def test_parts_that_fit_better_elsewhere_ask_for_a_person() -> None:
     assert doubt.startswith("parts of 30 mm that fit better elsewhere: 2")
     assert not gates.failed({**SOUND, examination.ELSEWHERE: 2.0}, same_frame=False)
     assert not gates.doubtful({**SOUND, examination.ELSEWHERE: 1.0}, same_frame=False)
+
+
+def test_what_a_second_search_found_asks_for_a_person_too() -> None:
+    (doubt,) = gates.doubtful({**SOUND, examination.SEARCHES: 2.0}, same_frame=False)
+    assert doubt == "coarse searches made: 2 (allowed 1 to 1)"
+    for name, (low, high) in examination.SOUND.items():
+        assert low <= examination.SOUND_AGAIN[name][0]
+        assert high >= examination.SOUND_AGAIN[name][1]
 
 
 @pytest.mark.parametrize(

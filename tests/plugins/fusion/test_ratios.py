@@ -79,7 +79,7 @@ def test_both_sides_and_affected_over_other(
     assert of(found, "Nerve, left") == {"110852": 900, "NERVE_RATIO": 6}
     assert of(found, "Nerve, right") == {"110852": 500, "NERVE_RATIO": 4}
     assert of(found, "Muscle, left") == {"110852": 150}
-    assert numbers(found)["NERVE_RATIOS"] == pytest.approx(ratio)
+    assert numbers(found)["NERVE_RATIOS"] == pytest.approx(ratio) == ratios.compared(found)
     assert affected(found) == [SIDES[side]]
     assert why in said(found)
     (drawn,) = (f for f in found if isinstance(f, Segmentation))
@@ -127,6 +127,7 @@ def test_what_is_missing_is_said_and_not_guessed(parts: tuple[tuple[str, Labelle
     found = findings(*parts)
     assert missing in said(found)
     assert "NERVE_RATIOS" not in numbers(found)
+    assert ratios.compared(found) is None
 
 
 def test_a_lesion_on_one_side_with_a_ratio_missing_on_the_other() -> None:

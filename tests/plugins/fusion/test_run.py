@@ -65,8 +65,9 @@ def test_what_cannot_be_placed_is_not_written_and_said(frames: tuple[str, str], 
 def test_every_figure_is_measured() -> None:
     for kind in ("true", "other_patient"):
         measured = numbers(found(kind))
-        assert len([name for name in measured if name.startswith("REG_")]) == 16
+        assert len([name for name in measured if name.startswith("REG_")]) == 17
         assert measured["REG_OVERLAP"] > 0.8
+        assert measured["REG_SEARCHES"] == (1 if kind == "true" else 2)
 
 
 def test_an_affine_motion_is_said_to_be_one() -> None:
@@ -99,6 +100,10 @@ def test_the_reader_s_template_is_whole_and_open() -> None:
         NERVE_EFFACING NERVE_COMPRESS NERVE_TAIL_SIGN NERVE_SIGNAL NERVE_CALIBRE CONFIDENCE CONSPICUITY"""
     assert [f.name.value for f in findings] == rows.split()
     assert all(str(f.value).startswith("Open, for the reader: ") for f in findings)
+    told = [
+        str(f.value) for f in reader.template(1.5) if isinstance(f, QualitativeEvaluation) and "measured" in f.value
+    ]
+    assert told == [f"{reader.OPEN}: increased, unchanged or decreased; measured, affected over other side: 1.500"]
     scales = [str(f.value) for f in findings if "0 to 3" in f.name.meaning]
     assert [all(f"{number} " in scale for number in range(4)) for scale in scales] == [True, True]
 

@@ -89,6 +89,7 @@ def test_one_command_from_dicom_to_a_card(tmp_path: Path, monkeypatch: pytest.Mo
     assert done.exit_code == 0, done.output + repr(done.exception)
     (report,) = json.loads(done.stdout)
     assert (report["left_out"], [part["exams"] for part in report["sets"]]) == ([], [4, 4])
+    assert report["said"] == "trained"
     run = json.loads((out / "run.json").read_text())
     assert {name: said["input"] for name, said in run["models"].items()} == {
         name: [1, 14, 40, 40] for name in SEQUENCES

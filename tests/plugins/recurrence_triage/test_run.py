@@ -31,7 +31,7 @@ from dicomnode.sdk.testing import check_plugin, run_plugin, synthetic_volume
 from dicomnode_plugins import recurrence_triage
 from dicomnode_plugins._learning.weights import WeightsRefused
 from dicomnode_plugins.recurrence_triage import SLOT, SPEC, codes
-from tests.plugins.recurrence_triage.exams import DOMAIN, a_case, a_model, told, volumes
+from tests.plugins.recurrence_triage.exams import DOMAIN, a_case, a_model, an_outliner, told, volumes
 
 
 @pytest.fixture(scope="module")
@@ -210,8 +210,8 @@ def test_weights_that_are_not_the_cards_are_not_loaded(exam: dict[str, Volume], 
         run_plugin(SPEC, a_case(exam, replace(model, files=files)))
 
 
-def test_the_plugin_conforms(exam: dict[str, Volume], model: Model) -> None:
-    check_plugin(SPEC, a_case(exam, model))
+def test_the_plugin_conforms(exam: dict[str, Volume], model: Model, tmp_path: Path) -> None:
+    check_plugin(SPEC, a_case(exam, model, an_outliner(tmp_path)))
 
 
 def test_the_demonstration_tells_recurrence_from_none() -> None:

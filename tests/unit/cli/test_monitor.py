@@ -11,6 +11,7 @@ from dicomnode.domain.decision import Alarm, AlarmKind
 from dicomnode.index import alarms, ledger, references
 from dicomnode.index.database import Database
 from tests.unit.cli.conftest import Cli
+from tests.unit.dicom.test_reported import NO, POSITIVE, report
 from tests.unit.monitor.decisions import BY, entry
 from tests.values import at
 
@@ -110,3 +111,26 @@ def test_rebase_makes_a_new_reference_of_what_comes(cli: Cli, decided: Path) -> 
         assert references.read(session, BY).last == 20
     database.close()
     assert "has decided nothing" in cli("monitor", "rebase", "triage", "--model", "m", fails=True)
+
+
+def test_outcomes_come_from_reports_too_and_the_latest_counts(cli: Cli, decided: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "reports"
+    for number, (answer, hour) in enumerate([(POSITIVE, "10"), (NO, "09"), (POSITIVE, "11")]):
+        place = folder / str(number)
+        place.mkdir(parents=True)
+        study = entry(0 if number < 2 else 5, positive=True).study_instance_uid
+        report(place, answer, StudyInstanceUID=study, ContentTime=f"{hour}0000")
+    strange = folder / "strange"
+    strange.mkdir()
+    report(strange, NO, ContentTime="120000")
+    (folder / "notes.txt").write_text("no report")
+    asked = ("monitor", "outcomes", "import", "triage", str(folder), "--finding")
+    assert cli(*asked, "RECURRENCE^99HOSPITAL", as_json=True) == [
+        {"plugin": "triage", "imported": 2, "unknown_lines": [4], "advice": {}}
+    ]
+    (model, _) = cli("monitor", "status", as_json=True)["models"]
+    assert model["outcomes"] == {"found": 1, "missed": 1, "false": 0, "right_negative": 0, "waiting": 8}
+    assert "no complete report of somebody else answers OTHER^X" in cli(*asked, "OTHER^X", fails=True)
+    assert "write it as CODE^SCHEME" in cli(*asked, "OTHER", fails=True)
+    report(strange, ("PERHAPS", "99HOSPITAL"))
+    assert "report.dcm: its answer is not coded as" in cli(*asked, "RECURRENCE^99HOSPITAL", fails=True)
