@@ -47,6 +47,14 @@ def test_the_patients_own_fat_tells_its_spectrum(spectrum: str) -> None:
     assert bench.worst(exam, unasked)[1] > 1.0
 
 
+def test_half_fat_that_is_dark_in_an_opposed_first_echo_is_asked_too() -> None:
+    """Were the first echo to choose, noise would choose among voxels of half fat, and they would mislead."""
+    exam = bench.tiles(3.0, SAME)
+    half, rich = exam.percent == 45, exam.percent > 80
+    signal = np.where(half | rich, exam.signal, 0) * np.where(half, np.float32(0.7), np.float32(1))
+    assert separation.separate(signal, exam.times, exam.tesla).told_by == half.sum() + rich.sum()
+
+
 def test_without_fat_of_its_own_the_spectrum_is_that_of_the_liver() -> None:
     exam = bench.tiles(1.5, "Yu 2008", side=12)
     lean = separation.separate(exam.signal[..., : 12 * 6], exam.times, exam.tesla)

@@ -27,8 +27,8 @@ OWN_FAT = "as {count} voxels of the patient's own fat tell them"
 LIVER_FAT = "liver fat, Hamilton 2011, since there is too little fat to tell them"
 CAUTION = (
     "T1 is not corrected: a flip angle above 5 degrees weights fat up ({angle}). Fat in the liver "
-    "with another spectrum than that of the model shifts values: on phantoms by up to 0.5 points up to 50 % and up to "
-    "0.9 above where the patient's own fat told the spectrum, by up to 3.3 and 4.2 where it could not. Swaps of water "
+    "with another spectrum than that of the model shifts values: on phantoms by up to 0.4 points up to 50 % and up to "
+    "1.0 above where the patient's own fat told the spectrum, by up to 3.3 and 4.2 where it could not. Swaps of water "
     "and fat remain possible where the signal is lost, at lungs and gas and at the edge of the field of view."
 )
 _ON = "real.1"

@@ -131,7 +131,7 @@ def _maps(
 def _phasor(echoes: Echoes, field: Tensor) -> tuple[Phasor, int]:
     """What fat sounds like here, and how many voxels told it."""
     known = human_fat(echoes.times, echoes.tesla)
-    strong = _thinned(torch.nonzero(echoes.signal[0].abs() > _STRONG)[:, 0], _SAMPLE)
+    strong = _thinned(torch.nonzero(echoes.signal.abs().amax(0) > _STRONG)[:, 0], _SAMPLE)
     found = fitted(echoes.signal[:, strong], echoes.times, torch.from_numpy(known.mean), field[strong])
     share = percent(found.water, found.fat)
     rich = torch.nonzero((share > FAT[1]) & (share < _MOST_FAT))[:, 0]
