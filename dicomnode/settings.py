@@ -234,8 +234,7 @@ class PluginSettings(Section):
     parameters: Mapping[str, float | int | str | bool] = Field(default_factory=dict)
     """Values over the plugin's defaults; checked against its specification."""
     models: Mapping[str, str] = Field(default_factory=dict)
-    """Card (``id/version``, of ``models.folder``, or ``demonstration``) that fills each slot; in research the plugin's
-    own by default, but for an optional slot, which stays empty."""
+    """Card (``id/version`` or ``demonstration``) that fills each slot; in research the plugin's own unless optional."""
     candidates: Mapping[str, str] = Field(default_factory=dict)
     """Cards of models on trial, by slot: they run beside those that speak, and what they say stays in the ledger."""
 

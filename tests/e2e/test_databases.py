@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.e2e.node_process import NodeProcess, until
-from tests.e2e.test_orthanc import RESULTS, peers_of, shuffled_over_two_associations
+from tests.e2e.test_orthanc import EVERY_KIND, RESULTS, peers_of, shuffled_over_two_associations
 from tests.peers.orthanc import orthanc
 from tests.peers.tools import free_port
 
@@ -14,7 +14,7 @@ def _results(folder: Path, files: list[Path], database_url: str, seed: int) -> d
     """What one node makes of an exam, by SOP Instance UID."""
     folder.mkdir()
     with orthanc(folder) as pacs:
-        node = NodeProcess(folder, free_port(), peers_of(pacs), database_url)
+        node = NodeProcess(folder, free_port(), peers_of(pacs, receives=EVERY_KIND), database_url)
         node.start()
         shuffled_over_two_associations(node.port, files, seed)
         until(lambda: pacs.count() == RESULTS, 120, "all results arrive")

@@ -31,12 +31,13 @@ SEG, SR, PM, SC, RTSTRUCT = (
     "1.2.840.10008.5.1.4.1.1.481.3",
 )
 KINDS = {SEG: "SEG", SR: "SR", PM: "PM", SC: "SC", RTSTRUCT: "RTSTRUCT"}
+EVERY_KIND = '"SEG", "RTSTRUCT", "SR", "SC", "PM"'
 SLICES = 35
 RESULTS = SLICES + 5
 """A colour picture of each slice and the page that sums up, a map, a segmentation and its contours, a report."""
 
 
-def peers_of(pacs: Orthanc, commitment: str = "false") -> str:
+def peers_of(pacs: Orthanc, commitment: str = "false", receives: str = '"SEG", "SR", "SC", "PM"') -> str:
     """The configuration of Orthanc as destination and DCMTK as sender."""
     return f"""
 [[peers]]
@@ -44,7 +45,7 @@ name = "pacs"
 aet = "{pacs.aet}"
 host = "{pacs.host}"
 port = {pacs.dicom_port}
-receives = ["SEG", "SR", "SC", "PM"]
+receives = [{receives}]
 commitment = {commitment}
 [[peers]]
 name = "scanner"
@@ -93,8 +94,7 @@ def walk(test_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     assert len(files) == 2 * SLICES
     folder = tmp_path_factory.mktemp("orthanc")
     with orthanc(folder) as pacs:
-        peers = peers_of(pacs, commitment="true").replace('["SEG"', '["SEG", "RTSTRUCT"')
-        node = NodeProcess(folder, free_port(), peers)
+        node = NodeProcess(folder, free_port(), peers_of(pacs, commitment="true", receives=EVERY_KIND))
         node.start()
         pacs.introduce("DICOMNODE", node.port)
         shuffled_over_two_associations(node.port, files, seed=1)
