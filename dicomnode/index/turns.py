@@ -1,8 +1,7 @@
 """One transaction for all instances that wait: SQLite has one writer at a time, and each commit costs a flush.
 
 Who comes while a transaction is on its way waits; the first of those who wait then takes them all along. Nobody waits
-for company: a lone sender has its transaction at once. Each is woken by itself, when its outcome is there or when it
-has to lead: with one lock for all, each would pass it to the next, and the next transaction would wait for all of them.
+for company: a lone sender has its transaction at once.
 """
 
 from __future__ import annotations
@@ -10,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 
 from dicomnode.domain.instance import Instance, Recorded
@@ -19,22 +18,11 @@ from dicomnode.index import arrival, succession
 from dicomnode.index.driver import Driver, Execute
 
 
-def _unsaid() -> InDoubt:
-    return InDoubt("the index did not say what became of an instance")
-
-
-def _held() -> threading.Lock:
-    lock = threading.Lock()
-    lock.acquire()
-    return lock
-
-
 @dataclass(slots=True, kw_only=True, eq=False)
 class _Waiting:
     instance: Instance
     arrived: datetime
     outcome: Recorded | ReceiveError | None = None
-    woken: threading.Lock = field(default_factory=_held)
 
 
 class Turns:
@@ -43,8 +31,7 @@ class Turns:
     def __init__(self, driver: Driver) -> None:
         self._driver = driver
         self._turn = threading.Lock()
-        self._led = False
-        self._waiting: deque[_Waiting] = deque()
+        self._waiting: deque[_Waiting] = deque()  # takes no lock: only who has the turn takes anything out
 
     def record(self, instance: Instance, arrived: datetime) -> Recorded:
         """Commit an instance.
@@ -57,36 +44,18 @@ class Turns:
             When the database does not take it now; InDoubt when it may have taken it all the same.
         """
         own = _Waiting(instance=instance, arrived=arrived)
+        self._waiting.append(own)
         with self._turn:
-            self._waiting.append(own)
-            leads, self._led = not self._led, True
-        if not leads:
-            own.woken.acquire()
-        if own.outcome is None:
-            self._lead()
+            if own.outcome is None:
+                self._commit([self._waiting.popleft() for _ in range(len(self._waiting))])
         if isinstance(own.outcome, Recorded):
             return own.outcome
-        raise own.outcome or _unsaid()
+        raise own.outcome or InDoubt("the index did not say what became of an instance")
 
     def close(self) -> None:
         """Close the connection."""
-        self._driver.close()
-
-    def _lead(self) -> None:
-        """Take all who wait along; then the first of those who came meanwhile leads."""
         with self._turn:
-            together = [self._waiting.popleft() for _ in range(len(self._waiting))]
-        try:
-            self._commit(together)
-        finally:
-            with self._turn:
-                following = self._waiting[0] if self._waiting else None
-                self._led = following is not None
-            for one in together:
-                one.outcome = one.outcome or _unsaid()
-                one.woken.release()
-            if following is not None:
-                following.woken.release()
+            self._driver.close()
 
     def _commit(self, together: list[_Waiting]) -> None:
         outcomes: list[Recorded | ReceiveError] = []

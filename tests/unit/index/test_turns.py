@@ -131,30 +131,3 @@ def test_a_database_that_is_locked_is_asked_once_for_all(sqlite: Database, monke
     together = [_Waiting(instance=instance(f"1.{n}"), arrived=at(n)) for n in range(1, 4)]
     turns._commit(together)
     assert ([type(one.outcome) for one in together], asked) == ([OutOfResources] * 3, [1])
-
-
-def test_what_nobody_foresaw_leaves_all_in_doubt_and_the_next_is_taken(
-    sqlite: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    intake = Intake(sqlite)
-    turns = intake._turns
-    assert turns is not None
-    inside, go_on = threading.Event(), threading.Event()
-
-    def broken(*_: object) -> bool:
-        inside.set()
-        assert go_on.wait(10)
-        raise RuntimeError("unforeseen")
-
-    with monkeypatch.context() as patched, ThreadPoolExecutor(4) as pool:
-        patched.setattr(succession, "take", broken)
-        first = pool.submit(intake.record, instance("1.1"), at(1))
-        assert inside.wait(10)
-        rest = [pool.submit(intake.record, instance(f"1.{n}"), at(1)) for n in range(2, 5)]
-        while len(turns._waiting) < 3:
-            pass
-        go_on.set()
-        raised = [type(future.exception(10)) for future in (first, *rest)]
-    assert raised[0] is RuntimeError
-    assert sorted(kind.__name__ for kind in raised[1:]) == ["InDoubt", "InDoubt", "RuntimeError"], "one of them led"
-    assert [intake.record(instance(f"1.{n}"), at(2)) for n in range(1, 5)] == [Recorded.STORED] * 4
