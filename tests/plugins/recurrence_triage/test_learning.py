@@ -76,11 +76,11 @@ def test_one_command_from_dicom_to_a_card(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(catalog, "discover", lambda: (plugin,))
     labels = ["patient,label,set"]
     volumes, _ = exam(1, 77, grid=COARSE)
-    for number in range(4):
+    for number in range(8):
         write_exam(tmp_path / "data", number, volumes)  # type: ignore[arg-type]
         if number % 2:
             outline(tmp_path / "data", number)
-        labels.append(f"P{number},{number % 2},{'training' if number < 2 else 'validation'}")
+        labels.append(f"P{number},{number % 2},{'training' if number < 4 else 'validation'}")
     (tmp_path / "labels.csv").write_text("\n".join(labels))
     given = ["--data", str(tmp_path / "data"), "--labels", str(tmp_path / "labels.csv"), "--json"]
     small = ["--with", "architecture=densenet-small", "--with", "epochs=1", "--with", "batch=4"]
@@ -88,7 +88,7 @@ def test_one_command_from_dicom_to_a_card(tmp_path: Path, monkeypatch: pytest.Mo
     done = CliRunner().invoke(app, ["models", "train", SPEC.name, *given, *small, "--out", str(out)])
     assert done.exit_code == 0, done.output + repr(done.exception)
     (report,) = json.loads(done.stdout)
-    assert (report["left_out"], [part["exams"] for part in report["sets"]]) == ([], [2, 2])
+    assert (report["left_out"], [part["exams"] for part in report["sets"]]) == ([], [4, 4])
     assert report["said"] == "trained"
     run = json.loads((out / "run.json").read_text())
     assert {name: said["input"] for name, said in run["models"].items()} == {
@@ -111,11 +111,11 @@ def _taught_to_outline(given: list[str], prepared: Path, out: Path) -> None:
     assert done.exit_code == 0, done.output + repr(done.exception)
     run = json.loads((out / "run.json").read_text())
     assert {name: said["input"] for name, said in run["models"].items()} == {"t1_t2": [2, 14, 40, 40]}
-    assert run["models"]["t1_t2"]["exams"]["training"] == {"exams": 2, "positive": 1, "patients": 2, "unlabelled": 0}
+    assert run["models"]["t1_t2"]["exams"]["training"] == {"exams": 4, "positive": 2, "patients": 4, "unlabelled": 0}
     card = models.read(out / "card.toml")
     assert (card.card.slot, sorted(card.model.files), card.model.cutoffs) == (OUTLINE, ["t1_t2"], {})
     drawn = [example for example in read_cohort(out / "cohort") if "narrow_gtv" in example.names()]
-    assert [example.positive for example in drawn] == [True] * 2
+    assert [example.positive for example in drawn] == [True] * 4
     assert drawn[0].array("narrow_gtv").sum() * 5.0 * 2.0 * 2.0 == pytest.approx(
         4 * 8 * 10 * np.prod(COARSE.spacing), rel=0.15
     )
