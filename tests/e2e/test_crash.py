@@ -22,8 +22,8 @@ from tests.e2e.test_orthanc import peers_of
 from tests.peers.orthanc import Orthanc
 from tests.peers.tools import free_port
 
-KILLS = int(os.environ.get("DICOMNODE_KILLS", "0"))
-"""How often the node dies: twice on SQLite and once on PostgreSQL, but for ``make test-kill``, which asks for more."""
+KILLS = int(os.environ.get("DICOMNODE_KILLS", "2"))
+"""How often the node dies; ``make test-kill`` asks for more."""
 
 SLICES = 12
 RESULTS = SLICES + 4
@@ -46,16 +46,15 @@ def _send(node: NodeProcess, files: list[Path], acknowledged: set[Path]) -> None
 @pytest.mark.filterwarnings("ignore:Exception ignored in. <socket:pytest.PytestUnraisableExceptionWarning")
 def test_the_node_dies_at_random_moments(orthanc: Orthanc, tmp_path: Path, database_url: str) -> None:
     node = NodeProcess(tmp_path, free_port(), peers_of(orthanc), database_url)
-    kills = KILLS or (1 if database_url.startswith("postgresql") else 2)
-    choose = random.Random(kills)
-    for number in range(kills):
+    choose = random.Random(KILLS)
+    for number in range(KILLS):
         exam = Exam(seed=100 + number, shape=(SLICES, 96, 128))
         write_liver_exam(tmp_path / f"exam{number}", exam)
         files = sorted((tmp_path / f"exam{number}").glob("*.dcm"))
         acknowledged: set[Path] = set()
         node.start()
         # A third of the moments lie inside the sending, the others up to the last delivery.
-        moment = choose.uniform(0, 0.3) if number % 3 == 1 else choose.uniform(0.3, 4.5)
+        moment = choose.uniform(0, 0.3) if number % 3 == 0 else choose.uniform(0.3, 4.5)
         killer = _kill_after(node, moment)
         _send(node, files, acknowledged)
         killer.wait()
@@ -68,19 +67,19 @@ def test_the_node_dies_at_random_moments(orthanc: Orthanc, tmp_path: Path, datab
         node.settled(number + 1)
         node.kill()
     node.start()
-    (tasks, studies) = (node.settled(kills), node.ask("studies", "list"))
-    assert [task["state"] for task in tasks] == ["done"] * kills
-    assert [set(task["deliveries"]["pacs"]) for task in tasks] == [{"delivered"}] * kills
+    (tasks, studies) = (node.settled(KILLS), node.ask("studies", "list"))
+    assert [task["state"] for task in tasks] == ["done"] * KILLS
+    assert [set(task["deliveries"]["pacs"]) for task in tasks] == [{"delivered"}] * KILLS
     made: list[str] = []
     for study in studies:
         shown = node.ask("studies", "show", study["study_instance_uid"])
         assert [series["instances"] for series in shown["series"]] == [2 * SLICES]
         assert [series["outcome"] for series in shown["series"]] == ["done"]
         made += [entry["sop_instance_uid"] for entry in shown["objects"] if entry["peer"]]
-    assert len(made) >= kills * RESULTS
+    assert len(made) >= KILLS * RESULTS
     assert sorted(orthanc.dataset(entry["ID"]).SOPInstanceUID for entry in orthanc.instances()) == sorted(made)
     stored = list((tmp_path / "var" / "store").rglob("*.dcm"))
-    assert sum(dcmread(path, stop_before_pixels=True).Modality == "MR" for path in stored) >= kills * 2 * SLICES
+    assert sum(dcmread(path, stop_before_pixels=True).Modality == "MR" for path in stored) >= KILLS * 2 * SLICES
     assert node.stop() == 0
 
 

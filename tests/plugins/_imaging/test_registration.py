@@ -66,7 +66,7 @@ def test_a_stretch_of_three_per_cent_is_found() -> None:
     assert alignment.affine
     assert 0.01 < alignment.figures[examination.STRETCH] < 0.04
     assert alignment.figures[examination.INVERSE] < 1.0
-    assert pair.errors(alignment.matrix).mean() < 0.7, "a rigid motion leaves twice as much"
+    assert pair.errors(alignment.matrix).mean() < 0.7 < 0.6 * pair.errors(register(pair.t1, pair.mrn).matrix).mean()
 
 
 def test_the_order_of_the_volumes_does_not_matter_and_nothing_is_random() -> None:

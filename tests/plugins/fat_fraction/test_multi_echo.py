@@ -30,17 +30,20 @@ def test_every_fraction_and_decay_is_read_without_swap(tesla: float) -> None:
     assert bench.swaps(exam, found) == 0
     below, above, decay = bench.worst(exam, found)
     assert below < 0.5
-    assert above < 0.7
+    assert above < 0.5
     assert decay < 5
 
 
-@pytest.mark.parametrize("spectrum", ["Yu 2008", "Ren 2008", "3.5 double bonds", "foreign, warmer"])
-def test_the_patients_own_fat_tells_its_spectrum(spectrum: str) -> None:
+@pytest.mark.parametrize(
+    ("spectrum", "at_all"), [("Yu 2008", 0.6), ("Ren 2008", 0.6), ("3.5 double bonds", 0.6), ("foreign, warmer", 0.8)]
+)
+def test_the_patients_own_fat_tells_its_spectrum(spectrum: str, at_all: float) -> None:
     exam = bench.tiles(1.5, spectrum)
     found = separation.separate(exam.signal, exam.times, exam.tesla)
     assert bench.swaps(exam, found) == 0
     assert found.told_by > separation.LEAST_FAT
-    assert bench.worst(exam, found)[1] < 0.8
+    assert bench.worst(exam, found)[0] < 0.6
+    assert bench.worst(exam, found)[1] < at_all
     liver = fat_spectrum.human_fat(exam.times, exam.tesla).mean
     unasked = separation.separate(exam.signal, exam.times, exam.tesla, liver)
     assert unasked.told_by == 0
