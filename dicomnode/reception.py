@@ -75,10 +75,10 @@ def receive(settings: Settings, control: socket.socket, closing: ExitStack) -> N
     data, strict = settings.node.data.absolute(), settings.dicom.durability == "strict"
     database = Database(settings.database.url, data)
     closing.callback(database.close)
-    intake = Intake(database, strict=strict)
+    intake = Intake(database, strict=strict, queue=data / "writers")
     closing.callback(intake.close)
     store, quarantine = FileStore(data / "store", strict=strict), FileStore(data / "quarantine", strict=strict)
-    admission = Tally(Admission(store, intake, quarantine, _now, settings.limits), _Notes(control))
+    admission = Tally(Admission(store, intake, quarantine, _now, settings.limits), _Counts(control))
     elsewhere = services(settings.peers, _not_here, _not_here, _not_here)
     scp = StorageSCP(
         settings.dicom, settings.peers, admission.admit, admission.released, settings.limits, services=elsewhere
@@ -86,19 +86,19 @@ def receive(settings: Settings, control: socket.socket, closing: ExitStack) -> N
     scp.serve(control)
 
 
-class _Notes:
+class _Counts:
     """Counts where the node counts."""
 
     def __init__(self, control: socket.socket) -> None:
-        self._control = control
+        self._notes = station.Notes(control)
 
     def received(self, sender: str, size: int, refusal: str = "") -> None:
         """An instance of so many bytes, acknowledged or refused for a reason."""
-        station.note(self._control, RECEIVED, sender, size, refusal)
+        self._notes.add(RECEIVED, sender, size, refusal)
 
     def released(self, sender: str) -> None:
         """An association that ended in good order."""
-        station.note(self._control, RELEASED, sender)
+        self._notes.add(RELEASED, sender, urgent=True)
 
 
 def _not_here(_: object) -> None:

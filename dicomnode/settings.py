@@ -57,7 +57,7 @@ class DicomSettings(Section):
     transport: Literal["event", "stock"] = "event"
     """``stock`` is pynetdicom's own server: slower, without TLS, bounds and streaming; for when ours is in doubt."""
     processes: Annotated[int, Field(ge=1, le=64)] = 1
-    """Processes that receive; 1 is the node's own. More help with many associations at once, on idle cores."""
+    """Processes that receive; 1 is the node's own. Two, each on its own core, are faster from four associations on."""
     durability: Literal["default", "strict"] = "default"
     """``strict`` flushes the folder of each new file and its index row too; not needed on ext4 and XFS."""
     tls_certificate: str = ""

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from zlib import crc32
 
+from pydicom.datadict import dictionary_VR, tag_for_keyword
+
+from dicomnode.dicom.header import EncodedFacts
 from dicomnode.domain.exam import Assessment, Chosen, PlannedTask
 from dicomnode.domain.identity import (
     AETitle,
@@ -16,9 +20,10 @@ from dicomnode.domain.identity import (
     StudyInstanceUID,
     TransferSyntaxUID,
 )
-from dicomnode.domain.instance import Facts, Instance, InstanceHeader, Patient, StoredObject
+from dicomnode.domain.instance import Fact, Instance, InstanceHeader, Patient, StoredObject
 from dicomnode.domain.stack import Geometry, RoleDecision, Stack
 from dicomnode.domain.task import ResultObject
+from tests.datasets import LITTLE, WRITERS
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 STUDY = StudyInstanceUID("1.2.3")
@@ -40,6 +45,14 @@ def store_key(uid: str, content: str = "") -> str:
     return f"00000001/{crc32(f'{uid}-{content}'.encode()):08x}.dcm"
 
 
+def encoded(said: Mapping[str, Fact], syntax: str) -> bytes:
+    """Elements with these values, those of numbers as text."""
+    write = WRITERS.get(syntax, LITTLE)
+    texts = {key: "\\".join(map(str, value)) if isinstance(value, list) else str(value) for key, value in said.items()}
+    elements = {tag: (dictionary_VR(tag), text) for key, text in texts.items() if (tag := tag_for_keyword(key))}
+    return b"".join(write.element(tag, *elements[tag]) for tag in sorted(elements) if elements[tag][1])
+
+
 def instance(
     uid: str,
     *,
@@ -49,10 +62,19 @@ def instance(
     issuer: str = "",
     content: str = "",
     syntax: str = "1.2.840.10008.1.2.1",
-    **facts: str | float,
+    **facts: Fact,
 ) -> Instance:
     """One stored instance; its content differs with its UID unless given."""
-    all_facts: Facts = {"Modality": "MR", **facts}
+    named = Patient(patient_id=patient, issuer=issuer, name="Phantom^Test", birth_date="19700101", sex="O")
+    said: dict[str, Fact] = {
+        "PatientID": patient,
+        "IssuerOfPatientID": issuer,
+        "PatientName": named.name,
+        "PatientBirthDate": named.birth_date,
+        "PatientSex": named.sex,
+        "Modality": "MR",
+        **facts,
+    }
     return Instance(
         header=InstanceHeader(
             sop_instance_uid=SOPInstanceUID(uid),
@@ -60,8 +82,8 @@ def instance(
             transfer_syntax_uid=TransferSyntaxUID(syntax),
             series_instance_uid=SeriesInstanceUID(series),
             study_instance_uid=StudyInstanceUID(study),
-            patient=Patient(patient_id=patient, issuer=issuer, name="Phantom^Test", birth_date="19700101", sex="O"),
-            facts=all_facts,
+            patient=named,
+            facts=EncodedFacts(encoded(said, syntax), syntax),
         ),
         stored=StoredObject(key=store_key(uid, content), size=100, digest=digest(content or uid)),
         calling_aet=AETitle("SENDER"),

@@ -7,7 +7,8 @@ says `default`. The sender speaks PDUs of 128 KiB, one image after the other on 
 own; images are 256 x 256 MR of 132 kB under new UIDs each time. storescp neither flushes nor indexes.
 
 Two things of the machine cost every receiver alike, so much that they would hide what is its own. Memory that a virtual
-machine has never used costs a fault of its host for each page: as much as will be written is touched first. And ext4
+machine does not use is taken back by its host and costs a fault there for each page: before each slice as much as it
+will write, and once more for its pages, is touched. And ext4
 without a journal passes over every inode that was freed in the last minutes, one by one, whenever it makes a file: let
 `--folder` be one where nothing was deleted just now.
 """
@@ -299,7 +300,7 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=160)
     parser.add_argument("--associations", default="1,4,8,16")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--receivers", default="node,node-strict,node-volatile,storescp,orthanc")
+    parser.add_argument("--receivers", default="node,node-two,node-strict,node-volatile,storescp,orthanc")
     parser.add_argument("--folder", help="where the receivers keep what they take")
     parser.add_argument("--dcmsend", action="store_true", help="send by dcmsend as it is installed")
     arguments = parser.parse_args()
@@ -308,12 +309,12 @@ def main() -> None:
     associations = [int(n) for n in arguments.associations.split(",")]
     with tempfile.TemporaryDirectory(prefix="ingest-", dir=arguments.folder) as folder:
         receivers = [r for name in arguments.receivers.split(",") if (r := start(name, Path(folder)))]
-        _touch(arguments.images * arguments.rounds * len(associations) * len(receivers) * PIXELS)
         try:
             for _ in range(arguments.rounds):
                 slices = [(r, n) for n in associations for r in receivers]
                 random.shuffle(slices)
                 for receiver, n in slices:
+                    _touch(2 * arguments.images * PIXELS)
                     found.setdefault((receiver.name, n), []).append(measure(receiver, n, arguments.images, sender))
         finally:
             for receiver in receivers:

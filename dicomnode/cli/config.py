@@ -9,7 +9,7 @@ import typer
 
 from dicomnode.catalog import plugins as catalog
 from dicomnode.cli.options import ConfigOption, JsonOption, SetOption, read_settings
-from dicomnode.dicom.header import KEYWORDS
+from dicomnode.dicom.attributes import KEYWORDS
 from dicomnode.section import MatchSettings
 from dicomnode.settings import RouteSettings
 

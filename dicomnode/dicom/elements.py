@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from struct import Struct
+from typing import NamedTuple
 
 from pydicom.uid import (
     DeflatedExplicitVRLittleEndian,
@@ -18,7 +19,13 @@ from dicomnode.errors import NotUnderstood
 
 _UNDEFINED = 0xFFFFFFFF
 _ITEM, _ITEM_END, _SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
-_LONG_VRS = frozenset({b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV"})
+SHORT_VRS = frozenset(
+    {
+        b"AE", b"AS", b"AT", b"CS", b"DA", b"DS", b"DT", b"FL", b"FD", b"IS", b"LO",
+        b"LT", b"PN", b"SH", b"SL", b"SS", b"ST", b"TM", b"UI", b"UL", b"US",
+    }
+)  # fmt: skip
+"""Those whose length has 16 bits; that of all others, present and future, has 32 (PS3.5 tables 7.1-1 and 7.1-2)."""
 _TAG = {order: Struct(order + "HH").unpack_from for order in "<>"}
 _SHORT = {order: Struct(order + "H").unpack_from for order in "<>"}
 _LONG = {order: Struct(order + "L").unpack_from for order in "<>"}
@@ -34,13 +41,13 @@ class Encoding:
     """``<`` for little endian, ``>`` for big endian."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Element:
-    """One data element: where its value lies in the data set."""
+class Element(NamedTuple):
+    """One data element: where it lies in the data set, and where its value does."""
 
     tag: int
     vr: str
     """Two letters; empty in implicit VR."""
+    begin: int
     start: int
     end: int
 
@@ -89,12 +96,21 @@ def walk(
     while position < size:
         if size - position >= 4 and not start_at <= _tag(data_set, position, encoding) < stop_at:
             return
-        tag, vr, length, position = _element(data_set, position, encoding)
+        begin = position
+        tag, vr, length, position = _element(data_set, begin, encoding)
         end = _end_of_undefined(data_set, position, vr, encoding) if length == _UNDEFINED else position + length
         if end > size:
             raise NotUnderstood(f"element {_name(tag)} ends outside the data set")
-        yield Element(tag=tag, vr=vr.decode("ascii"), start=position, end=end)
+        yield Element(tag, vr.decode("ascii"), begin, position, end)
         position = end
+
+
+def value_of(element: bytes, encoding: Encoding) -> tuple[str, bytes]:
+    """Value representation (empty in implicit VR) and encoded value, padding included, of one whole element."""
+    if encoding.implicit:
+        return "", element[8:]
+    vr = element[4:6]
+    return vr.decode("ascii"), element[8 if vr in SHORT_VRS else 12 :]
 
 
 def items(sequence: memoryview, encoding: Encoding) -> Iterator[memoryview]:
@@ -132,7 +148,7 @@ def _element(data_set: bytes | memoryview, position: int, encoding: Encoding) ->
     vr = bytes(data_set[position + 4 : position + 6])
     if not (vr.isalpha() and vr.isupper()):
         raise NotUnderstood(f"element {_name(tag)} has no value representation")
-    if vr not in _LONG_VRS:
+    if vr in SHORT_VRS:
         return tag, vr, _SHORT[encoding.order](data_set, position + 6)[0], position + 8
     if position + 12 > len(data_set):
         raise NotUnderstood("the data set ends inside an element header")

@@ -13,7 +13,8 @@ SeriesInstanceUID = NewType("SeriesInstanceUID", str)
 StudyInstanceUID = NewType("StudyInstanceUID", str)
 TransferSyntaxUID = NewType("TransferSyntaxUID", str)
 Digest = NewType("Digest", str)
-"""Lower-case hexadecimal SHA-256."""
+"""Lower-case hexadecimal SHA-256 or, of the content of an instance, the beginning of BLAKE3 behind the mark ``b3-``; at
+most 64 characters."""
 
 IMPLEMENTATION_CLASS_UID = "2.25.156093297384201731095417863307190455382"
 """Who wrote a file or opened an association (PS3.7 D.3.3.2). Never changes."""

@@ -47,7 +47,7 @@ class InstanceHeader:
     study_instance_uid: StudyInstanceUID
     patient: Patient
     facts: Facts
-    """Study, series and image attributes the node decides by (``dicomnode.dicom.header.KEYWORDS``)."""
+    """Study, series and image attributes the node decides by (``dicomnode.dicom.attributes.KEYWORDS``)."""
     frames: tuple[Facts, ...] = ()
     """What differs from frame to frame of a multi-frame image; empty for a single-frame one."""
 

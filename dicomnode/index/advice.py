@@ -14,6 +14,7 @@ from dicomnode.domain.identity import StudyInstanceUID
 from dicomnode.domain.instance import Facts
 from dicomnode.domain.task import TaskState
 from dicomnode.index.database import Transaction
+from dicomnode.index.exams import header_of
 from dicomnode.index.schema import EventRow, ExamRow, InstanceRow, PatientRow, SeriesRow, StudyRow, TaskRow
 from dicomnode.index.schema_advice import AdviceRow
 from dicomnode.index.schema_monitor import OutcomeRow
@@ -59,7 +60,8 @@ def facts_of_series(session: Transaction, study: str) -> list[Facts]:
         .where(SeriesRow.study_instance_uid == study)
         .group_by(InstanceRow.series_instance_uid)
     )
-    return list(session.scalars(select(InstanceRow.facts).where(InstanceRow.sop_instance_uid.in_(one_each))))
+    rows = session.scalars(select(InstanceRow).where(InstanceRow.sop_instance_uid.in_(one_each)))
+    return [header_of(row)[1] for row in rows]
 
 
 def ended(session: Transaction, exams: Iterable[int], advising: Iterable[str]) -> set[int]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import and_, bindparam, exists, insert, literal, or_, select, update
 
+from dicomnode.dicom.header import EncodedFacts
 from dicomnode.domain.exam import ExamState, Outcome
 from dicomnode.domain.instance import Instance, InstanceHeader, Patient, Recorded
 from dicomnode.errors import DuplicateInstance, OtherPatient
@@ -51,7 +52,7 @@ _FETCHED = select(literal(1)).where(_IS_FETCHED, ~exists().where(_IS_OPEN))
 _SPOKEN_FOR = select(literal(1)).where(
     or_(_IS_OWN, _IS_FETCHED, exists().where(ExamRow.study_instance_uid == bindparam("study")))
 )
-_STUDY_OF_SERIES = select(SeriesRow.study_instance_uid).where(SeriesRow.series_instance_uid == bindparam("series"))
+STUDY_OF_SERIES = select(SeriesRow.study_instance_uid).where(SeriesRow.series_instance_uid == bindparam("series"))
 _IS_OF_PATIENT = (
     select(_SAME_PATIENT)
     .join_from(StudyRow, PatientRow, PatientRow.id == StudyRow.patient)
@@ -151,7 +152,7 @@ def _apart(execute: Execute, keys: Mapping[str, str]) -> Mapping[str, str] | Non
 
 def _place(execute: Execute, header: InstanceHeader, keys: Mapping[str, str], arrived: datetime) -> None:
     """Find or make patient, study and series; nothing is made for an instance that is then refused."""
-    of_series = execute(_STUDY_OF_SERIES, keys)
+    of_series = execute(STUDY_OF_SERIES, keys)
     if of_series is not None and of_series[0] != header.study_instance_uid:
         raise OtherPatient("the series belongs to another study")
     same_patient = execute(_IS_OF_PATIENT, keys)
@@ -181,6 +182,7 @@ def _place(execute: Execute, header: InstanceHeader, keys: Mapping[str, str], ar
             "description": fact("SeriesDescription"),
             "outcome": Outcome.PENDING,
             "reason": "",
+            "first_arrival": arrived,
             "last_arrival": arrived,
         }
         execute(_NEW_SERIES, series)
@@ -209,6 +211,7 @@ def _opened_exam(execute: Execute, keys: Mapping[str, str], arrived: datetime) -
 def values(instance: Instance, arrived: datetime) -> dict[str, Any]:
     """The columns of an instance's row."""
     header, stored = instance.header, instance.stored
+    encoded = header.facts.encoded if isinstance(header.facts, EncodedFacts) else None
     return {
         "sop_instance_uid": header.sop_instance_uid,
         "sop_class_uid": header.sop_class_uid,
@@ -217,9 +220,10 @@ def values(instance: Instance, arrived: datetime) -> dict[str, Any]:
         "store_key": stored.key,
         "size": stored.size,
         "digest": stored.digest,
-        "patient": _columns(header.patient),
-        "facts": header.facts,
+        "patient": {} if encoded else _columns(header.patient),
+        "facts": {} if encoded else header.facts,
         "frames": header.frames,
+        "header": encoded,
         "calling_aet": instance.calling_aet,
         "arrived": arrived,
     }

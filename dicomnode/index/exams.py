@@ -7,6 +7,7 @@ from datetime import datetime
 
 from sqlalchemy import select, update
 
+from dicomnode.dicom.header import EncodedFacts
 from dicomnode.domain.evidence import SeriesArrivals
 from dicomnode.domain.exam import Arrivals, Assessment, ExamState, NoMatch, Outcome, SeriesVerdict
 from dicomnode.domain.identity import (
@@ -18,7 +19,7 @@ from dicomnode.domain.identity import (
     StudyInstanceUID,
     TransferSyntaxUID,
 )
-from dicomnode.domain.instance import Instance, InstanceHeader, Patient, StoredObject
+from dicomnode.domain.instance import Facts, Instance, InstanceHeader, Patient, StoredObject
 from dicomnode.domain.stack import Stack
 from dicomnode.index.database import Transaction
 from dicomnode.index.schema import EventRow, ExamRow, InstanceRow, NoMatchRow, ObjectRow, SeriesRow, StackRow, StudyRow
@@ -106,6 +107,7 @@ def instances(
 
 def instance_of(row: InstanceRow, study: StudyInstanceUID) -> Instance:
     """The value an instance row stands for."""
+    patient, facts = header_of(row)
     return Instance(
         header=InstanceHeader(
             sop_instance_uid=SOPInstanceUID(row.sop_instance_uid),
@@ -113,13 +115,21 @@ def instance_of(row: InstanceRow, study: StudyInstanceUID) -> Instance:
             transfer_syntax_uid=TransferSyntaxUID(row.transfer_syntax_uid),
             series_instance_uid=SeriesInstanceUID(row.series_instance_uid),
             study_instance_uid=study,
-            patient=Patient(**row.patient),
-            facts=row.facts,
+            patient=patient,
+            facts=facts,
             frames=tuple(row.frames),
         ),
         stored=StoredObject(key=row.store_key, size=row.size, digest=Digest(row.digest)),
         calling_aet=AETitle(row.calling_aet),
     )
+
+
+def header_of(row: InstanceRow) -> tuple[Patient, Facts]:
+    """What an instance says of its patient and of itself, decoded when it arrived or now."""
+    if row.header is None:
+        return Patient(**row.patient), row.facts
+    facts = EncodedFacts(row.header, row.transfer_syntax_uid)
+    return facts.patient, facts
 
 
 def write_assessment(session: Transaction, exam_id: int, assessment: Assessment, now: datetime) -> None:

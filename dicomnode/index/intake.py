@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 import sqlite3
-from contextlib import closing
+from contextlib import closing, nullcontext
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
-from sqlalchemy.orm import Session
 
-from dicomnode.domain.exam import ExamState
 from dicomnode.domain.identity import AETitle, SeriesInstanceUID, StudyInstanceUID
 from dicomnode.domain.instance import Instance, Recorded
 from dicomnode.errors import InDoubt, OutOfResources
-from dicomnode.index import arrival, succession
+from dicomnode.index import arrival, release, succession
 from dicomnode.index.database import Database
 from dicomnode.index.driver import Driver, through
 from dicomnode.index.exams import hold_study
 from dicomnode.index.holdings import Holdings
-from dicomnode.index.schema import ExamRow, InstanceRow, QuarantineRow, SeriesRow, StudyRow
-from dicomnode.index.turns import Turns
+from dicomnode.index.schema import QuarantineRow, StudyRow
+from dicomnode.index.turns import Queue, Turns
 
 _RACES = 5  # two associations may bring the first instances of one study at once; the loser looks again
 
@@ -36,14 +35,17 @@ class Intake:
     strict : bool
         Each commit on SQLite waits until it is on the disk. It need not: a power cut may take the last rows, but their
         files are safe, and recovery at the next start makes the same rows of them.
+    queue : Path, optional
+        File that processes which receive side by side lock in turn; only SQLite needs it.
     """
 
-    def __init__(self, database: Database, *, strict: bool = False) -> None:
+    def __init__(self, database: Database, *, strict: bool = False, queue: Path | None = None) -> None:
         self._database = database
         # PostgreSQL has many writers at a time and flushes for all of them together by itself.
         sqlite = database.engine.dialect.name == "sqlite"
         synchronous = "FULL" if strict else "NORMAL"
-        self._turns = Turns(Driver(database.engine, synchronous, succession.VIEW)) if sqlite else None
+        driver = Driver(database.engine, synchronous, succession.VIEW)
+        self._turns = Turns(driver, Queue(queue) if queue else nullcontext()) if sqlite else None
 
     def record(self, instance: Instance, arrived: datetime) -> Recorded:
         """Commit one instance; a new one opens its exam, or the next revision of an assessed one.
@@ -112,19 +114,21 @@ class Intake:
             return int(session.scalar(select(func.sum(QuarantineRow.size))) or 0)
 
     def released(self, calling_aet: AETitle, series: frozenset[SeriesInstanceUID], at: datetime) -> None:
-        """Note that the sender of these series said it is done: a hint for completeness, not a proof."""
-        brought = SeriesRow.series_instance_uid.in_(series)
-        studies = select(SeriesRow.study_instance_uid).where(brought)
-        with self._database.write() as session:
-            for study in sorted(session.scalars(studies.distinct())):
-                hold_study(session, StudyInstanceUID(study))  # as arrivals do, else each waits for the other
-            session.execute(update(SeriesRow).where(brought).values(released=at))
-            rows = session.scalars(
-                select(ExamRow).where(ExamRow.study_instance_uid.in_(studies), ExamRow.state == ExamState.OPEN)
-            )
-            for exam in rows:
-                exam.longest_pause = max(exam.longest_pause, _pause(session, exam))
-                exam.last_release, exam.sender = at, calling_aet
+        """Note that the sender of these series said it is done: a hint for completeness, not a proof.
+
+        Raises
+        ------
+        OutOfResources
+            When the database does not take it now.
+        """
+        if self._turns is not None:
+            self._turns.released(calling_aet, series, at)
+            return
+        try:
+            with self._database.write() as session:
+                release.note(through(session.connection()), calling_aet, series, at)
+        except SQLAlchemyError as error:
+            raise OutOfResources("the index does not take releases now") from error
 
     def knows(self, study: StudyInstanceUID) -> bool:
         """Whether instances of the study were recorded before."""
@@ -158,27 +162,3 @@ class Intake:
                 raise OutOfResources("the index cannot be flushed now") from error
         if busy or pages != written:
             raise OutOfResources("the index is too busy to be flushed")
-
-
-def _pause(session: Session, exam: ExamRow) -> float:
-    """Seconds from the release before this one to the next new series; 0 when there is none.
-
-    A late slice of a series that is here is no manner of its sender: it is missed by other evidence.
-    """
-    before = exam.last_release or session.scalar(
-        select(ExamRow.last_release)
-        .where(ExamRow.study_instance_uid == exam.study_instance_uid, ExamRow.last_release.is_not(None))
-        .order_by(ExamRow.revision.desc())
-        .limit(1)
-    )
-    if before is None:
-        return 0.0
-    begun = (
-        select(func.min(InstanceRow.arrived).label("at"))
-        .join(SeriesRow, SeriesRow.series_instance_uid == InstanceRow.series_instance_uid)
-        .where(SeriesRow.study_instance_uid == exam.study_instance_uid)
-        .group_by(SeriesRow.series_instance_uid)
-        .subquery()
-    )
-    after = session.scalar(select(func.min(begun.c.at)).where(begun.c.at > before))
-    return (after - before).total_seconds() if after is not None else 0.0

@@ -112,6 +112,8 @@ class SeriesRow(Table):
     description: Mapped[str] = mapped_column(Prose)
     outcome: Mapped[str] = mapped_column(String(16))
     reason: Mapped[str] = mapped_column(Prose)
+    first_arrival: Mapped[datetime | None]
+    """None of a series that came before this was kept, and has no instances any more."""
     last_arrival: Mapped[datetime]
     released: Mapped[datetime | None]
     """When an association that brought instances of it was last released in good order."""
@@ -135,6 +137,8 @@ class InstanceRow(Table):
     patient: Mapped[dict[str, Any]]
     facts: Mapped[dict[str, Any]]
     frames: Mapped[list[dict[str, Any]]]
+    header: Mapped[bytes | None]
+    """Its elements as they came, to be decoded when they are needed; patient, facts and frames are empty then."""
     calling_aet: Mapped[str] = mapped_column(String(16))
     arrived: Mapped[datetime]
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from typing import Protocol
 
 from dicomnode.domain.identity import AETitle, Digest, SeriesInstanceUID, StudyInstanceUID
 from dicomnode.domain.instance import Instance, InstanceHeader, Received, Recorded, StoredObject
-from dicomnode.errors import InDoubt, OutOfResources, ReceiveError, StoreError
-from dicomnode.receive.part10 import FileMeta, head
+from dicomnode.errors import DuplicateInstance, InDoubt, OutOfResources, ReceiveError, StoreError
+from dicomnode.receive.content import digest_of_earlier_releases
+from dicomnode.receive.mapped import mapped
+from dicomnode.receive.part10 import FileMeta, head, split
 from dicomnode.receive.proof import Proof
 from dicomnode.settings import LimitsSettings
 from dicomnode.store.filesystem import Draft, FileStore
@@ -78,6 +81,30 @@ class Quarantine:
         self._index.quarantine(
             key, size, refusal.status, str(refusal), refused.calling_aet, refused.sop_instance_uid, arrived
         )
+
+
+def record(instance: Instance, store: FileStore, index: Intake, arrived: datetime) -> Recorded:
+    """Commit an instance whose file is in the store; a row that an earlier release wrote of the same bytes counts too.
+
+    Raises
+    ------
+    ReceiveError
+        As `Intake.record`; OutOfResources also when the file cannot be read back.
+    """
+    try:
+        return index.record(instance, arrived)
+    except DuplicateInstance:
+        earlier = _by_earlier_releases(instance, store)
+    return index.record(earlier, arrived)
+
+
+def _by_earlier_releases(instance: Instance, store: FileStore) -> Instance:
+    """An instance as it would have been recorded when content was known by its SHA-256."""
+    try:
+        _, data_set = split(mapped(store.path(instance.stored.key)))
+    except OSError as error:
+        raise OutOfResources("an instance cannot be read back") from error
+    return replace(instance, stored=replace(instance.stored, digest=digest_of_earlier_releases(data_set)))
 
 
 class Admission:
@@ -173,8 +200,9 @@ class Admission:
     ) -> None:
         draft.keep()
         stored = StoredObject(key=draft.key, size=draft.size, digest=digest)
+        instance = Instance(header=header, stored=stored, calling_aet=calling_aet)
         try:
-            recorded = self._index.record(Instance(header=header, stored=stored, calling_aet=calling_aet), arrived)
+            recorded = record(instance, self._store, self._index, arrived)
         except InDoubt:
             # Whether the commit took place is unknown: were the file removed now and the row there, the next attempt
             # would count as a duplicate of nothing. Recovery settles it at the next start.

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from dicomnode.dicom.header import is_uid
+from dicomnode.dicom.header import UIDs, is_uid
 from dicomnode.domain.instance import InstanceHeader, Received
 from dicomnode.errors import IdentityMismatch, InvalidInstance, NotThisClass, NotUnderstood, UnusablePlace
-from dicomnode.receive.walk import SERIES, SOP_CLASS, SOP_INSTANCE, STUDY, Values
 
 
 def check_request(received: Received) -> None:
@@ -26,7 +25,7 @@ def check_request(received: Received) -> None:
         raise InvalidInstance("Affected SOP Instance UID is not a UID")
 
 
-def check_identity(values: Values, received: Received) -> None:
+def check_identity(uids: UIDs, received: Received) -> None:
     """The data set against the command, and whether it can be filed at all.
 
     Raises
@@ -36,13 +35,13 @@ def check_identity(values: Values, received: Received) -> None:
     UnusablePlace
         Study or Series Instance UID is missing or illegal.
     """
-    if _uid(values, SOP_CLASS) != received.sop_class_uid:
+    if uids.sop_class != received.sop_class_uid:
         raise IdentityMismatch("SOP Class UID of data set and command differ")
-    if _uid(values, SOP_INSTANCE) != received.sop_instance_uid:
+    if uids.sop_instance != received.sop_instance_uid:
         raise IdentityMismatch("SOP Instance UID of data set and command differ")
-    if not is_uid(_uid(values, STUDY)):
+    if not is_uid(uids.study):
         raise UnusablePlace("Study Instance UID is missing or not a UID")
-    if not is_uid(_uid(values, SERIES)):
+    if not is_uid(uids.series):
         raise UnusablePlace("Series Instance UID is missing or not a UID")
 
 
@@ -59,8 +58,3 @@ def check_reading(read: InstanceHeader, walked: InstanceHeader) -> None:
     """
     if replace(read, facts={}, frames=()) != replace(walked, facts={}, frames=()):
         raise NotUnderstood("the data set's identity can be read in two ways")
-
-
-def _uid(values: Values, tag: int) -> str:
-    """Spaces are tolerated as padding besides the one NUL the standard knows."""
-    return values.get(tag, ("", b""))[1].rstrip(b"\0 ").decode("ascii", "replace")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
+from functools import lru_cache
 
 from dicomnode.domain.identity import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME, AETitle
 from dicomnode.errors import NotUnderstood
@@ -34,18 +35,10 @@ def head(meta: FileMeta) -> bytes:
 
     The preamble is ours and zero, whatever the sender had: it cannot carry an executable header.
     """
-    group = b"".join(
-        (
-            _VERSION,
-            _element(0x0002, b"UI", meta.sop_class_uid),
-            _element(0x0003, b"UI", meta.sop_instance_uid),
-            _element(0x0010, b"UI", meta.transfer_syntax_uid),
-            _element(0x0012, b"UI", IMPLEMENTATION_CLASS_UID),
-            _element(0x0013, b"SH", IMPLEMENTATION_VERSION_NAME),
-            _element(0x0016, b"AE", meta.calling_aet),
-        )
-    )
-    return _PREAMBLE + _GROUP_LENGTH.pack(2, 0, b"UL", 4, len(group)) + group
+    before, after = _around_instance(meta.sop_class_uid, meta.transfer_syntax_uid, meta.calling_aet)
+    instance = _element(0x0003, b"UI", meta.sop_instance_uid)
+    length = len(before) + len(instance) + len(after)
+    return b"".join((_PREAMBLE, _GROUP_LENGTH.pack(2, 0, b"UL", 4, length), before, instance, after))
 
 
 def split(file: bytes | memoryview) -> tuple[FileMeta, memoryview]:
@@ -72,6 +65,17 @@ def split(file: bytes | memoryview) -> tuple[FileMeta, memoryview]:
     except (KeyError, struct.error, UnicodeDecodeError) as error:
         raise NotUnderstood("the file meta information is torn") from error
     return meta, memoryview(file)[end:]
+
+
+@lru_cache(256)  # one image's is the next one's
+def _around_instance(sop_class_uid: str, transfer_syntax_uid: str, calling_aet: str) -> tuple[bytes, bytes]:
+    after = (
+        _element(0x0010, b"UI", transfer_syntax_uid),
+        _element(0x0012, b"UI", IMPLEMENTATION_CLASS_UID),
+        _element(0x0013, b"SH", IMPLEMENTATION_VERSION_NAME),
+        _element(0x0016, b"AE", calling_aet),
+    )
+    return _VERSION + _element(0x0002, b"UI", sop_class_uid), b"".join(after)
 
 
 def _element(number: int, vr: bytes, text: str) -> bytes:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-
 from dicomnode.dicom import header
+from dicomnode.dicom.elements import encoding_of
 from dicomnode.domain.identity import Digest
 from dicomnode.domain.instance import InstanceHeader, Received
 from dicomnode.errors import InvalidInstance, NotUnderstood, ReceiveError
 from dicomnode.receive import guard
+from dicomnode.receive.content import ContentDigest
 from dicomnode.receive.walk import Walk
 
 _LONGEST_HEADER = 64 << 20
@@ -32,7 +32,7 @@ class Proof:
     def __init__(self, received: Received) -> None:
         self._received = received
         self._walk = Walk(received.transfer_syntax_uid)
-        self._sha = hashlib.sha256()
+        self._content = ContentDigest()
         self._objection: ReceiveError | None = None
         self._head = bytearray() if received.sop_class_uid in header.MULTI_FRAME else None
         try:
@@ -42,7 +42,7 @@ class Proof:
 
     def feed(self, piece: bytes | memoryview) -> None:
         """The next bytes of the encoded data set."""
-        self._sha.update(piece)
+        self._content.feed(piece)
         if self._objection is None:
             self._collect(piece)
             try:
@@ -52,8 +52,8 @@ class Proof:
 
     @property
     def digest(self) -> Digest:
-        """SHA-256 of the encoded data set: equal for the same bytes whatever file they came in."""
-        return Digest(self._sha.hexdigest())
+        """Of the encoded data set: equal for the same bytes whatever file they came in."""
+        return self._content.digest
 
     def finish(self) -> InstanceHeader:
         """The header of an instance that is whole and agrees with its request.
@@ -65,9 +65,10 @@ class Proof:
         """
         if self._objection is not None:
             raise self._objection
-        values = self._walk.finish()
-        guard.check_identity(values, self._received)
-        walked = header.from_values(values, self._received.transfer_syntax_uid)
+        named, encoded = self._walk.finish()
+        uids = header.uids_of(named, encoding_of(self._received.transfer_syntax_uid))
+        guard.check_identity(uids, self._received)
+        walked = header.from_elements(uids, named, encoded, self._received.transfer_syntax_uid)
         if self._head is None:
             return walked
         read = header.read(memoryview(self._head), self._received.transfer_syntax_uid)

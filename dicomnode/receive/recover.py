@@ -17,7 +17,7 @@ from enum import StrEnum
 from dicomnode.domain.identity import AETitle
 from dicomnode.domain.instance import Instance, Received, Recorded, StoredObject
 from dicomnode.errors import OutOfResources, ReceiveError
-from dicomnode.receive.admit import Intake, Quarantine
+from dicomnode.receive.admit import Intake, Quarantine, record
 from dicomnode.receive.mapped import mapped
 from dicomnode.receive.part10 import FileMeta, split
 from dicomnode.receive.proof import Proof
@@ -113,7 +113,7 @@ def _settle(key: str, store: FileStore, index: Intake, aside: Quarantine, now: d
             stored=StoredObject(key=key, size=len(file), digest=proof.digest),
             calling_aet=received.calling_aet,
         )
-        recorded = index.record(instance, now)
+        recorded = record(instance, store, index, now)
     except OutOfResources:
         return Found.UNDECIDED
     except ReceiveError as refusal:

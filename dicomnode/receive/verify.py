@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from typing import Protocol
 
 from dicomnode.domain.instance import StoredObject
 from dicomnode.errors import ReceiveError
+from dicomnode.receive.content import is_content_of
 from dicomnode.receive.mapped import mapped
 from dicomnode.receive.part10 import split
 from dicomnode.store.filesystem import FileStore
@@ -86,4 +86,4 @@ def _intact(path: Path, stored: StoredObject, *, whole: bool, digests: bool) -> 
             _, file = split(file)
         except ReceiveError:
             return False
-    return hashlib.sha256(file).hexdigest() == stored.digest
+    return is_content_of(stored.digest, file)

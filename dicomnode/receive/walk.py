@@ -1,7 +1,7 @@
 """Walk an encoded data set without decoding it, to prove every length and to learn whose instance it is.
 
 PS3.5 clause 7 describes the encoding. The walk is a loop, not a recursion, so no nesting can exhaust the stack. It
-visits every element header, steps over values, and keeps those a header is read from (`dicomnode.dicom.header`). Pixel
+visits every element header, steps over values, and keeps what a header is read from (`dicomnode.dicom.header`). Pixel
 data are never decoded: of encapsulated pixel data (PS3.5 annex A.4) the fragments are counted off to their delimiter.
 The data set may come in pieces cut anywhere; of each the walk keeps no more than the header, or value, that was cut.
 Of a sequence that a header is read from it keeps the whole, up to the length of the longest value.
@@ -13,9 +13,10 @@ import struct
 import sys
 from collections.abc import Callable, Mapping
 from enum import Enum, auto
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple
 
-from dicomnode.dicom.header import LONGEST_VALUE, WANTED
+from dicomnode.dicom.attributes import LONGEST_VALUE, NAMED, WANTED
+from dicomnode.dicom.elements import SHORT_VRS
 from dicomnode.errors import NotUnderstood
 from dicomnode.receive.inflate import Inflation
 
@@ -36,23 +37,22 @@ _FIRST_GROUP, _PIXEL_GROUP, _PIXEL_DATA = 0x0008, 0x7FE0, 0x7FE00010
 _UNKNOWN = sys.maxsize  # where the data set ends, as long as pieces may come
 _DELIMITERS, _ITEM, _END_OF_ITEM, _END_OF_SEQUENCE = 0xFFFE, 0xE000, 0xE00D, 0xE0DD
 _UNDEFINED = 0xFFFFFFFF
-_SHORT_VRS = {
-    vr: vr.decode()
-    for vr in (
-        b"AE", b"AS", b"AT", b"CS", b"DA", b"DS", b"DT", b"FL", b"FD", b"IS", b"LO",
-        b"LT", b"PN", b"SH", b"SL", b"SS", b"ST", b"TM", b"UI", b"UL", b"US",
-    )
-}  # fmt: skip
+_LONGEST_HEADER = len(WANTED) * LONGEST_VALUE
 _SHORT_HEADER = struct.Struct("<HH2sH").unpack_from
 _LETTERS = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ")
 
 
-Values: TypeAlias = Mapping[int, tuple[str, bytes]]
-"""Value representation (empty in implicit VR) and encoded value, padding included, of what was kept, by tag."""
+class Found(NamedTuple):
+    """What was kept: whole elements, as they are encoded."""
+
+    named: Mapping[int, bytes]
+    """Those that tell whose instance it is, by tag (`dicomnode.dicom.attributes.NAMED`)."""
+    encoded: bytes
+    """All that a header is read from, one after the other."""
 
 
-def walk(data_set: bytes | memoryview, transfer_syntax_uid: str) -> Values:
-    """Prove that a data set is whole and take the values of its header from it: `Walk` in one step.
+def walk(data_set: bytes | memoryview, transfer_syntax_uid: str) -> Found:
+    """Prove that a data set is whole and take the elements of its header from it: `Walk` in one step.
 
     Raises
     ------
@@ -97,7 +97,7 @@ class Walk:
         """Whether the header is over: pixel data, or what follows them, have begun."""
         return self._walker.last_tag >> 16 >= _PIXEL_GROUP
 
-    def finish(self) -> Values:
+    def finish(self) -> Found:
         """What its header says, when there are no more bytes.
 
         Raises
@@ -108,7 +108,7 @@ class Walk:
         if self._inflation is not None:
             self._inflation.finish()
         self._walker.finish()
-        return self._walker.found
+        return Found(self._walker.named, bytes(self._walker.encoded))
 
 
 class _Coding(NamedTuple):
@@ -148,7 +148,8 @@ class _Walker:
     """The walk's place in the data set and what is open around it. Places count from the start of the data set."""
 
     def __init__(self, coding: _Coding, *, encapsulated: bool) -> None:
-        self.found: dict[int, tuple[str, bytes]] = {}
+        self.named: dict[int, bytes] = {}
+        self.encoded = bytearray()
         self._encapsulated = encapsulated
         self._window = memoryview(b"")
         self._base = 0  # place of the window's first byte
@@ -157,7 +158,7 @@ class _Walker:
         self._level = _Level(_Holds.ELEMENTS, _UNKNOWN, False, coding)
         self._outer: list[_Level] = []
         self.last_tag = -1
-        self._kept: tuple[str, int] | None = None  # VR and place of the value of an open sequence that is kept
+        self._sequence: tuple[int, int] | None = None  # places of an open sequence that is kept, and of its value
 
     def feed(self, piece: bytes | memoryview) -> None:
         """Visit every header that is there as a whole."""
@@ -169,10 +170,12 @@ class _Walker:
                 self._stride()
             if not self._step():
                 break
+        if len(self.encoded) > _LONGEST_HEADER:
+            raise NotUnderstood("elements are repeated without end")
         # The piece is lent to us until we return: what is cut off is copied, at most a value that is kept.
-        if self._kept and self._end - self._kept[1] > LONGEST_VALUE:
-            self._kept = None
-        needed = self._kept[1] if self._kept else self._at
+        if self._sequence and self._end - self._sequence[1] > LONGEST_VALUE:
+            self._sequence = None
+        needed = self._sequence[0] if self._sequence else self._at
         self._window = memoryview(bytes(self._window[max(0, needed - self._base) :]))
         self._base = self._end - len(self._window)
 
@@ -189,27 +192,36 @@ class _Walker:
         Ends before the first that is anything else, or that must be judged closer.
         """
         window, base, top = self._window, self._base, not self._outer
-        at, stop = self._at - base, self._level.stop - base
-        while at + 8 <= len(window):
+        at, stop, size = self._at - base, self._level.stop - base, len(window)
+        last, kept = self.last_tag, -1  # where the elements begin that are kept and not copied yet
+        while at + 8 <= size:
             group, element, written_vr, length = _SHORT_HEADER(window, at)
-            vr = _SHORT_VRS.get(written_vr)
             end = at + 8 + length
-            if vr is None or not _FIRST_GROUP <= group < _PIXEL_GROUP or end > stop:
+            if written_vr not in SHORT_VRS or not _FIRST_GROUP <= group < _PIXEL_GROUP or end > stop:
                 break
             if top:
                 tag = group << 16 | element
-                if tag in WANTED:
-                    if end > len(window) or (tag in _IDENTIFYING and tag <= self.last_tag):
+                if tag in WANTED and 0 < length <= LONGEST_VALUE:
+                    if end > size or (tag in _IDENTIFYING and tag <= last):
                         break
-                    if 0 < length <= LONGEST_VALUE:
-                        self.found[tag] = vr, bytes(window[at + 8 : end])
-                self.last_tag = tag
+                    if kept < 0:
+                        kept = at
+                    if tag in NAMED:
+                        self.named[tag] = bytes(window[at:end])
+                elif tag in _IDENTIFYING:
+                    break
+                elif kept >= 0:
+                    self.encoded += window[kept:at]
+                    kept = -1
+                last = tag
             at = end
-        self._at = base + at
+        if kept >= 0:
+            self.encoded += window[kept:at]
+        self._at, self.last_tag = base + at, last
 
     def _step(self) -> bool:
         """Visit one header, of any kind; False when it has not come yet."""
-        if self._kept and self._at > self._end:
+        if self._sequence and self._at > self._end:
             return False
         while self._outer and self._at == self._level.stop and not self._level.delimited:
             self._leave()
@@ -248,14 +260,14 @@ class _Walker:
         vr, length, head = header
         undefined = length == _UNDEFINED
         sequence = vr == b"SQ" or (undefined and vr in (b"UN", b""))
-        if not self._outer and not self._note(tag, vr, head, length, simple=not sequence and not undefined):
+        if not self._outer and not self._note(tag, head, length, simple=not sequence and not undefined):
             return False
-        self._at += head
+        begin, self._at = self._at, self._at + head
         if tag == _PIXEL_DATA and undefined and self._encapsulated:
             self._enter(_Holds.FRAGMENTS, length, self._level.coding)
         elif sequence and tag != _PIXEL_DATA:
             if not self._outer and tag in WANTED:
-                self._kept = vr.decode("ascii"), self._at
+                self._sequence = begin, self._at
             # PS3.5 6.2.2, note on UN: what is inside a UN of undefined length is implicit VR little endian.
             self._enter(_Holds.ITEMS, length, _IMPLICIT if vr == b"UN" else self._level.coding)
         elif undefined:
@@ -270,14 +282,14 @@ class _Walker:
         if not coding.explicit:
             return b"", coding.long(window, at + 4)[0], 8
         vr = bytes(window[at + 4 : at + 6])
-        if vr in _SHORT_VRS:
+        if vr in SHORT_VRS:
             return vr, coding.short(window, at + 6)[0], 8
         if vr[0] not in _LETTERS or vr[1] not in _LETTERS:
             raise NotUnderstood("no value representation where one must be")
         self._need(12)
         return (vr, coding.long(window, at + 8)[0], 12) if len(window) - at >= 12 else None
 
-    def _note(self, tag: int, vr: bytes, head: int, length: int, *, simple: bool) -> bool:
+    def _note(self, tag: int, head: int, length: int, *, simple: bool) -> bool:
         """Keep what a header is read from. Identifying values must be unmistakable: simple, once, in their place."""
         if tag >> 16 < _FIRST_GROUP:
             raise NotUnderstood("a group that has no place in a data set")
@@ -287,10 +299,11 @@ class _Walker:
             if length > LONGEST_IDENTIFIER:
                 raise NotUnderstood("an identifying value is longer than any can be")
         if simple and tag in WANTED and 0 < length <= LONGEST_VALUE:
-            value = self._at - self._base + head
-            if len(self._window) < value + length:
+            begin = self._at - self._base
+            end = begin + head + length
+            if len(self._window) < end:
                 return False
-            self.found[tag] = vr.decode("ascii"), bytes(self._window[value : value + length])
+            self._keep(tag, begin, end)
         self.last_tag = tag
         return True
 
@@ -306,10 +319,16 @@ class _Walker:
 
     def _leave(self) -> None:
         self._level = self._outer.pop()
-        if self._kept and not self._outer:
-            (vr, start), self._kept = self._kept, None
+        if self._sequence and not self._outer:
+            (begin, start), self._sequence = self._sequence, None
             if 0 < self._at - start <= LONGEST_VALUE:
-                self.found[self.last_tag] = vr, bytes(self._window[start - self._base : self._at - self._base])
+                self._keep(self.last_tag, begin - self._base, self._at - self._base)
+
+    def _keep(self, tag: int, begin: int, end: int) -> None:
+        element = bytes(self._window[begin:end])
+        self.encoded += element
+        if tag in NAMED:
+            self.named[tag] = element
 
     def _skip(self, length: int) -> None:
         self._need(length)

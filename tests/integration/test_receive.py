@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import subprocess
 import time
@@ -18,7 +19,7 @@ from pynetdicom import AE, evt
 from pynetdicom.dimse_primitives import C_STORE
 from pynetdicom.presentation import build_context
 from pynetdicom.sop_class import Verification
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from dicomnode.dicom.header import data_set_of
 from dicomnode.dimse.association import opened
@@ -295,6 +296,24 @@ def test_a_repetition_is_a_success_and_stored_once(node: Node, storescu: Store, 
     assert storescu(file) == ["0000"]
     assert len(list(node.store.keys())) == 1
     assert node.quarantined() == []
+
+
+def test_a_row_of_an_earlier_release_knows_a_repetition_from_other_pixels(node: Node, tmp_path: Path) -> None:
+    grid = builders.grid((1, 8, 8))
+    first = builders.mr_series(tmp_path / "a", geometry=grid)[0]
+    other = builders.mr_series(tmp_path / "b", geometry=grid, array=builders.pixels((1, 8, 8), seed=9))[0]
+    assert as_they_are(node, first) == ["0000"]
+    before = node.received()
+    (content,) = before.values()
+    earlier = hashlib.sha256(content).hexdigest()
+    with node.database.write() as session:
+        session.execute(update(InstanceRow).values(digest=earlier))
+    assert as_they_are(node, first, other) == ["0000", "0111"]
+    assert node.received() == before
+    assert len(list(node.store.keys())) == 1
+    assert node.quarantined() == [(0x0111, "SCANNER")]
+    with node.database.read() as session:
+        assert session.scalars(select(InstanceRow.digest)).all() == [earlier]
 
 
 def test_other_pixels_under_the_same_uid_are_refused(node: Node, storescu: Store, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from pydicom.uid import UID
 
+from dicomnode.dicom.header import EncodedFacts
 from dicomnode.dimse.transport.command import parse
 from dicomnode.dimse.transport.pdu import Inbox, Kind
 from dicomnode.dimse.transport.wire import Gone, Interrupted, Stream
@@ -73,6 +74,9 @@ def fuzz(seeds: list[bytes], read: Callable[[bytes], None], failure: Path) -> in
 def data_sets(test_data: Path) -> list[bytes]:
     """Synthetic ones in every encoding, and what pydicom's collection of odd files holds."""
     seeds = [mr(), *(writer.element(0x00100010, "PN", b"A^B ") + mr() for writer in WRITERS.values())]
+    for writer in WRITERS.values():
+        makers = [writer.item(writer.element(0x00080070, "LO", f"maker {n}"), undefined=bool(n)) for n in (0, 1)]
+        seeds.append(mr(writer=writer) + writer.sequence(0x0018A001, *makers, undefined=True))
     for path in sorted((test_data / "odd-files-pydicom").glob("*.dcm")):
         content = path.read_bytes()
         try:
@@ -101,9 +105,12 @@ def test_any_data_set_is_taken_or_refused(data_sets: list[bytes], tmp_path: Path
                 size = chance.randint(1, 1 << 14)
                 proof.feed(content[at : at + size])
                 at += size
-            proof.finish()
+            header = proof.finish()
         except ReceiveError:
             return
+        dict(header.facts)  # decoded when the exam is assembled, and what was taken must not fail then
+        if isinstance(header.facts, EncodedFacts):
+            assert header.facts.patient == header.patient
 
     assert fuzz(data_sets, read, tmp_path / "failure") > 50
 

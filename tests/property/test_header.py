@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from pydicom.datadict import tag_for_keyword
 
 from dicomnode.dicom import header
+from dicomnode.dicom.attributes import KEYWORDS
 from dicomnode.dicom.stacks import stacks
 from dicomnode.errors import ReceiveError
 from tests.datasets import EXPLICIT_BIG, EXPLICIT_LITTLE, IMPLICIT_LITTLE, MR_IMAGE, Writer
@@ -39,7 +40,7 @@ TEXTS = st.sampled_from(
 )
 
 
-PUBLIC = [keyword for keyword in header.KEYWORDS if tag_for_keyword(keyword) is not None]
+PUBLIC = [keyword for keyword in KEYWORDS if tag_for_keyword(keyword) is not None]
 
 
 def tag(keyword: str) -> int:

@@ -9,12 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydicom.datadict import dictionary_VM, dictionary_VR, tag_for_keyword
 
-from dicomnode.dicom import header as door
+from dicomnode.dicom.attributes import KEYWORDS as READ
 from dicomnode.dicom.roles import decide
 from dicomnode.dicom.stacks import stacks
 from tests.slices import header, volume
 
-KEYWORDS = [keyword for keyword in door.KEYWORDS if tag_for_keyword(keyword) is not None]
+KEYWORDS = [keyword for keyword in READ if tag_for_keyword(keyword) is not None]
 """Of the public attributes: private facts have names of ours."""
 
 _WORDS = st.sampled_from(

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dicomnode.dicom import header
+from dicomnode.dicom.elements import encoding_of, value_of
 from dicomnode.errors import NotUnderstood
 from dicomnode.receive.walk import Walk, walk
 from tests.datasets import DEFLATED_LITTLE, PATIENT_ID, RLE, SOP_INSTANCE, WRITERS, Writer, mr_elements
@@ -53,9 +54,9 @@ def data_sets(draw: st.DrawFn) -> tuple[bytes, str, str, int]:
 @given(data_sets())
 def test_whole_data_sets_pass_and_tell_who_they_are(made: tuple[bytes, str, str, int]) -> None:
     content, syntax, instance, _ = made
-    found = walk(content, syntax)
-    assert found[SOP_INSTANCE][1].rstrip(b"\0") == instance.encode()
-    assert found[PATIENT_ID][1] == b"P1"
+    found, encoding = walk(content, syntax).named, encoding_of(syntax)
+    assert value_of(found[SOP_INSTANCE], encoding)[1].rstrip(b"\0") == instance.encode()
+    assert value_of(found[PATIENT_ID], encoding)[1] == b"P1"
 
 
 @given(data_sets(), st.data())
@@ -101,7 +102,10 @@ def test_one_changed_byte_is_survived(made: tuple[bytes, str, str, int], data: s
 @given(data_sets())
 def test_the_header_reader_reads_the_same_instance(made: tuple[bytes, str, str, int]) -> None:
     content, syntax, _, _ = made
-    assert header.from_values(walk(content, syntax), syntax) == header.read(content, syntax)
+    named, encoded = walk(content, syntax)
+    walked = header.from_elements(header.uids_of(named, encoding_of(syntax)), named, encoded, syntax)
+    assert walked == header.read(content, syntax)
+    assert header.EncodedFacts(encoded, syntax).patient == walked.patient
 
 
 @given(data_sets(), st.lists(st.integers(0, 2000), max_size=8))

@@ -28,6 +28,10 @@ _PRIORITY, _DATA_SET = 0x0700, 0x0001
 _REQUESTED_CLASS, _REQUESTED_INSTANCE, _EVENT_TYPE = 0x0003, 0x1001, 0x1002
 _LONGEST_COMMENT: Final = 64  # Error Comment (0000,0902) is LO
 _ELEMENT: Final = struct.Struct("<HHL")
+_HEADER: Final = _ELEMENT.size
+_GROUP_LENGTH: Final = struct.Struct("<HHLL")
+_ANSWER: Final = struct.Struct("<" + 4 * "HHLH")
+_PDU: Final = struct.Struct(">BBLLBB")
 _US: Final = struct.Struct("<H")
 
 
@@ -57,21 +61,21 @@ def parse(raw: bytes) -> Command:
         When it is none, or lacks what every request has.
     """
     fields: dict[int, bytes] = {}
-    at = 0
-    while at < len(raw):
-        if len(raw) - at < _ELEMENT.size:
+    at, size = 0, len(raw)
+    while at < size:
+        if size - at < _HEADER:
             raise Violation("command set cut short")
         group, element, length = _ELEMENT.unpack_from(raw, at)
-        at += _ELEMENT.size
-        if group or length > len(raw) - at:
+        at += _HEADER
+        if group or length > size - at:
             raise Violation("not a command set")
         fields[element] = raw[at : at + length]
         at += length
     try:
-        field, data = (_US.unpack(fields[element])[0] for element in (_FIELD, _DATA))
-        message = _US.unpack(fields.get(_MESSAGE) or fields[_ANSWERED])[0]
-        event_type = _US.unpack(fields.get(_EVENT_TYPE) or bytes(2))[0]
-        status = _US.unpack(fields[_STATUS] if field & RESPONSE else bytes(2))[0]
+        (field,), (data,) = _US.unpack(fields[_FIELD]), _US.unpack(fields[_DATA])
+        (message,) = _US.unpack(fields.get(_MESSAGE) or fields[_ANSWERED])
+        event_type = _US.unpack(fields[_EVENT_TYPE])[0] if fields.get(_EVENT_TYPE) else 0
+        status = _US.unpack(fields[_STATUS])[0] if field & RESPONSE else 0
     except (KeyError, struct.error) as error:
         raise Violation("command set lacks a field") from error
     return Command(
@@ -103,19 +107,15 @@ def store_request(sop_class_uid: str, sop_instance_uid: str, number: int) -> byt
 
 def response(request: Command, context_id: int, status: int, comment: str = "") -> bytes:
     """The P-DATA-TF that answers a request without a data set. UIDs that are none are not given back."""
+    said = _ANSWER.pack(
+        *(0, _FIELD, 2, request.field | RESPONSE), *(0, _ANSWERED, 2, request.message_id),
+        *(0, _DATA, 2, _NO_DATA_SET), *(0, _STATUS, 2, status),
+    )  # fmt: skip
     body = b"".join(
-        (
-            _uid(_CLASS, request.sop_class_uid),
-            _element(_FIELD, _US.pack(request.field | RESPONSE)),
-            _element(_ANSWERED, _US.pack(request.message_id)),
-            _element(_DATA, _US.pack(_NO_DATA_SET)),
-            _element(_STATUS, _US.pack(status)),
-            _comment(comment),
-            _uid(_INSTANCE, request.sop_instance_uid),
-        )
+        (_uid(_CLASS, request.sop_class_uid), said, _comment(comment), _uid(_INSTANCE, request.sop_instance_uid))
     )
-    body = _element(0x0000, struct.pack("<L", len(body))) + body
-    return struct.pack(">BBLLBB", Kind.P_DATA, 0, len(body) + 6, len(body) + 2, context_id, 3) + body
+    head = _PDU.pack(Kind.P_DATA, 0, len(body) + 18, len(body) + 14, context_id, 3)
+    return b"".join((head, _GROUP_LENGTH.pack(0, 0, 4, len(body)), body))
 
 
 def _text(raw: bytes) -> str:

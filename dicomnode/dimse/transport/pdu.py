@@ -32,6 +32,9 @@ class Kind(IntEnum):
     ABORT = 7
 
 
+_KINDS: Final = {kind.value: kind for kind in Kind}
+
+
 class Reason(IntEnum):
     """Of an A-ABORT by the service provider (PS3.8 table 9-26)."""
 
@@ -109,7 +112,7 @@ class Inbox:
             self._need(_HEADER + length, whole_by or monotonic() + self._pdu_time)
         start = self._at + _HEADER
         self._at = start + length
-        return Kind(number), start, self._at
+        return _KINDS[number], start, self._at
 
     def content(self, start: int, end: int) -> bytes:
         """A copy of some bytes of the last PDU."""

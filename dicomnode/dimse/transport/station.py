@@ -10,6 +10,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from multiprocessing.connection import Connection as Line
+from queue import SimpleQueue
 from typing import Any
 
 from dicomnode.dimse.normalized import Asked
@@ -22,6 +23,8 @@ from dicomnode.dimse.transport.wire import Gone, Stream
 logger = logging.getLogger(__name__)
 
 _LONGEST_ADDRESS = 256
+_GATHERED_S = 0.1
+_MOST_NOTES = 256
 
 
 class Station:
@@ -46,7 +49,7 @@ class Station:
 
     def serve(self) -> None:
         """Take connections until the node is gone."""
-        note(self._control, "ready")
+        self._control.send(b"ready")
         while True:
             said, descriptors, *_ = socket.recv_fds(self._control, _LONGEST_ADDRESS, 2, socket.MSG_CMSG_CLOEXEC)
             if not said:
@@ -120,7 +123,33 @@ class _Node:
             raise Gone("the node is gone") from error
 
 
-def note(control: socket.socket, word: str, *what: str | int) -> None:
-    """Have the node note something; when it is gone, nobody needs to."""
-    with suppress(OSError):
-        control.send(json.dumps((word, *what)).encode())
+class Notes:
+    """What the node is told in passing: gathered for a moment, so that not every instance wakes it.
+
+    Parameters
+    ----------
+    control : socket.socket
+        As of `Station`.
+    """
+
+    def __init__(self, control: socket.socket) -> None:
+        self._control = control
+        self._gathered: SimpleQueue[tuple[str | int, ...]] = SimpleQueue()
+        self._urgent = threading.Event()
+        threading.Thread(target=self._tell, name="notes", daemon=True).start()
+
+    def add(self, word: str, *what: str | int, urgent: bool = False) -> None:
+        """Have the node note something soon, or at once with all that was noted before."""
+        self._gathered.put((word, *what))
+        if urgent:
+            self._urgent.set()
+
+    def _tell(self) -> None:
+        while True:
+            notes = [self._gathered.get()]
+            self._urgent.wait(_GATHERED_S)
+            self._urgent.clear()
+            while len(notes) < _MOST_NOTES and not self._gathered.empty():
+                notes.append(self._gathered.get())
+            with suppress(OSError):  # when the node is gone, nobody needs to know
+                self._control.send(json.dumps(notes).encode())

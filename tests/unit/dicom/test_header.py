@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import pickle
 import struct
 import zlib
 
 import pytest
 
 from dicomnode.dicom import header
+from dicomnode.dicom.attributes import LONGEST_VALUE
 from dicomnode.errors import DicomnodeError, InvalidInstance, NotUnderstood, UnusablePlace
 from tests.datasets import DEFLATED_LITTLE, EXPLICIT_BIG, EXPLICIT_LITTLE, IMPLICIT_LITTLE, MR_IMAGE, Writer
 
@@ -189,3 +191,29 @@ def test_a_private_attribute_is_a_fact_in_the_block_of_its_creator_only(
 ) -> None:
     tail = write.element(0x20010010, "LO", creator) + write.element(0x20011018, "SL", struct.pack("<l", 53))
     assert header.read(written(write=write, tail=tail), syntax).facts == known
+
+
+@pytest.mark.parametrize("decoded", [False, True])
+def test_facts_go_to_other_processes_decoded_or_not(decoded: bool) -> None:
+    read = header.read(written({0x00180081: "4.6 ", 0x00100010: "Doe^Jane"}), EXPLICIT_LITTLE)
+    assert isinstance(read.facts, header.EncodedFacts)
+    if decoded:
+        assert read.facts["EchoTime"] == 4.6
+    there = pickle.loads(pickle.dumps(read))
+    assert there == read
+    assert (dict(there.facts), there.facts.patient.name) == ({"EchoTime": 4.6}, "Doe^Jane")
+    assert there.facts.encoded == read.facts.encoded
+
+
+def test_what_is_remembered_of_instances_is_bounded_in_bytes() -> None:
+    def remembered() -> tuple[int, int]:
+        return header._known_patient.cache_info().currsize, header._is_uid.cache_info().currsize
+
+    header._known_patient.cache_clear()
+    header._is_uid.cache_clear()
+    header.read(written({0x00100020: "P1"}), EXPLICIT_LITTLE)
+    assert remembered() == (1, 4)
+    absurd = header.read(written({0x00100020: "P2", 0x00100010: "x" * LONGEST_VALUE}), EXPLICIT_LITTLE).patient
+    assert (absurd.patient_id, absurd.name) == ("P2", "x" * 1024)
+    assert not header.is_uid("1." * 40 + "1")
+    assert remembered() == (1, 4)

@@ -2,22 +2,71 @@
 
 from __future__ import annotations
 
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
+from sqlalchemy import select
 
+from dicomnode.domain.instance import Recorded
 from dicomnode.errors import SettingsError
-from dicomnode.index import schema_monitor
+from dicomnode.index import exams, schema_monitor
 from dicomnode.index.database import Database
-from dicomnode.index.schema import Table
+from dicomnode.index.intake import Intake
+from dicomnode.index.schema import SeriesRow, Table
+from tests.values import SERIES, STUDY, at, instance
+
+BEFORE = (
+    "INSERT INTO patient (id, patient_id, issuer, name, birth_date, sex) VALUES (1, 'P1', '', 'Doe^Jane', '', 'F')",
+    "INSERT INTO study VALUES ('1.2.3', 1, '', '', '', '', '2026-03-01 12:00:05')",
+    *(
+        "INSERT INTO series (series_instance_uid, study_instance_uid, number, modality, description, outcome, reason, "
+        f"last_arrival) VALUES ('{uid}', '1.2.3', '', 'MR', '', 'pending', '', '2026-03-01 12:00:09')"
+        for uid in ("1.2.3.1", "1.2.3.2")
+    ),
+    *(
+        "INSERT INTO instance (sop_instance_uid, sop_class_uid, transfer_syntax_uid, series_instance_uid, store_key, "
+        f"size, digest, patient, facts, frames, calling_aet, arrived) VALUES ('{uid}', '1.2.840.10008.5.1.4.1.1.4', "
+        f"'1.2.840.10008.1.2.1', '1.2.3.1', 'key-{uid}', 100, 'd', "
+        """'{"patient_id": "P1", "issuer": "", "name": "Doe^Jane", "birth_date": "", "sex": "F"}', """
+        f"""'{{"Modality": "MR", "EchoTime": {echo}}}', '[]', 'SENDER', '2026-03-01 12:00:0{second}')"""
+        for uid, echo, second in (("1.1", 4.6, 9), ("1.2", 2.3, 5))
+    ),
+)
+"""Two instances of a study, and a series whose instances were deleted, as release 0010 of the schema kept them."""
 
 
 def test_migrations_and_tables_agree(database: Database) -> None:
     assert schema_monitor.DecisionRow.__table__.name in Table.metadata.tables
     with database.engine.connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), Table.metadata) == []
+
+
+def test_what_came_before_headers_were_kept_as_they_came_is_still_read(database_url: str, tmp_path: Path) -> None:
+    database = Database(database_url, tmp_path)
+    with database.engine.begin() as connection:
+        config = Config()
+        config.set_main_option("script_location", str(files("dicomnode.index") / "migrations"))
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0010")
+        for statement in BEFORE:
+            connection.exec_driver_sql(statement)
+    database.upgrade()
+    assert Intake(database).record(instance("1.3"), at(60)) is Recorded.STORED
+    with database.read() as session:
+        series = {row.series_instance_uid: row.first_arrival for row in session.scalars(select(SeriesRow))}
+        back = {one.header.sop_instance_uid: one.header for one in exams.instances(session, STUDY)}
+    assert series == {SERIES: at(5), "1.2.3.2": None}
+    assert [(one.patient.name, dict(one.facts)) for one in back.values()] == [
+        ("Doe^Jane", {"Modality": "MR", "EchoTime": 4.6}),
+        ("Doe^Jane", {"Modality": "MR", "EchoTime": 2.3}),
+        ("Phantom^Test", {"Modality": "MR"}),
+    ]
+    database.close()
 
 
 def test_upgrading_twice_changes_nothing(database: Database) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -18,9 +17,9 @@ from dicomnode.domain.instance import Recorded
 from dicomnode.errors import DuplicateInstance, InDoubt, OtherPatient, OutOfResources
 from dicomnode.index import evidence, exams, tasks, views
 from dicomnode.index.database import Database
-from dicomnode.index.driver import Driver, Execute
 from dicomnode.index.intake import Intake
 from dicomnode.index.schema import ExamRow, SeriesRow
+from tests.disk import failing
 from tests.values import SERIES, STUDY, assessment, at, instance, planned, result, stack, store_key
 
 
@@ -149,20 +148,12 @@ def test_a_database_that_does_not_answer_is_a_lack_of_resources(database: Databa
 @contextmanager
 def failing_commits(database: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Both ways to the database do their work and then fail to say so."""
-    transaction = Driver.transaction
-
-    @contextmanager
-    def doubtful(driver: Driver) -> Iterator[Execute]:
-        with transaction(driver) as execute:
-            yield execute
-        raise sqlite3.OperationalError("disk I/O error")
 
     def away(*_: object) -> None:
         raise OperationalError("COMMIT", None, ConnectionError("the server restarts"))
 
     event.listen(database.engine, "commit", away)
-    with monkeypatch.context() as patched:
-        patched.setattr(Driver, "transaction", doubtful)
+    with failing(monkeypatch):
         yield
     event.remove(database.engine, "commit", away)
 
@@ -171,8 +162,12 @@ def test_only_a_commit_that_fails_leaves_it_in_doubt_whether_the_instance_is_rec
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Were it there after all, a second attempt would find a duplicate of itself, and its file would be dropped.
-    with failing_commits(database, monkeypatch), pytest.raises(InDoubt):
-        Intake(database).record(instance("1.1"), at(0))
+    with failing_commits(database, monkeypatch):
+        for uid in ("1.1", "1.2"):  # one that opens an exam, and one more
+            with pytest.raises(InDoubt):
+                Intake(database).record(instance(uid), at(0))
+        with pytest.raises(OutOfResources):
+            Intake(database).released(AETitle("SENDER"), frozenset({SERIES}), at(1))
     with database.engine.begin() as connection:
         connection.exec_driver_sql("DROP TABLE instance")
     with pytest.raises(OutOfResources) as caught:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from dicomnode.domain.identity import AETitle, SeriesInstanceUID, StudyInstanceUID
-from dicomnode.domain.instance import Instance, Recorded
+from dicomnode.domain.instance import Instance, Recorded, StoredObject
 from dicomnode.errors import DuplicateInstance, OtherPatient
+from dicomnode.receive.content import digest_of_earlier_releases
+from dicomnode.receive.part10 import split
 from dicomnode.store.filesystem import FileStore
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -75,6 +77,15 @@ class FakeIndex:
         self.flushes += 1
         if self.flush_failure is not None:
             raise self.flush_failure
+
+
+def as_of_an_earlier_release(index: FakeIndex, store: FileStore) -> StoredObject:
+    """The one instance's row gets the digest that an earlier release would have given it."""
+    ((uid, instance),) = index.instances.items()
+    _, data_set = split(store.path(instance.stored.key).read_bytes())
+    stored = replace(instance.stored, digest=digest_of_earlier_releases(data_set))
+    index.instances[uid] = replace(instance, stored=stored)
+    return stored
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import hashlib
 import logging
 import os
 from collections.abc import Iterator
@@ -24,12 +23,14 @@ from dicomnode.errors import (
     OutOfResources,
     ReceiveError,
 )
+from dicomnode.receive import admit
 from dicomnode.receive.admit import Admission
 from dicomnode.receive.part10 import split
 from dicomnode.settings import LimitsSettings
 from dicomnode.store.filesystem import Draft, FileStore
 from tests.datasets import CT_IMAGE, EXPLICIT_LITTLE, MR_IMAGE, mr
-from tests.unit.receive.conftest import NOON, FakeIndex
+from tests.unit.receive.conftest import NOON, FakeIndex, as_of_an_earlier_release
+from tests.unit.receive.test_content import digest_of
 
 
 def request(instance: str = "1.2.3.4", data_set: bytes | None = None, **changes: Any) -> Received:
@@ -60,7 +61,7 @@ def test_what_is_admitted_is_stored_as_received_and_recorded(
     assert data_set == mr()
     assert (meta.sop_class_uid, meta.sop_instance_uid) == (MR_IMAGE, "1.2.3.4")
     assert (meta.transfer_syntax_uid, meta.calling_aet) == (EXPLICIT_LITTLE, "SENDER")
-    assert instance.stored.digest == hashlib.sha256(mr()).hexdigest()
+    assert instance.stored.digest == digest_of(mr())
     assert instance.stored.size == store.path(instance.stored.key).stat().st_size
     assert (instance.header.patient.patient_id, instance.calling_aet) == ("P1", "SENDER")
 
@@ -83,6 +84,46 @@ def test_the_same_bytes_again_are_a_success_and_one_file(
     assert admission.admit(request()) == "1.2.3.1"
     assert list(store.keys()) == [index.instances["1.2.3.4"].stored.key]
     assert list(quarantine.keys()) == []
+
+
+def test_the_same_bytes_as_in_a_row_of_an_earlier_release_are_a_success_and_one_file(
+    admission: Admission, store: FileStore, index: FakeIndex, quarantine: FileStore
+) -> None:
+    admission.admit(request())
+    first = as_of_an_earlier_release(index, store)
+    assert admission.admit(request()) == "1.2.3.1"
+    assert index.instances["1.2.3.4"].stored == first
+    assert list(store.keys()) == [first.key]
+    assert list(quarantine.keys()) == []
+
+
+def test_other_bytes_than_in_a_row_of_an_earlier_release_are_put_aside(
+    admission: Admission, store: FileStore, index: FakeIndex, quarantine: FileStore
+) -> None:
+    admission.admit(request())
+    first = as_of_an_earlier_release(index, store)
+    other = mr(pixels=b"\1" * 8)
+    with pytest.raises(DuplicateInstance, match="exists with other content"):
+        admission.admit(request(data_set=other))
+    assert index.instances["1.2.3.4"].stored == first
+    assert list(store.keys()) == [first.key]
+    (key,) = quarantine.keys()
+    assert split(quarantine.path(key).read_bytes())[1] == other
+    assert index.refusals[key][1] == 0x0111
+
+
+def test_a_repetition_that_cannot_be_read_back_may_come_again(
+    admission: Admission, store: FileStore, index: FakeIndex, quarantine: FileStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def busy(_: Path) -> memoryview:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    admission.admit(request())
+    first = as_of_an_earlier_release(index, store)
+    monkeypatch.setattr(admit, "mapped", busy)
+    with pytest.raises(OutOfResources, match="cannot be read back"):
+        admission.admit(request())
+    assert [*store.keys(), *quarantine.keys()] == [first.key]
 
 
 @pytest.mark.parametrize(
@@ -210,7 +251,7 @@ def test_pieces_are_admitted_as_the_whole_is(
     assert admission.admit(replace(request(), data_set=in_pieces(mr(), size))) == "1.2.3.1"
     instance = index.instances["1.2.3.4"]
     assert split(store.path(instance.stored.key).read_bytes())[1] == mr()
-    assert instance.stored.digest == hashlib.sha256(mr()).hexdigest()
+    assert instance.stored.digest == digest_of(mr())
     assert instance.header.facts["Modality"] == "MR"
 
 

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from dicomnode.dicom import header
+from dicomnode.dicom.elements import Encoding
 from dicomnode.domain.identity import AETitle
 from dicomnode.domain.instance import Patient, Received
 from dicomnode.errors import IdentityMismatch, InvalidInstance, NotThisClass, NotUnderstood, ReceiveError, UnusablePlace
 from dicomnode.receive.guard import check_identity, check_reading, check_request
-from dicomnode.receive.walk import SERIES, SOP_CLASS, SOP_INSTANCE, STUDY, Values
-from tests.datasets import CT_IMAGE, EXPLICIT_LITTLE, MR_IMAGE, mr
+from dicomnode.receive.walk import SERIES, SOP_CLASS, SOP_INSTANCE, STUDY
+from tests.datasets import CT_IMAGE, EXPLICIT_LITTLE, LITTLE, MR_IMAGE, WRITERS, Writer, mr
 
 REQUEST = Received(
     sop_class_uid=MR_IMAGE,
@@ -24,17 +26,23 @@ REQUEST = Received(
     calling_aet=AETitle("SENDER"),
 )
 IDENTITY = {
-    SOP_CLASS: ("UI", MR_IMAGE.encode()),
-    SOP_INSTANCE: ("UI", b"1.2.3.4\0"),
-    STUDY: ("UI", b"1.2.3\0"),
-    SERIES: ("UI", b"1.2.3.1\0"),
+    SOP_CLASS: MR_IMAGE.encode(),
+    SOP_INSTANCE: b"1.2.3.4\0",
+    STUDY: b"1.2.3\0",
+    SERIES: b"1.2.3.1\0",
 }
 HOSTILE = ["", "..", "/tmp/x", "../../x", "1.2.", "1..2", "1.2\\1.3", "1.2\n3", "1.2\x003", "1.2.abc", "1." + "2" * 63]
 
 
+def said(values: Mapping[int, bytes], writer: Writer = LITTLE) -> header.UIDs:
+    """What a data set with these values says it is; they are written as they are, of odd length too."""
+    elements = {tag: writer.element(tag, "UI", b"", len(value)) + value for tag, value in values.items()}
+    return header.uids_of(elements, Encoding(implicit=not writer.explicit, order=writer.order))
+
+
 def test_an_honest_request_passes() -> None:
     check_request(REQUEST)
-    check_identity(IDENTITY, REQUEST)
+    check_identity(said(IDENTITY), REQUEST)
 
 
 def test_the_class_must_be_the_contexts() -> None:
@@ -51,29 +59,29 @@ def test_the_requests_instance_must_be_a_uid(text: str) -> None:
 @pytest.mark.parametrize(
     "different",
     [
-        {SOP_INSTANCE: ("UI", b"1.2.3.5\0")},
-        {SOP_INSTANCE: ("UI", b"")},
-        {SOP_INSTANCE: ("UI", b" 1.2.3.4")},
-        {SOP_CLASS: ("UI", CT_IMAGE.encode())},
-        {SOP_CLASS: ("UI", b"")},
+        {SOP_INSTANCE: b"1.2.3.5\0"},
+        {SOP_INSTANCE: b""},
+        {SOP_INSTANCE: b" 1.2.3.4"},
+        {SOP_CLASS: CT_IMAGE.encode()},
+        {SOP_CLASS: b""},
     ],
 )
-def test_data_set_and_command_must_agree(different: Values) -> None:
+def test_data_set_and_command_must_agree(different: dict[int, bytes]) -> None:
     with pytest.raises(IdentityMismatch):
-        check_identity({**IDENTITY, **different}, REQUEST)
+        check_identity(said({**IDENTITY, **different}), REQUEST)
 
 
 @pytest.mark.parametrize("tag", [SOP_CLASS, SOP_INSTANCE, STUDY, SERIES])
 def test_nothing_of_the_identity_may_be_absent(tag: int) -> None:
     with pytest.raises((IdentityMismatch, UnusablePlace)):
-        check_identity({other: value for other, value in IDENTITY.items() if other != tag}, REQUEST)
+        check_identity(said({other: value for other, value in IDENTITY.items() if other != tag}), REQUEST)
 
 
 @pytest.mark.parametrize("tag", [STUDY, SERIES])
 @pytest.mark.parametrize("text", HOSTILE)
 def test_an_instance_needs_a_place(text: str, tag: int) -> None:
     with pytest.raises(UnusablePlace):
-        check_identity({**IDENTITY, tag: ("UI", text.encode())}, REQUEST)
+        check_identity(said({**IDENTITY, tag: text.encode()}), REQUEST)
 
 
 def test_statuses_are_those_of_the_standard() -> None:
@@ -89,9 +97,12 @@ def test_statuses_are_those_of_the_standard() -> None:
     ]
 
 
+@pytest.mark.parametrize("writer", WRITERS.values())
 @pytest.mark.parametrize("padding", [b"", b"\0", b" "])
-def test_padding_is_no_part_of_a_uid(padding: bytes) -> None:
-    check_identity({tag: (vr, raw.rstrip(b"\0") + padding) for tag, (vr, raw) in IDENTITY.items()}, REQUEST)
+def test_padding_is_no_part_of_a_uid(padding: bytes, writer: Writer) -> None:
+    uids = said({tag: value.rstrip(b"\0") + padding for tag, value in IDENTITY.items()}, writer)
+    assert uids == (MR_IMAGE, "1.2.3.4", "1.2.3", "1.2.3.1")
+    check_identity(uids, REQUEST)
 
 
 @pytest.mark.parametrize(

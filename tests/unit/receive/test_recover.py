@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 
 import pytest
 
@@ -14,7 +15,7 @@ from dicomnode.receive.recover import Found, Recovery, recover, settle
 from dicomnode.store import shelves
 from dicomnode.store.filesystem import FileStore
 from tests.datasets import EXPLICIT_LITTLE, MR_IMAGE, mr
-from tests.unit.receive.conftest import NOON, FakeIndex
+from tests.unit.receive.conftest import NOON, FakeIndex, as_of_an_earlier_release
 from tests.unit.receive.test_admit import request
 
 
@@ -56,11 +57,21 @@ def test_recovery_and_admission_agree_on_the_digest(store: FileStore, index: Fak
     assert len(list(store.keys())) == 1
 
 
-def test_a_second_copy_is_removed(store: FileStore, index: FakeIndex, quarantine: FileStore) -> None:
+def left_alone(index: FakeIndex, store: FileStore) -> None:
+    """The row as this release wrote it."""
+
+
+Row = Callable[[FakeIndex, FileStore], object]
+
+
+@pytest.mark.parametrize("row", [left_alone, as_of_an_earlier_release])
+def test_a_second_copy_is_removed(store: FileStore, index: FakeIndex, quarantine: FileStore, row: Row) -> None:
     Admission(store, index, quarantine, lambda: NOON).admit(request())
+    row(index, store)
+    (first,) = store.keys()
     store.put(arrived(mr()))
     assert recovered(store, index, quarantine).found == {Found.DUPLICATE: 1}
-    assert set(store.keys()) == index.keys()
+    assert set(store.keys()) == index.keys() == {first}
 
 
 @pytest.mark.parametrize(
@@ -85,10 +96,12 @@ def test_a_torn_file_is_moved_to_quarantine(
     assert index.refusals[key][1] in (0xC000, 0xA900)
 
 
+@pytest.mark.parametrize("row", [left_alone, as_of_an_earlier_release])
 def test_a_file_the_index_refuses_is_moved_to_quarantine(
-    store: FileStore, index: FakeIndex, quarantine: FileStore
+    store: FileStore, index: FakeIndex, quarantine: FileStore, row: Row
 ) -> None:
     Admission(store, index, quarantine, lambda: NOON).admit(request())
+    row(index, store)
     store.put(arrived(mr(pixels=b"\1" * 8)))
     assert recovered(store, index, quarantine).found == {Found.QUARANTINED: 1}
     assert [entry[1:] for entry in index.refusals.values()] == [

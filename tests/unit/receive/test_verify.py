@@ -14,8 +14,8 @@ from dicomnode.domain.instance import StoredObject
 from dicomnode.receive.admit import Admission
 from dicomnode.receive.verify import Disagreement, Fault, shelves, verify
 from dicomnode.store.filesystem import FileStore
-from tests.unit.receive.conftest import NOON, FakeIndex
-from tests.unit.receive.test_admit import request
+from tests.unit.receive.conftest import NOON, FakeIndex, as_of_an_earlier_release
+from tests.unit.receive.test_admit import request as an_instance
 
 
 @dataclass
@@ -35,9 +35,11 @@ class Rows:
         return {key: stored for key, stored in self.results.items() if key.startswith(shelf)}
 
 
-@pytest.fixture
-def rows(store: FileStore, index: FakeIndex, quarantine: FileStore) -> Rows:
-    Admission(store, index, quarantine, lambda: NOON).admit(request())
+@pytest.fixture(params=["this release", "an earlier release"])
+def rows(store: FileStore, index: FakeIndex, quarantine: FileStore, request: pytest.FixtureRequest) -> Rows:
+    Admission(store, index, quarantine, lambda: NOON).admit(an_instance())
+    if request.param == "an earlier release":
+        as_of_an_earlier_release(index, store)
     received = index.instances["1.2.3.4"].stored
     key, size = store.put([b"a result"])
     made = StoredObject(key=key, size=size, digest=digest_of_bytes(b"a result"))
