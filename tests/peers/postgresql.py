@@ -45,11 +45,11 @@ class Cluster:
         """Stop at once, whoever is connected."""
         self._run("pg_ctl", "--pgdata", str(self._folder / "data"), "--mode", "immediate", "--wait", "stop")
 
-    def create(self) -> str:
-        """A new empty database; returns its name."""
+    def create(self, like: str = "template0") -> str:
+        """A new database, empty or as another is to which nobody is connected; returns its name."""
         self._databases += 1
         name = f"test_{self._databases}"
-        self._run("createdb", "--host", str(self._folder), "--username", "test", name)
+        self._run("createdb", "--host", str(self._folder), "--username", "test", "--template", like, name)
         return name
 
     def drop(self, name: str) -> None:

@@ -8,12 +8,31 @@ from pathlib import Path
 import pytest
 
 from dicomnode.index.database import Database
+from tests.peers.postgresql import Cluster
 
 
-@pytest.fixture
-def database(database_url: str, tmp_path: Path) -> Iterator[Database]:
+@pytest.fixture(scope="session")
+def upgraded(postgresql_cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Name of a PostgreSQL database at this release's schema, to be copied: the migrations take longer than a test."""
+    name = postgresql_cluster.create()
+    made = Database(postgresql_cluster.url(name), tmp_path_factory.mktemp("upgraded"))
+    made.upgrade()
+    made.close()
+    return name
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
     """The index, empty, at this release's schema."""
-    opened = Database(database_url, tmp_path)
-    opened.upgrade()
+    if request.param == "sqlite":
+        opened = Database("", tmp_path)
+        opened.upgrade()
+        yield opened
+        opened.close()
+        return
+    cluster: Cluster = request.getfixturevalue("postgresql_cluster")
+    name = cluster.create(like=request.getfixturevalue("upgraded"))
+    opened = Database(cluster.url(name), tmp_path)
     yield opened
     opened.close()
+    cluster.drop(name)
