@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from dicomnode.index.database import Database
 from tests.absence import absent
 from tests.peers import postgresql as postgresql_peer
 from tests.peers import tools
@@ -51,6 +52,16 @@ def postgresql_cluster() -> Iterator[postgresql_peer.Cluster]:
     """One PostgreSQL cluster for this test process."""
     with postgresql_peer.cluster() as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def upgraded_postgresql(postgresql_cluster: postgresql_peer.Cluster, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Name of a PostgreSQL database at this release's schema, to be copied: the migrations take longer than a test."""
+    name = postgresql_cluster.create()
+    made = Database(postgresql_cluster.url(name), tmp_path_factory.mktemp("upgraded"))
+    made.upgrade()
+    made.close()
+    return name
 
 
 @pytest.fixture

@@ -11,16 +11,6 @@ from dicomnode.index.database import Database
 from tests.peers.postgresql import Cluster
 
 
-@pytest.fixture(scope="session")
-def upgraded(postgresql_cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Name of a PostgreSQL database at this release's schema, to be copied: the migrations take longer than a test."""
-    name = postgresql_cluster.create()
-    made = Database(postgresql_cluster.url(name), tmp_path_factory.mktemp("upgraded"))
-    made.upgrade()
-    made.close()
-    return name
-
-
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
     """The index, empty, at this release's schema."""
@@ -31,7 +21,7 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Databas
         opened.close()
         return
     cluster: Cluster = request.getfixturevalue("postgresql_cluster")
-    name = cluster.create(like=request.getfixturevalue("upgraded"))
+    name = cluster.create(like=request.getfixturevalue("upgraded_postgresql"))
     opened = Database(cluster.url(name), tmp_path)
     yield opened
     opened.close()
