@@ -86,7 +86,7 @@ def row(instance: Instance, arrived: datetime) -> Row | None:
 
 
 def take(driver: Driver, rows: Sequence[Row]) -> bool:
-    """Write instances within a transaction if that is all there is to each of them; else none is written."""
+    """Write instances, alone or within a transaction, if that is all there is to each of them; else none is written."""
     statement = f"INSERT INTO arriving VALUES {', '.join([_ROW] * len(rows))}"  # noqa: S608 - question marks only
     try:
         driver.run(statement, list(chain.from_iterable(rows)))

@@ -49,7 +49,8 @@ class Station:
 
     def serve(self) -> None:
         """Take connections until the node is gone."""
-        self._control.send(b"ready")
+        with suppress(OSError):  # a node that is gone already is noticed below
+            self._control.send(b"ready")
         while True:
             said, descriptors, *_ = socket.recv_fds(self._control, _LONGEST_ADDRESS, 2, socket.MSG_CMSG_CLOEXEC)
             if not said:
